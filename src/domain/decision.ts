@@ -1,0 +1,15 @@
+/** What was decided for an event, and why. Kept sealed: a reason holds operands, which are payload data. */
+import type { RuleName } from "./ids.ts"
+
+/** Of one rule whose event type fits. `reason` is a sentence naming the deciding clause with its operands. */
+export interface RuleDecision {
+  readonly rule: RuleName
+  readonly matched: boolean
+  readonly reason: string
+}
+
+/** Why an event has no plan although it was stored. */
+export interface RoutingFailure {
+  readonly rule: RuleName | null
+  readonly reason: string
+}

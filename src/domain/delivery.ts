@@ -1,0 +1,154 @@
+/**
+ * A delivery is one message to one address on one channel: the unit of retry. A channel describes what it saw
+ * (`Outcome`); `settle` decides what the row becomes (`Settlement`). Pure: random and policy are arguments.
+ */
+import type { SendingChannel } from "./channel.ts"
+import type { BusinessId, DeliveryId, EventId, NotificationId, RuleName } from "./ids.ts"
+import type { Message } from "./message.ts"
+import type { Priority } from "./rule.ts"
+
+export const DELIVERY_STATUSES = [
+  "scheduled",
+  "queued",
+  "sending",
+  "delivered",
+  "retrying",
+  "dead",
+  "unknown",
+  "suppressed",
+  "expired",
+  "captured",
+  "cancelled",
+] as const
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
+
+/** What the channel saw of one try. `detail` is scrubbed: no address, no secret, 300 characters at most. */
+export type Outcome =
+  | { readonly kind: "delivered"; readonly providerMessageId: string | null }
+  | { readonly kind: "captured" }
+  /** Definitely not sent; `retryAfterMs` is the provider's wish. */
+  | { readonly kind: "retry"; readonly reason: string; readonly detail: string; readonly retryAfterMs: number | null }
+  /** Permanent for this message or this address. */
+  | { readonly kind: "rejected"; readonly reason: string; readonly detail: string }
+  /** Our credential or account is at fault: costs the recipient nothing. */
+  | { readonly kind: "unusable"; readonly reason: string; readonly detail: string }
+  /** The request left, no answer came: it may have been sent. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly detail: string }
+
+/** A delivery to be stored with its message. `suppressed` ones are kept to explain and are never sent. */
+export interface NewDelivery {
+  readonly id: DeliveryId
+  readonly event: EventId
+  readonly notifications: readonly NotificationId[]
+  readonly rule: RuleName
+  readonly rulesRevision: string
+  readonly business: BusinessId
+  readonly channel: SendingChannel
+  readonly priority: Priority
+  /** What makes the address one: equal addresses of one event, rule and channel share one delivery. */
+  readonly addressKey: string
+  readonly start:
+    | { readonly status: "queued"; readonly message: Message }
+    | { readonly status: "suppressed"; readonly reason: string }
+}
+
+/** A delivery held under a lease by this process. */
+export interface ClaimedDelivery {
+  readonly id: DeliveryId
+  readonly event: EventId
+  readonly business: BusinessId
+  readonly channel: SendingChannel
+  /** Number of this try, from 1; written before the work. */
+  readonly attempt: number
+  readonly maybeDuplicate: boolean
+  /** Milliseconds since the delivery was made, by the database's clock. */
+  readonly ageMs: number
+  readonly message: Message
+}
+
+/** Delays are relative: the database adds its own now(). */
+export type Settlement =
+  | { readonly status: "delivered"; readonly providerMessageId: string | null }
+  | { readonly status: "captured" }
+  | {
+      readonly status: "retrying"
+      readonly reason: string
+      readonly detail: string
+      readonly delayMs: number
+      readonly maybeDuplicate: boolean
+    }
+  /** The attempt is handed back: it was the account's fault, not the recipient's. */
+  | { readonly status: "queued"; readonly reason: string; readonly detail: string; readonly delayMs: number }
+  | { readonly status: "dead"; readonly reason: string; readonly detail: string }
+  | { readonly status: "unknown"; readonly reason: string; readonly detail: string }
+
+export interface RetryPolicy {
+  readonly firstDelayMs: number
+  readonly maxDelayMs: number
+  readonly maxAttempts: number
+  readonly maxAgeMs: number
+  /** How long to leave an account alone after `unusable`. */
+  readonly unusableDelayMs: number
+  readonly onUnknown: "retry" | "hold"
+}
+
+/** Contract §9: first retry within 5 s, doubling with full jitter to 1 h, 12 tries, 24 h. */
+export const DEFAULT_RETRY: RetryPolicy = {
+  firstDelayMs: 5_000,
+  maxDelayMs: 3_600_000,
+  maxAttempts: 12,
+  maxAgeMs: 86_400_000,
+  unusableDelayMs: 30_000,
+  onUnknown: "retry",
+}
+
+/** A provider's wish to wait is believed between 1 s and 1 h (reliability §4.3). */
+const clampWish = (ms: number): number => Math.min(3_600_000, Math.max(1_000, ms))
+
+/** Full jitter: uniform in [0, min(max, first × 2^(attempt-1))]. `random` in [0, 1). */
+export const backoffMs = (attempt: number, policy: RetryPolicy, random: number): number =>
+  Math.floor(random * Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1)))
+
+/**
+ * What one outcome makes of a delivery. `attempt` counts from 1, `ageMs` is its age now, `random` is in [0, 1).
+ */
+export function settle(
+  held: { readonly attempt: number; readonly ageMs: number },
+  outcome: Outcome,
+  policy: RetryPolicy,
+  random: number,
+): Settlement {
+  switch (outcome.kind) {
+    case "delivered":
+      return { status: "delivered", providerMessageId: outcome.providerMessageId }
+    case "captured":
+      return { status: "captured" }
+    case "rejected":
+      return { status: "dead", reason: outcome.reason, detail: outcome.detail }
+    case "unusable":
+      return held.ageMs >= policy.maxAgeMs
+        ? { status: "dead", reason: "too_old", detail: outcome.detail }
+        : { status: "queued", reason: outcome.reason, detail: outcome.detail, delayMs: policy.unusableDelayMs }
+    case "unknown":
+      return policy.onUnknown === "hold"
+        ? { status: "unknown", reason: outcome.reason, detail: outcome.detail }
+        : again(held, outcome, policy, backoffMs(held.attempt, policy, random), true)
+    case "retry": {
+      const delay =
+        outcome.retryAfterMs === null ? backoffMs(held.attempt, policy, random) : clampWish(outcome.retryAfterMs)
+      return again(held, outcome, policy, delay, false)
+    }
+  }
+}
+
+function again(
+  held: { readonly attempt: number; readonly ageMs: number },
+  outcome: { readonly reason: string; readonly detail: string },
+  policy: RetryPolicy,
+  delayMs: number,
+  maybeDuplicate: boolean,
+): Settlement {
+  if (held.attempt >= policy.maxAttempts) return { status: "dead", reason: "attempts_exhausted", detail: outcome.detail }
+  if (held.ageMs + delayMs >= policy.maxAgeMs) return { status: "dead", reason: "too_old", detail: outcome.detail }
+  return { status: "retrying", reason: outcome.reason, detail: outcome.detail, delayMs, maybeDuplicate }
+}

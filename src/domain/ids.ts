@@ -1,0 +1,86 @@
+/**
+ * Names of things. Ids that the hub makes are a readable prefix and a UUIDv7 in Crockford base32 (26 characters),
+ * so they sort by time of birth. Ids from outside are checked once, here, and carry a brand from then on.
+ */
+
+type Brand<T, Name extends string> = T & { readonly __brand: Name }
+
+export type EventId = Brand<string, "EventId">
+export type NotificationId = Brand<string, "NotificationId">
+export type DeliveryId = Brand<string, "DeliveryId">
+export type BusinessId = Brand<string, "BusinessId">
+export type LocationId = Brand<string, "LocationId">
+export type RecipientId = Brand<string, "RecipientId">
+export type RuleName = Brand<string, "RuleName">
+
+/** The business of callers and events that name none. */
+export const DEFAULT_BUSINESS = "default" as BusinessId // a literal that satisfies BUSINESS_PATTERN
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+const BUSINESS_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/
+const RECIPIENT_PATTERN = /^[A-Za-z0-9_.@|+-]{1,128}$/
+
+let lastMillis = 0
+let counter = 0
+
+/**
+ * A UUIDv7 (RFC 9562 §5.7) as 26 characters of base32. Within one process ids are strictly rising: ids of one
+ * millisecond count up in the 12 bits after the version, and a clock that steps back is held at its last value.
+ */
+function sortable(wallMillis: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(10))
+  if (wallMillis > lastMillis) {
+    lastMillis = wallMillis
+    // Start low enough that a burst within the millisecond has room to count.
+    counter = (((random[8] ?? 0) << 8) | (random[9] ?? 0)) & 0x3ff
+  } else if (counter < 0xfff) {
+    counter += 1
+  } else {
+    lastMillis += 1
+    counter = 0
+  }
+  let bits = BigInt(lastMillis)
+  bits = (bits << 4n) | 7n
+  bits = (bits << 12n) | BigInt(counter)
+  bits = (bits << 2n) | 2n
+  let tail = 0n
+  for (let i = 0; i < 8; i++) tail = (tail << 8n) | BigInt(random[i] ?? 0)
+  bits = (bits << 62n) | (tail & ((1n << 62n) - 1n))
+  let text = ""
+  for (let i = 0; i < 26; i++) {
+    text = ALPHABET.charAt(Number(bits & 31n)) + text
+    bits >>= 5n
+  }
+  return text
+}
+
+/** Makes `evt_…`. `wallMillis`: milliseconds since the Unix epoch. */
+export const newEventId = (wallMillis: number): EventId => `evt_${sortable(wallMillis)}` as EventId // built to the pattern
+/** Makes `ntf_…`. `wallMillis`: milliseconds since the Unix epoch. */
+export const newNotificationId = (wallMillis: number): NotificationId => `ntf_${sortable(wallMillis)}` as NotificationId // built to the pattern
+/** Makes `dlv_…`. `wallMillis`: milliseconds since the Unix epoch. */
+export const newDeliveryId = (wallMillis: number): DeliveryId => `dlv_${sortable(wallMillis)}` as DeliveryId // built to the pattern
+
+const made = (prefix: string, text: string): boolean =>
+  text.length === prefix.length + 26 && text.startsWith(prefix) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(prefix.length))
+
+/** The id, or null where the text is none; numbers are taken as their strings. */
+export const asEventId = (text: string): EventId | null => (made("evt_", text) ? (text as EventId) : null)
+/** The id, or null where the text is none. */
+export const asNotificationId = (text: string): NotificationId | null =>
+  made("ntf_", text) ? (text as NotificationId) : null
+/** The id, or null where the text is none. */
+export const asDeliveryId = (text: string): DeliveryId | null => (made("dlv_", text) ? (text as DeliveryId) : null)
+
+const outside = (value: unknown, pattern: RegExp): string | null => {
+  const text = typeof value === "number" && Number.isFinite(value) ? String(value) : value
+  return typeof text === "string" && pattern.test(text) ? text : null
+}
+
+/** `[A-Za-z0-9_.-]{1,64}`, or null; numbers are taken as their strings. */
+export const asBusinessId = (value: unknown): BusinessId | null => outside(value, BUSINESS_PATTERN) as BusinessId | null
+/** `[A-Za-z0-9_.-]{1,64}`, or null; numbers are taken as their strings. */
+export const asLocationId = (value: unknown): LocationId | null => outside(value, BUSINESS_PATTERN) as LocationId | null
+/** `[A-Za-z0-9_.@|+-]{1,128}`, or null; numbers are taken as their strings. */
+export const asRecipientId = (value: unknown): RecipientId | null =>
+  outside(value, RECIPIENT_PATTERN) as RecipientId | null

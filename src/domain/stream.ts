@@ -1,0 +1,15 @@
+/**
+ * A stream is what has positions: the pair (business, location), a business, or a person's notifications.
+ * Its key is the colon form, which cannot be ambiguous because no id holds a colon; the wire's hyphenated topic is
+ * never used as a key (`a` + `b-c` and `a-b` + `c` would share it).
+ */
+import type { BusinessId, LocationId, RecipientId } from "./ids.ts"
+
+export type StreamKey = string & { readonly __brand: "StreamKey" }
+
+/** Stream of one location, or of the whole business where location is null. */
+export const resourceStream = (business: BusinessId, location: LocationId | null): StreamKey =>
+  (location === null ? `resources:${business}` : `resources:${business}:${location}`) as StreamKey // the one place that builds it
+
+/** Stream of one person's notifications. */
+export const notificationStream = (recipient: RecipientId): StreamKey => `notifications:${recipient}` as StreamKey // the one place that builds it

@@ -1,0 +1,53 @@
+/**
+ * News between rooms and nodes. News is a hint: the row in PostgreSQL is the truth, so news may be lost, and a
+ * listener must find out for itself (by position, or on its poll) what it missed.
+ */
+import type { SendingChannel } from "../domain/channel.ts"
+import type { StreamKey } from "../domain/stream.ts"
+
+export type News =
+  /** Events were committed: the router has work. */
+  | { readonly kind: "events_accepted"; readonly count: number }
+  /** Deliveries became due now on these channels. */
+  | { readonly kind: "deliveries_due"; readonly channels: readonly SendingChannel[] }
+  /** A message of a stream. `payload` is the encoded JSON object, `_offset` included where it has a position. */
+  | {
+      readonly kind: "stream_message"
+      readonly stream: StreamKey
+      readonly event: string
+      /** Null: a message without a place in the history (`counts`, `notification_changed`). */
+      readonly position: number | null
+      readonly payload: string
+    }
+  /** A person's counts may have changed: whoever shows them asks the store. */
+  | { readonly kind: "counts_changed"; readonly recipient: string }
+
+export interface PubSub {
+  /** Hands over all news of one commit at once, so that listeners can work in one tick. Never throws, never waits. */
+  publish(news: readonly News[]): void
+  /** `listen` gets the news of this node and of the others. Returns the way to stop. */
+  subscribe(listen: (news: readonly News[]) => void): () => void
+}
+
+/** News within this process only. A listener that throws is reported and never stops the others. */
+export function localPubSub(report: (error: unknown) => void): PubSub {
+  const listeners = new Set<(news: readonly News[]) => void>()
+  return {
+    publish(news) {
+      if (news.length === 0) return
+      for (const listen of listeners) {
+        try {
+          listen(news)
+        } catch (error) {
+          report(error)
+        }
+      }
+    },
+    subscribe(listen) {
+      listeners.add(listen)
+      return () => {
+        listeners.delete(listen)
+      }
+    },
+  }
+}
