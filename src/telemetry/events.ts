@@ -1,0 +1,139 @@
+/**
+ * Everything that the hub says about itself, as one union. An event carries ids, counts, codes and durations, never a
+ * person's data or a secret: free text can only be `ScrubbedText`. Names are past facts; subscribers decide what a
+ * fact is worth (a line, a counter, nothing).
+ */
+import type { ScrubbedText } from "./scrub.ts"
+
+/** Durations are milliseconds unless the name says otherwise. */
+export type TelemetryEvent =
+  | ProcessEvent
+  | ActorEvent
+  | HttpEvent
+  | IngestEvent
+  | RoutingEvent
+  | DeliveryEvent
+  | RealtimeEvent
+  | DependencyEvent
+
+export type TelemetryKind = TelemetryEvent["kind"]
+
+export type ProcessEvent =
+  | { readonly kind: "hub_starting"; readonly version: string; readonly nodeEnv: string }
+  | { readonly kind: "hub_listening"; readonly host: string; readonly port: number; readonly ms: number }
+  | { readonly kind: "config_warning"; readonly setting: string; readonly problem: string }
+  | { readonly kind: "shutdown_started"; readonly signal: string }
+  | { readonly kind: "shutdown_phase"; readonly phase: string; readonly ms: number }
+  | { readonly kind: "shutdown_finished"; readonly ms: number; readonly clean: boolean }
+  | { readonly kind: "bug_found"; readonly where: string; readonly error: ScrubbedText }
+
+/** `actor` is the actor's place in the supervision tree, e.g. `hub/path/dispatchers/telegram`. */
+export type ActorEvent =
+  | { readonly kind: "actor_started"; readonly actor: string }
+  | {
+      readonly kind: "actor_exited"
+      readonly actor: string
+      readonly reason: ActorExit
+      readonly error: ScrubbedText | null
+    }
+  | { readonly kind: "actor_restarted"; readonly actor: string; readonly restarts: number }
+  | { readonly kind: "actor_gave_up"; readonly actor: string; readonly restarts: number; readonly withinMs: number }
+  | { readonly kind: "mailbox_full"; readonly actor: string; readonly size: number }
+
+export type ActorExit = "normal" | "shutdown" | "crash"
+
+/** `route` is the pattern (`/v1/events/:id`), never the path. */
+export type HttpEvent = {
+  readonly kind: "http_request"
+  readonly method: string
+  readonly route: string
+  readonly status: number
+  readonly ms: number
+  readonly requestId: string | null
+}
+
+/** `via` is the door: http, nats, zoho, webhook, resources. */
+export type IngestEvent =
+  | {
+      readonly kind: "events_accepted"
+      readonly via: string
+      readonly count: number
+      readonly duplicates: number
+      readonly ms: number
+      /** How many of each event type; for the log alone, producers choose these names. */
+      readonly byType: Readonly<Record<string, number>>
+    }
+  | { readonly kind: "event_rejected"; readonly via: string; readonly code: string; readonly count: number }
+
+export type RoutingEvent =
+  | {
+      readonly kind: "route_done"
+      readonly events: number
+      readonly rulesMatched: number
+      readonly notifications: number
+      readonly deliveries: number
+      readonly suppressed: number
+      readonly ms: number
+    }
+  | {
+      readonly kind: "route_failed"
+      readonly eventId: string
+      readonly rule: string | null
+      readonly error: ScrubbedText
+    }
+  | {
+      readonly kind: "rules_loaded"
+      readonly revision: string
+      readonly rules: number
+      readonly templates: number
+      readonly ms: number
+    }
+  /** The last good set keeps running. `errors` are the first few; `count` is all of them. */
+  | { readonly kind: "rules_refused"; readonly count: number; readonly errors: readonly ScrubbedText[] }
+
+/** `outcome`, `reason` and `status` are the delivery glossary's codes, never a provider's text. */
+export type DeliveryEvent =
+  | { readonly kind: "deliveries_claimed"; readonly channel: string; readonly count: number; readonly ms: number }
+  | {
+      readonly kind: "delivery_attempted"
+      readonly channel: string
+      readonly deliveryId: string
+      readonly attempt: number
+      readonly outcome: string
+      readonly reason: string | null
+      readonly ms: number
+    }
+  | {
+      readonly kind: "delivery_settled"
+      readonly channel: string
+      readonly deliveryId: string
+      readonly status: string
+      readonly reason: string | null
+      /** From the event's acceptance to this settlement; null when it is not known. */
+      readonly latencySeconds: number | null
+    }
+  | { readonly kind: "lease_lost"; readonly channel: string; readonly deliveryId: string }
+  | { readonly kind: "deliveries_rescued"; readonly count: number }
+  | { readonly kind: "dead_letters_replayed"; readonly count: number }
+  | { readonly kind: "breaker_opened"; readonly channel: string; readonly reason: string; readonly forMs: number }
+  | { readonly kind: "breaker_closed"; readonly channel: string }
+  | { readonly kind: "rows_pruned"; readonly table: string; readonly count: number; readonly ms: number }
+
+/** `transport` is websocket or longpoll; `family` is a topic's first part (`resources`), never the topic. */
+export type RealtimeEvent =
+  | { readonly kind: "socket_opened"; readonly transport: string }
+  | { readonly kind: "socket_refused"; readonly transport: string; readonly reason: string }
+  | { readonly kind: "socket_closed"; readonly transport: string; readonly code: number; readonly ms: number }
+  | { readonly kind: "topic_joined"; readonly family: string; readonly recovered: number | null }
+  | { readonly kind: "topic_refused"; readonly family: string; readonly reason: string }
+  | { readonly kind: "topic_left"; readonly family: string }
+  | { readonly kind: "frame_malformed"; readonly reason: string }
+  | { readonly kind: "frames_pushed"; readonly family: string; readonly count: number }
+  | { readonly kind: "reader_dropped"; readonly transport: string; readonly backlogBytes: number }
+
+export type DependencyEvent =
+  | { readonly kind: "database_up"; readonly afterMs: number }
+  | { readonly kind: "database_down"; readonly error: ScrubbedText }
+  | { readonly kind: "migration_applied"; readonly name: string; readonly ms: number }
+  | { readonly kind: "pubsub_up"; readonly transport: string; readonly afterMs: number }
+  | { readonly kind: "pubsub_down"; readonly transport: string; readonly error: ScrubbedText }
