@@ -148,7 +148,8 @@ function again(
   delayMs: number,
   maybeDuplicate: boolean,
 ): Settlement {
-  if (held.attempt >= policy.maxAttempts) return { status: "dead", reason: "attempts_exhausted", detail: outcome.detail }
+  if (held.attempt >= policy.maxAttempts)
+    return { status: "dead", reason: "attempts_exhausted", detail: outcome.detail }
   if (held.ageMs + delayMs >= policy.maxAgeMs) return { status: "dead", reason: "too_old", detail: outcome.detail }
   return { status: "retrying", reason: outcome.reason, detail: outcome.detail, delayMs, maybeDuplicate }
 }

@@ -62,7 +62,9 @@ export const newNotificationId = (wallMillis: number): NotificationId => `ntf_${
 export const newDeliveryId = (wallMillis: number): DeliveryId => `dlv_${sortable(wallMillis)}` as DeliveryId // built to the pattern
 
 const made = (prefix: string, text: string): boolean =>
-  text.length === prefix.length + 26 && text.startsWith(prefix) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(prefix.length))
+  text.length === prefix.length + 26 &&
+  text.startsWith(prefix) &&
+  /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(prefix.length))
 
 /** The id, or null where the text is none; numbers are taken as their strings. */
 export const asEventId = (text: string): EventId | null => (made("evt_", text) ? (text as EventId) : null)

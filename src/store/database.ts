@@ -1,0 +1,194 @@
+/**
+ * The one home of the SQL driver. Every query has a deadline, and a pool whose connections have gone silent is
+ * replaced whole: a half-open connection never answers, and waiting for it would hang every caller behind it.
+ */
+import pg from "pg"
+
+/** What a query may be given. `bytea` travels as Buffer; JSON never goes in as a value (columns are opaque). */
+export type SqlValue =
+  | string
+  | number
+  | boolean
+  | null
+  | Date
+  | Buffer
+  | readonly (string | number | boolean | null | Buffer)[]
+
+/** Runs statements one after another on one connection. */
+export interface Queryable {
+  /** Rows as the driver gives them; int8 arrives as a string, so ask for `::int` or `::text`. */
+  query<Row>(text: string, values?: readonly SqlValue[]): Promise<readonly Row[]>
+  /** Number of rows that the statement touched. */
+  execute(text: string, values?: readonly SqlValue[]): Promise<number>
+}
+
+export interface Database extends Queryable {
+  /** One transaction: committed when `run` returns, rolled back when it throws. Do nothing slow inside. */
+  transaction<T>(run: (tx: Queryable) => Promise<T>): Promise<T>
+  /** Throws away every connection and begins anew; running queries fail. */
+  replacePool(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Whose problem an error of the database is. `away`: try again later. `refused`: this statement is wrong or unlucky. */
+export type DatabaseProblem = "away" | "refused"
+
+/** SQLSTATE classes that say "not now": connection, operator intervention, resources, serialization and lock trouble. */
+const AWAY = /^(08|53|57|40|55P03|25006)/
+
+/** Sorts an error from a query; null where it does not come from the database. */
+export function databaseProblem(error: unknown): DatabaseProblem | null {
+  if (!(error instanceof Error)) return null
+  const code = "code" in error && typeof error.code === "string" ? error.code : null
+  if (error instanceof pg.DatabaseError) return code !== null && AWAY.test(code) ? "away" : "refused"
+  if (code !== null && /^E[A-Z]+$/.test(code)) return "away"
+  return /timeout|terminated|not queryable|Connection|closed/.test(error.message) ? "away" : null
+}
+
+export interface DatabaseOptions {
+  readonly url: string
+  /** Connections at most. */
+  readonly max?: number
+  readonly applicationName?: string
+  /** Called on each change between answering and not answering. */
+  readonly onHealth?: (up: boolean) => void
+}
+
+const CONNECT_TIMEOUT_MS = 3_000
+const STATEMENT_TIMEOUT_MS = 5_000
+/** Longer than the server's own limit, so that a living server answers first. */
+const QUERY_DEADLINE_MS = 6_000
+/** Deadline misses in a row after which the pool is replaced. */
+const MISSES_BEFORE_REPLACEMENT = 3
+
+/** Opens a pool; connects on first use. */
+export function openDatabase(options: DatabaseOptions): Database {
+  let pool = newPool(options)
+  let misses = 0
+  let up = true
+
+  const report = (now: boolean): void => {
+    if (now === up) return
+    up = now
+    options.onHealth?.(now)
+  }
+
+  const replacePool = async (): Promise<void> => {
+    const old = pool
+    pool = newPool(options)
+    misses = 0
+    // Silent connections never end politely: what remains after the deadline is dropped with its sockets.
+    await Promise.race([old.end(), new Promise<void>((done) => setTimeout(done, 1_000).unref())])
+  }
+
+  /** Keeps count of what a failure says about the pool, then lets the caller have it. */
+  const failed = (error: unknown): void => {
+    if (databaseProblem(error) !== "away") return
+    report(false)
+    if (!(error instanceof Error) || !/timeout/i.test(error.message)) return
+    misses += 1
+    if (misses < MISSES_BEFORE_REPLACEMENT) return
+    replacePool().catch(() => {
+      // The old pool is out of reach already; the new one is in place.
+    })
+  }
+
+  const answered = (): void => {
+    misses = 0
+    report(true)
+  }
+
+  const run = async (text: string, values: readonly SqlValue[] = []): Promise<pg.QueryResult> => {
+    try {
+      const result = await pool.query(statement(text, values))
+      answered()
+      return result
+    } catch (error) {
+      failed(error)
+      throw error
+    }
+  }
+
+  return {
+    async query<Row>(text: string, values?: readonly SqlValue[]) {
+      return (await run(text, values)).rows as Row[] // the caller names the columns it selected
+    },
+    async execute(text, values) {
+      return (await run(text, values)).rowCount ?? 0
+    },
+    async transaction(work) {
+      let client: pg.PoolClient
+      try {
+        client = await pool.connect()
+      } catch (error) {
+        failed(error)
+        throw error
+      }
+      let broken: unknown = null
+      try {
+        await client.query("begin")
+        const result = await work(onClient(client))
+        await client.query("commit")
+        answered()
+        return result
+      } catch (error) {
+        failed(error)
+        broken = error
+        if (error instanceof pg.DatabaseError) {
+          // The session is sound, only the transaction is not.
+          broken = await client.query("rollback").then(
+            () => null,
+            (rollbackError: unknown) => rollbackError,
+          )
+        }
+        throw error
+      } finally {
+        client.release(broken instanceof Error ? broken : broken !== null)
+      }
+    },
+    replacePool,
+    close: () => pool.end(),
+  }
+}
+
+function onClient(client: pg.PoolClient): Queryable {
+  return {
+    async query<Row>(text: string, values: readonly SqlValue[] = []) {
+      return (await client.query(statement(text, values))).rows as Row[] // the caller names the columns it selected
+    },
+    async execute(text, values = []) {
+      return (await client.query(statement(text, values))).rowCount ?? 0
+    },
+  }
+}
+
+const names = new Map<string, string>()
+
+/** Statements are few and fixed, so each is prepared once per connection under a short name. */
+function statement(text: string, values: readonly SqlValue[]): pg.QueryConfig {
+  let name = names.get(text)
+  if (name === undefined) {
+    name = `s${names.size}`
+    names.set(text, name)
+  }
+  return { name, text, values: [...values] }
+}
+
+function newPool(options: DatabaseOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max ?? 16,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_DEADLINE_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: 2_000,
+    idle_in_transaction_session_timeout: 10_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    application_name: options.applicationName ?? "hubbub",
+  })
+  pool.on("error", () => {
+    // An idle connection died: the pool drops it, and the next query makes another.
+  })
+  return pool
+}

@@ -1,0 +1,25 @@
+/**
+ * Opaque columns: payloads, addresses and rendered words are bytes that only store opens. Today the seal is a version
+ * byte before JSON; encryption becomes another version, and old rows stay readable.
+ */
+import type { Json } from "../domain/json.ts"
+
+const PLAIN_JSON = 1
+
+/** Seals any JSON-shaped value. The value must be free of functions and cycles. */
+export function seal(value: unknown): Buffer {
+  const text = JSON.stringify(value)
+  const bytes = Buffer.allocUnsafe(Buffer.byteLength(text) + 1)
+  bytes[0] = PLAIN_JSON
+  bytes.write(text, 1)
+  return bytes
+}
+
+/** Opens what `seal` made. Throws on a version that this build does not know. */
+export function open(bytes: Buffer): Json {
+  if (bytes[0] !== PLAIN_JSON) throw new Error(`sealed column of unknown version ${String(bytes[0])}`)
+  return JSON.parse(bytes.toString("utf8", 1)) as Json // seal wrote it
+}
+
+/** Opens a column whose shape `seal` was given at the one place that writes it. */
+export const openAs = <T>(bytes: Buffer): T => open(bytes) as T // the caller names the type that its own insert sealed
