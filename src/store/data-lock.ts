@@ -83,23 +83,30 @@ function inUse(path: string, pid: number): EmbeddedPostgresError {
   return new EmbeddedPostgresError("in_use", `another hub (pid ${pid}) uses the data directory ${folder}`)
 }
 
-/** Whether a process with this id lives, ours or another user's. */
+/** Whether a process with this id lives, ours or another user's. A zombie does not: containers may never reap it. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
-    return errorCode(error) === "EPERM"
+    if (errorCode(error) !== "EPERM") return false
   }
+  const state = statFields(pid)?.[0]
+  return state !== "Z" && state !== "X"
 }
 
 /** Boot and start tick of a process, so that a reused pid is not mistaken for its predecessor; `-` where unknown. */
 function startOf(pid: number): string {
+  const fields = statFields(pid)
+  if (fields === undefined) return "-"
+  return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}:${fields[19] ?? ""}`
+}
+
+/** The fields of /proc/<pid>/stat after the command's name: state, parent, … and the start tick at 19. Linux only. */
+function statFields(pid: number): readonly string[] | undefined {
   try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    return `${boot}:${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? ""}`
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   } catch {
-    return "-"
+    return undefined
   }
 }

@@ -2,8 +2,18 @@
 // The packages need two repairs that their install script would do and that we cannot count on: library symlinks, and a
 // copy outside of the checkout when the account that runs the server cannot reach it (root drops to an ordinary uid).
 import { execFile } from "node:child_process"
-import { cpSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs"
-import { basename, delimiter, dirname, join } from "node:path"
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { errorCode } from "./embedded-error.ts"
 
@@ -74,10 +84,11 @@ function packageFolder(): string | undefined {
 function systemFolders(): string[] {
   const debian = "/usr/lib/postgresql"
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
-  const path = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "")
-  return [...versions.map((version) => join(debian, version, "bin")), ...path].filter(
-    (folder) => existsSync(join(folder, `postgres${exe}`)) && existsSync(join(folder, `initdb${exe}`)),
-  )
+  const onPath = Bun.which("postgres")
+  return [
+    ...versions.map((version) => join(debian, version, "bin")),
+    ...(onPath ? [dirname(realpathSync(onPath))] : []),
+  ].filter((folder) => existsSync(join(folder, `postgres${exe}`)) && existsSync(join(folder, `initdb${exe}`)))
 }
 
 /** The major version of the `postgres` in `bin`, or undefined when this account cannot run it on this machine. */
