@@ -1,0 +1,57 @@
+// Why a child ended. Supervisors decide by these words alone; nothing thrown ever travels further than the process it
+// was thrown in: it becomes an ExitReason there.
+
+export type ExitReason =
+  /** It had nothing left to do. */
+  | { readonly kind: "normal" }
+  /** It was asked to stop, or (a supervisor) stopped itself after too many restarts: `detail` says which. */
+  | { readonly kind: "shutdown"; readonly detail?: string }
+  /** It did not stop in time and was abandoned and fenced. */
+  | { readonly kind: "killed" }
+  /** Its start or its handler took longer than allowed. */
+  | { readonly kind: "timeout"; readonly what: "start" | "handler"; readonly afterMs: number }
+  /** It threw. Whatever was thrown, `error` is an Error. */
+  | { readonly kind: "error"; readonly error: Error }
+  /** A supervisor whose child could not be started for the first time. */
+  | { readonly kind: "failed_to_start"; readonly child: string; readonly cause: ExitReason }
+
+export const NORMAL: ExitReason = { kind: "normal" }
+export const SHUTDOWN: ExitReason = { kind: "shutdown" }
+export const KILLED: ExitReason = { kind: "killed" }
+
+/** Was this an end nobody has to worry about? Transient children are restarted exactly when it was not. */
+export function isCalm(reason: ExitReason): boolean {
+  return reason.kind === "normal" || reason.kind === "shutdown"
+}
+
+/** The exit reason for anything that can be thrown, including `undefined`, strings and objects with a throwing getter. */
+export function exitFromThrown(thrown: unknown): ExitReason {
+  return { kind: "error", error: asError(thrown) }
+}
+
+/** Any thrown value as an Error; the original is its `cause`. Never throws. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  const shown = typeof thrown === "object" && thrown !== null ? "an object" : String(thrown).slice(0, 200)
+  const error = new Error(`a ${typeof thrown} was thrown: ${shown}`, { cause: thrown })
+  error.name = "NonErrorThrown"
+  return error
+}
+
+/** One line for logs and screens. */
+export function describeExit(reason: ExitReason): string {
+  switch (reason.kind) {
+    case "normal":
+      return "normal"
+    case "shutdown":
+      return reason.detail === undefined ? "shutdown" : `shutdown: ${reason.detail}`
+    case "killed":
+      return "killed"
+    case "timeout":
+      return `${reason.what} took longer than ${reason.afterMs} ms`
+    case "error":
+      return `${reason.error.name}: ${reason.error.message}`
+    case "failed_to_start":
+      return `${reason.child} failed to start: ${describeExit(reason.cause)}`
+  }
+}
