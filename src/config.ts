@@ -1,8 +1,54 @@
-/** The only reader of the environment. Everything wrong with it is reported at once, before anything starts. */
+/**
+ * The only reader of the environment. Everything that is wrong with it is reported at once, before anything starts;
+ * what comes out is frozen, parsed and typed.
+ */
+import { assemble } from "./config/assemble.ts"
+import { type Environment, unknownNames } from "./config/environment.ts"
+import { Reader } from "./config/reader.ts"
 import type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
+import { Secret } from "./domain/secret.ts"
 
+export { missingChannelCredentials } from "./config/channel-credentials.ts"
+export type { Environment } from "./config/environment.ts"
+export { type FreshSecrets, freshSecrets } from "./config/fresh-secrets.ts"
+export { type SettingRow, settingsTable } from "./config/settings.ts"
 export type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
 
+/** Narrow with `if (loaded.errors)`. Warnings come with both. */
 export type Loaded =
   | { readonly ok: Config; readonly errors?: never; readonly warnings: readonly ConfigWarning[] }
   | { readonly ok?: never; readonly errors: readonly ConfigError[]; readonly warnings: readonly ConfigWarning[] }
+
+/** HS256 asks for a key as long as its hash; a shorter one still works, so an ERP that has one is not locked out. */
+const leastJwtSecretBytes = 32
+
+/** Reads every setting. `terminal`: whether the log goes to one, which decides the default of LOG_FORMAT. */
+export function loadConfig(env: Environment = process.env, terminal: boolean = process.stderr.isTTY === true): Loaded {
+  const reader = new Reader(env)
+  const config = assemble(reader, terminal)
+  const warnings = [...unknownNames(env), ...weaknesses(config)]
+  return reader.errors.length > 0 ? { errors: reader.errors, warnings } : { ok: deepFreeze(config), warnings }
+}
+
+/** One line, for whoever starts the hub. */
+export function explainConfigError({ name, expected, got }: ConfigError): string {
+  return `${name}: expected ${expected}; got ${got}`
+}
+
+function weaknesses(config: Config): readonly ConfigWarning[] {
+  const secret = config.jwt.secret
+  if (secret === null || Buffer.byteLength(secret.reveal()) >= leastJwtSecretBytes) return []
+  return [
+    {
+      name: "JWT_SECRET",
+      problem: `is shorter than ${leastJwtSecretBytes} bytes: tokens signed with it can be forged by guessing`,
+    },
+  ]
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null && !(part instanceof Secret)) deepFreeze(part)
+  }
+  return Object.freeze(value)
+}

@@ -11,6 +11,9 @@ export interface AddressRanges {
   contains(address: string): boolean
 }
 
+/** Contains nothing. */
+export const noRanges: AddressRanges = Object.freeze({ entries: [], contains: () => false })
+
 /** Entries are addresses or CIDRs, v4 or v6. Returns the first malformed entry instead when there is one. */
 export function addressRanges(entries: readonly string[]): AddressRanges | { readonly malformed: string } {
   const list = new BlockList()

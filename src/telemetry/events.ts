@@ -3,6 +3,7 @@
  * person's data or a secret: free text can only be `ScrubbedText`. Names are past facts; subscribers decide what a
  * fact is worth (a line, a counter, nothing).
  */
+import type { DeliveryStatus, Outcome } from "../domain/delivery.ts"
 import type { ScrubbedText } from "./scrub.ts"
 
 /** Durations are milliseconds unless the name says otherwise. */
@@ -99,7 +100,7 @@ export type DeliveryEvent =
       readonly channel: string
       readonly deliveryId: string
       readonly attempt: number
-      readonly outcome: string
+      readonly outcome: Outcome["kind"]
       readonly reason: string | null
       readonly ms: number
     }
@@ -107,7 +108,7 @@ export type DeliveryEvent =
       readonly kind: "delivery_settled"
       readonly channel: string
       readonly deliveryId: string
-      readonly status: string
+      readonly status: DeliveryStatus
       readonly reason: string | null
       /** From the event's acceptance to this settlement; null when it is not known. */
       readonly latencySeconds: number | null
