@@ -1,0 +1,81 @@
+// Runs Bun as a child until it ends: passes on terminal, signals and exit code, and starts a hub again that ended itself
+// because its event loop hung (the watchdog's exit code). Signals reach the child once: a terminal's Ctrl-C goes to the
+// whole process group, so there it has arrived already.
+import { spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { constants } from "node:os"
+
+const WATCHDOG_EXIT = 75
+const RESTART_PAUSE_MS = 1_000
+const RESTARTS = { most: 5, withinMs: 60_000 }
+// A hub drains for at most 10 s; a Ctrl-C that somehow did not reach it is made good after that.
+const OVERDUE_MS = 15_000
+
+/** Resolves to the exit code for this process. */
+export async function runToEnd(command, args, { cwd, keep }) {
+  const restarts = []
+  const signals = watchSignals()
+  for (;;) {
+    const code = await runOnce(command, args, cwd, signals)
+    if (!keep || code !== WATCHDOG_EXIT || signals.stopping()) return code
+    const now = Date.now()
+    while (restarts[0] !== undefined && restarts[0] < now - RESTARTS.withinMs) restarts.shift()
+    if (restarts.length >= RESTARTS.most) {
+      console.error(`hub: hung ${restarts.length + 1} times within ${RESTARTS.withinMs / 1000} s: giving up`)
+      return code
+    }
+    restarts.push(now)
+    console.error("hub: it hung and ended itself: starting it again")
+    if (await signals.during(RESTART_PAUSE_MS)) return code
+  }
+}
+
+async function runOnce(command, args, cwd, signals) {
+  const child = spawn(command, args, { cwd, stdio: "inherit", windowsHide: true })
+  signals.to(child)
+  return new Promise((resolve) => {
+    child.once("error", (error) => {
+      console.error(`hub: cannot run ${command}: ${error.message}`)
+      resolve(1)
+    })
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0)))
+  })
+}
+
+function watchSignals() {
+  let child
+  let asked = false
+  let wake = () => {}
+  const forward = (signal) => {
+    const repeated = asked
+    asked = true
+    wake()
+    if (repeated) return // npm and process managers send the same request more than once
+    if (signal === "SIGINT" && inForeground()) {
+      setTimeout(() => child?.kill("SIGTERM"), OVERDUE_MS).unref()
+    } else {
+      child?.kill(signal === "SIGHUP" ? "SIGTERM" : signal)
+    }
+  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => forward(signal))
+  return {
+    to: (next) => {
+      child = next
+    },
+    stopping: () => asked,
+    /** Waits, and says whether a signal came meanwhile. */
+    during: (ms) =>
+      new Promise((resolve) => {
+        wake = () => resolve(true)
+        setTimeout(() => resolve(asked), ms)
+      }),
+  }
+}
+
+/** Whether a terminal sends its signals to this process's group. */
+function inForeground() {
+  if (process.platform !== "linux") return process.stdin.isTTY === true
+  const stat = readFileSync("/proc/self/stat", "utf8")
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  return group === foreground
+}
