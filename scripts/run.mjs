@@ -17,8 +17,8 @@ const bench = args[0] !== undefined && !args[0].startsWith("-")
 const modes = {
   start: { run: ["src/main.ts", "serve", ...args], keep: true },
   hub: { run: ["src/main.ts", ...args], keep: args[0] === "serve", here: true },
-  test: { run: ["--no-env-file", "--no-orphans", "scripts/test.ts", ...args] },
-  check: { run: ["--no-env-file", "--no-orphans", "scripts/test.ts", ...args] },
+  test: { run: ["--no-env-file", "scripts/test.ts", ...args] },
+  check: { run: ["--no-env-file", "scripts/test.ts", ...args] },
   day: { run: ["examples/day/play.ts", ...args] },
   bench: { run: bench ? [`bench/${args[0]}.ts`, ...args.slice(1)] : ["bench/run.ts", ...args] },
 }
