@@ -1,0 +1,261 @@
+/**
+ * Events: stored once per key, with their positions and their place in the router's queue, in one statement and one
+ * commit. After `insertEvents` returns, what it calls accepted survives a power cut.
+ */
+import type { HubEvent, NewEvent, Severity } from "../domain/event.ts"
+import { type BusinessId, type EventId, type LocationId, newEventId } from "../domain/ids.ts"
+import type { JsonObject } from "../domain/json.ts"
+import type { StreamKey } from "../domain/stream.ts"
+import type { Database, Queryable } from "./database.ts"
+import { openAs, seal } from "./sealed.ts"
+
+/** An event on its way in, with the streams on which it is to be pushed. */
+export interface Incoming {
+  readonly event: NewEvent
+  /** SHA-256 of type, severity, location and payload: tells a repeat from another event under the same key. */
+  readonly contentHash: Buffer
+  readonly streams: readonly StreamKey[]
+}
+
+/** A message's place in a stream; positions of a stream rise by one in commit order. */
+export interface Position {
+  readonly stream: StreamKey
+  readonly position: number
+}
+
+export type Stored =
+  | {
+      readonly kind: "accepted"
+      readonly id: EventId
+      readonly acceptedAt: number
+      readonly positions: readonly Position[]
+    }
+  | { readonly kind: "duplicate"; readonly id: EventId }
+  /** The same key with other content. */
+  | { readonly kind: "reused"; readonly id: EventId }
+
+// Rows go in sorted by key and streams are moved in sorted order: two batches that share keys or streams then wait
+// for each other in one direction only, and cannot deadlock.
+const INSERT = `
+with input as (
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[],
+    $8::text[], $9::bytea[], $10::text[], $11::bytea[], $12::bytea[]) with ordinality
+    as t (id, business_id, location_id, type, source, severity, occurred_at, idempotency_key, content_hash,
+      correlation_id, payload, extensions, n)
+), inserted as (
+  insert into events (id, business_id, location_id, type, source, severity, occurred_at, idempotency_key, content_hash,
+    correlation_id, payload, extensions)
+  select id, business_id, location_id, type, source, severity, to_timestamp(occurred_at / 1000), idempotency_key,
+    content_hash, correlation_id, payload, extensions
+  from input order by business_id, source, idempotency_key, n
+  on conflict (business_id, source, idempotency_key) where idempotency_key is not null do nothing
+  returning id, accepted_at
+), queued as (
+  insert into routing_queue (event_id) select id from inserted
+), wanted as (
+  select s.stream, s.id, row_number() over (partition by s.stream order by s.n) as nth,
+    count(*) over (partition by s.stream) as total
+  from unnest($13::text[], $14::text[]) with ordinality as s (stream, id, n) join inserted using (id)
+), moved as (
+  insert into streams (key, position) select stream, count(*) from wanted group by stream order by stream
+  on conflict (key) do update set position = streams.position + excluded.position
+  returning key, position
+), placed as (
+  insert into stream_entries (stream, position, ref)
+  select w.stream, m.position - w.total + w.nth, w.id from wanted w join moved m on m.key = w.stream
+  returning stream, position, ref
+)
+select id, (extract(epoch from accepted_at) * 1000)::float8 as accepted_at, null as stream, null::float8 as position from inserted
+union all
+select ref, null, stream, position::float8 from placed`
+
+interface InsertedRow {
+  readonly id: EventId
+  readonly accepted_at: number | null
+  readonly stream: StreamKey | null
+  readonly position: number | null
+}
+
+const FIND_BY_KEY = `
+select t.n::int as n, e.id, e.content_hash
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t (business_id, source, idempotency_key, n)
+join events e on e.business_id = t.business_id and e.source = t.source and e.idempotency_key = t.idempotency_key`
+
+/**
+ * Stores events; results stand in the order of the items. `wallMillis` (since the Unix epoch) goes into the ids.
+ * Throws the driver's error, and then nothing of the batch is stored.
+ */
+export async function insertEvents(
+  db: Database,
+  items: readonly Incoming[],
+  wallMillis: number,
+): Promise<readonly Stored[]> {
+  const results: (Stored | null)[] = items.map(() => null)
+  let open = items.map((item, index) => ({ item, index }))
+  // A key that was taken may be pruned before its holder is read: then the insert is simply tried again.
+  for (let round = 0; open.length > 0 && round < 3; round++) {
+    const ids = open.map(() => newEventId(wallMillis))
+    const accepted = await insertOnce(
+      db,
+      open.map(({ item }) => item),
+      ids,
+    )
+    const taken: typeof open = []
+    open.forEach((entry, i) => {
+      const id = ids[i]
+      const stored = id === undefined ? undefined : accepted.get(id)
+      if (stored === undefined) taken.push(entry)
+      else results[entry.index] = stored
+    })
+    open = taken.length === 0 ? [] : await resolveTaken(db, taken, results)
+  }
+  return results.map((result) => {
+    if (result === null) throw new Error("an event was neither stored nor found")
+    return result
+  })
+}
+
+async function insertOnce(
+  db: Queryable,
+  items: readonly Incoming[],
+  ids: readonly EventId[],
+): Promise<ReadonlyMap<EventId, Stored>> {
+  const events = items.map((item) => item.event)
+  const streams: StreamKey[] = []
+  const streamIds: EventId[] = []
+  items.forEach((item, i) => {
+    for (const stream of item.streams) {
+      streams.push(stream)
+      streamIds.push(ids[i] as EventId) // ids has one entry for each item
+    }
+  })
+  const rows = await db.query<InsertedRow>(INSERT, [
+    ids,
+    events.map((e) => e.business),
+    events.map((e) => e.location),
+    events.map((e) => e.type),
+    events.map((e) => e.source),
+    events.map((e) => e.severity),
+    events.map((e) => e.occurredAt),
+    events.map((e) => e.idempotencyKey),
+    items.map((item) => item.contentHash),
+    events.map((e) => e.correlationId),
+    events.map((e) => seal(e.payload)),
+    events.map((e) => (Object.keys(e.extensions).length === 0 ? null : seal(e.extensions))),
+    streams,
+    streamIds,
+  ])
+  const stored = new Map<EventId, { kind: "accepted"; id: EventId; acceptedAt: number; positions: Position[] }>()
+  for (const row of rows) {
+    if (row.accepted_at !== null) {
+      stored.set(row.id, { kind: "accepted", id: row.id, acceptedAt: row.accepted_at, positions: [] })
+    } else if (row.stream !== null && row.position !== null) {
+      stored.get(row.id)?.positions.push({ stream: row.stream, position: row.position })
+    }
+  }
+  return stored
+}
+
+/** Looks up who holds the keys that were taken; returns what must be inserted again. */
+async function resolveTaken(
+  db: Queryable,
+  taken: readonly { item: Incoming; index: number }[],
+  results: (Stored | null)[],
+): Promise<{ item: Incoming; index: number }[]> {
+  const events = taken.map(({ item }) => item.event)
+  const rows = await db.query<{ n: number; id: EventId; content_hash: Buffer }>(FIND_BY_KEY, [
+    events.map((e) => e.business),
+    events.map((e) => e.source),
+    events.map((e) => e.idempotencyKey),
+  ])
+  const holders = new Map(rows.map((row) => [row.n - 1, row]))
+  return taken.filter(({ item, index }, i) => {
+    const holder = holders.get(i)
+    if (holder === undefined) return true
+    const same = holder.content_hash.equals(item.contentHash)
+    results[index] = { kind: same ? "duplicate" : "reused", id: holder.id }
+    return false
+  })
+}
+
+export interface EventRow {
+  readonly id: EventId
+  readonly business_id: BusinessId
+  readonly location_id: LocationId | null
+  readonly type: string
+  readonly source: string
+  readonly severity: Severity
+  readonly occurred_at: number
+  readonly accepted_at: number
+  readonly idempotency_key: string | null
+  readonly correlation_id: string | null
+  readonly payload: Buffer
+  readonly extensions: Buffer | null
+}
+
+/** Columns of an event `e` as `eventFromRow` reads them. */
+export const EVENT_COLUMNS = `e.id, e.business_id, e.location_id, e.type, e.source, e.severity,
+  (extract(epoch from e.occurred_at) * 1000)::float8 as occurred_at,
+  (extract(epoch from e.accepted_at) * 1000)::float8 as accepted_at,
+  e.idempotency_key, e.correlation_id, e.payload, e.extensions`
+
+export const eventFromRow = (row: EventRow): HubEvent => ({
+  id: row.id,
+  type: row.type,
+  source: row.source,
+  severity: row.severity,
+  business: row.business_id,
+  location: row.location_id,
+  occurredAt: row.occurred_at,
+  acceptedAt: row.accepted_at,
+  idempotencyKey: row.idempotency_key,
+  correlationId: row.correlation_id,
+  payload: openAs<JsonObject>(row.payload),
+  extensions: row.extensions === null ? {} : openAs<JsonObject>(row.extensions),
+})
+
+/** The event, or null where there is none. Whose it is must be asked of the result. */
+export async function getEvent(db: Queryable, id: EventId): Promise<HubEvent | null> {
+  const [row] = await db.query<EventRow>(`select ${EVENT_COLUMNS} from events e where e.id = $1`, [id])
+  return row === undefined ? null : eventFromRow(row)
+}
+
+export interface EventFilter {
+  /** Null: of every business. */
+  readonly businesses: readonly BusinessId[] | null
+  readonly type?: string | undefined
+  readonly source?: string | undefined
+  /** Accepted at or after; milliseconds since the Unix epoch. */
+  readonly since?: number | undefined
+  /** Accepted before. */
+  readonly until?: number | undefined
+  /** Go on after this id (older events). */
+  readonly after?: EventId | undefined
+  readonly limit: number
+}
+
+/** Newest first. */
+export async function listEvents(
+  db: Queryable,
+  filter: EventFilter,
+): Promise<{ readonly events: readonly HubEvent[]; readonly hasMore: boolean }> {
+  const rows = await db.query<EventRow>(
+    `select ${EVENT_COLUMNS} from events e
+     where ($1::text[] is null or e.business_id = any($1)) and ($2::text is null or e.type = $2)
+       and ($3::text is null or e.source = $3)
+       and ($4::float8 is null or e.accepted_at >= to_timestamp($4 / 1000))
+       and ($5::float8 is null or e.accepted_at < to_timestamp($5 / 1000))
+       and ($6::text is null or e.id < $6)
+     order by e.id desc limit $7`,
+    [
+      filter.businesses,
+      filter.type ?? null,
+      filter.source ?? null,
+      filter.since ?? null,
+      filter.until ?? null,
+      filter.after ?? null,
+      filter.limit + 1,
+    ],
+  )
+  return { events: rows.slice(0, filter.limit).map(eventFromRow), hasMore: rows.length > filter.limit }
+}
