@@ -5,7 +5,7 @@ import type { Backoff } from "./backoff.ts"
 import type { Clock } from "./clock.ts"
 import type { RuntimeEvent } from "./event.ts"
 import type { ExitReason } from "./exit.ts"
-import type { Registry } from "./registry.ts"
+import type { PoolDoor, Registry } from "./registry.ts"
 import type { Sweep } from "./sweep.ts"
 
 /** permanent: always restarted. transient: only after an abnormal end. temporary: never, and forgotten. */
@@ -53,6 +53,8 @@ export interface Process {
   readonly leaving: ExitReason | undefined
   /** How messages reach it; services and supervisors have none. */
   readonly inbox: Inbox | undefined
+  /** Set while it is a running pool. */
+  readonly pool: PoolDoor | undefined
   info(): ProcessInfo
 }
 

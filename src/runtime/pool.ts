@@ -68,7 +68,6 @@ export function pool<A>(spec: PoolSpec<A>): ChildSpec {
     periodMs,
     children: [],
     shutdownMs,
-    parallelStop: true,
     // A pool is looked up by name as any argument type, as an actor is with its message type.
     template: { bound, child: (args: unknown) => spec.child(args as A) },
   }

@@ -46,7 +46,7 @@ export function supervisor(spec: SupervisorSpec): ChildSpec {
   const childIds = children.flatMap((child) => [child.id, ...child.childIds])
   const twice = [id, ...childIds].find((childId, at, all) => all.indexOf(childId) !== at)
   if (twice !== undefined) throw new SpecError(id, "children", "named once in the whole tree", twice)
-  const settings = { id, kind: "supervisor", strategy, intensity, periodMs, children, shutdownMs, parallelStop: false }
+  const settings = { id, kind: "supervisor", strategy, intensity, periodMs, children, shutdownMs }
   return {
     id,
     kind: "supervisor",

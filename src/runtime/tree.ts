@@ -7,6 +7,7 @@ import { describeExit, type ExitReason, SHUTDOWN } from "./exit.ts"
 import type { PoolRef } from "./pool.ts"
 import type { ActorRef } from "./ref.ts"
 import { Registry } from "./registry.ts"
+import { Slot } from "./slot.ts"
 import { Sweep } from "./sweep.ts"
 
 export interface TreeOptions {
@@ -17,6 +18,8 @@ export interface TreeOptions {
   emit(event: RuntimeEvent): void
   /** The root ended without being asked: everything below is stopped already, the process should end. */
   onGiveUp(reason: ExitReason): void
+  /** Aborted before the start is done: what has started is stopped again and startTree rejects. */
+  readonly signal?: AbortSignal
 }
 
 /** `root` cannot be restarted from inside; `not_now`: its supervisor is starting, stopping or restarting a group. */
@@ -59,4 +62,77 @@ export class StartFailed extends Error {
     this.failedToStart = failedToStart
     this.reason = reason
   }
+}
+
+/**
+ * Starts the tree; resolves when every child is ready. Rejects with StartFailed when one could not start (what had
+ * started is stopped again), or throws SpecError when two children have one name.
+ */
+export async function startTree(root: ChildSpec, options: TreeOptions): Promise<Tree> {
+  const { clock, random = Math.random, onGiveUp } = options
+  const registry = new Registry(clock)
+  const sweep = new Sweep(clock)
+  const stuck = { count: 0 }
+  const emit = (event: RuntimeEvent): void => {
+    try {
+      options.emit(event)
+    } catch {
+      // Whoever listens may be broken; the tree is what everybody else stands on.
+    }
+  }
+  const env: TreeEnv = { clock, random, emit, registry, sweep, stuck }
+  const slot = new Slot(root, 0, async () => ({ kind: "root" }))
+  registry.claim(root.id, slot)
+  let askedToStop = false
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<ExitReason | undefined>()
+  let began = false
+  slot.incarnation = registry.nextIncarnation(root.id)
+  slot.state = "starting"
+  const process = root.create(env, {
+    incarnation: slot.incarnation,
+    ready: () => {
+      began = true
+      slot.markReady(clock)
+      begin(undefined)
+    },
+    ignored: () => {
+      slot.state = "ignored"
+      begin(SHUTDOWN)
+      end()
+    },
+    exited: (reason) => {
+      slot.state = "stopped"
+      sweep.stop()
+      begin(reason)
+      end()
+      if (began && !askedToStop) onGiveUp(reason)
+    },
+  })
+  const stop = (): Promise<void> => {
+    askedToStop = true
+    process.stop(SHUTDOWN)
+    return ended
+  }
+  slot.process = process
+  const { signal } = options
+  const abort = (): void => void stop()
+  signal?.addEventListener("abort", abort)
+  process.start()
+  if (signal?.aborted === true) abort()
+  const failure = await begun
+  signal?.removeEventListener("abort", abort)
+  if (failure !== undefined) throw startFailure(root.id, failure)
+  return {
+    stop,
+    snapshot: () => ({ root: slot.info(), stuck: stuck.count, deadLetters: registry.deadLetters }),
+    restart: async (id) => (await registry.place(id)?.restart()) ?? { kind: "unknown" },
+    whereis: (id) => registry.place(id)?.info(),
+    ref: (id) => registry.ref(id),
+    pool: (id) => registry.pool(id),
+  }
+}
+
+function startFailure(id: string, reason: ExitReason): StartFailed {
+  return reason.kind === "failed_to_start" ? startFailure(reason.child, reason.cause) : new StartFailed(id, reason)
 }
