@@ -4,6 +4,7 @@
  * fact is worth (a line, a counter, nothing).
  */
 import type { DeliveryStatus, Outcome } from "../domain/delivery.ts"
+import type { ExitReason } from "../runtime/exit.ts"
 import type { ScrubbedText } from "./scrub.ts"
 
 /** Durations are milliseconds unless the name says otherwise. */
@@ -28,20 +29,43 @@ export type ProcessEvent =
   | { readonly kind: "shutdown_finished"; readonly ms: number; readonly clean: boolean }
   | { readonly kind: "bug_found"; readonly where: string; readonly error: ScrubbedText }
 
-/** `actor` is the actor's place in the supervision tree, e.g. `hub/path/dispatchers/telegram`. */
+/** What the runtime reports (see `from-runtime.ts`). `actor` is its id, scrubbed since a topic's id may name a person. */
 export type ActorEvent =
-  | { readonly kind: "actor_started"; readonly actor: string }
-  | {
+  | ({ readonly kind: "actor_started"; readonly ms: number } & Actor)
+  | ({
       readonly kind: "actor_exited"
-      readonly actor: string
+      readonly reason: ActorExit
+      /** Whether somebody asked it to stop. */
+      readonly asked: boolean
+      readonly error: ScrubbedText | null
+    } & Actor)
+  | ({
+      readonly kind: "actor_restarted"
+      readonly delayMs: number
+      readonly reason: ActorExit
+      readonly error: ScrubbedText | null
+    } & Actor)
+  | {
+      readonly kind: "actor_gave_up"
+      readonly actor: ScrubbedText
+      readonly child: ScrubbedText
+      readonly restarts: number
+      readonly withinMs: number
       readonly reason: ActorExit
       readonly error: ScrubbedText | null
     }
-  | { readonly kind: "actor_restarted"; readonly actor: string; readonly restarts: number }
-  | { readonly kind: "actor_gave_up"; readonly actor: string; readonly restarts: number; readonly withinMs: number }
-  | { readonly kind: "mailbox_full"; readonly actor: string; readonly size: number }
+  | ({ readonly kind: "actor_abandoned"; readonly doing: string } & Actor)
+  | ({ readonly kind: "actor_abandoned_ended"; readonly error: ScrubbedText | null } & Actor)
+  | ({ readonly kind: "mailbox_dropped"; readonly why: string; readonly count: number } & Actor)
 
-export type ActorExit = "normal" | "shutdown" | "crash"
+interface Actor {
+  readonly actor: ScrubbedText
+  /** From the child's spec: a closed set, so metrics count by it. */
+  readonly actorKind: string
+  readonly incarnation: number
+}
+
+export type ActorExit = ExitReason["kind"]
 
 /** `route` is the pattern (`/v1/events/:id`), never the path. */
 export type HttpEvent = {
@@ -120,7 +144,10 @@ export type DeliveryEvent =
   | { readonly kind: "breaker_closed"; readonly channel: string }
   | { readonly kind: "rows_pruned"; readonly table: string; readonly count: number; readonly ms: number }
 
-/** `transport` is websocket or longpoll; `family` is a topic's first part (`resources`), never the topic. */
+/**
+ * `transport` is websocket or longpoll; `family` is a topic's first part (`resources`), never the topic. Every
+ * `topic_joined` is followed by a `topic_left`, also when its socket just goes: open joins are counted by them.
+ */
 export type RealtimeEvent =
   | { readonly kind: "socket_opened"; readonly transport: string }
   | { readonly kind: "socket_refused"; readonly transport: string; readonly reason: string }
