@@ -1,0 +1,145 @@
+/**
+ * The inbox: what a person reads, and the marks they leave. Every change is one guarded statement and reports the item
+ * as it is afterwards, so that other screens can be told exactly that.
+ */
+import type { BusinessId, EventId, NotificationId, RecipientId } from "../domain/ids.ts"
+import type { Notification } from "../domain/notification.ts"
+import type { Queryable } from "./database.ts"
+import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
+
+export type InboxStatus = "all" | "unread" | "read" | "archived"
+
+const STATUS: Record<InboxStatus, string> = {
+  all: "n.archived_at is null",
+  unread: "n.read_at is null and n.archived_at is null",
+  read: "n.read_at is not null and n.archived_at is null",
+  archived: "n.archived_at is not null",
+}
+
+const MINE =
+  "n.recipient_id = $1 and n.inbox and n.deleted_at is null and ($2::text[] is null or n.business_id = any($2))"
+
+/** A person's own items, newest first. `businesses`: what the caller's token names (null: all). */
+export async function listInbox(
+  db: Queryable,
+  recipient: RecipientId,
+  businesses: readonly BusinessId[] | null,
+  page: { readonly status: InboxStatus; readonly after?: NotificationId | undefined; readonly limit: number },
+): Promise<{ readonly items: readonly Notification[]; readonly hasMore: boolean }> {
+  const rows = await db.query<NotificationRow>(
+    `select ${NOTIFICATION_COLUMNS} from notifications n
+     where ${MINE} and ${STATUS[page.status]} and ($3::text is null or n.id < $3)
+     order by n.id desc limit $4`,
+    [recipient, businesses, page.after ?? null, page.limit + 1],
+  )
+  return { items: rows.slice(0, page.limit).map(notificationFromRow), hasMore: rows.length > page.limit }
+}
+
+/** One of a person's own items, or null. */
+export async function getInboxItem(
+  db: Queryable,
+  recipient: RecipientId,
+  businesses: readonly BusinessId[] | null,
+  id: NotificationId,
+): Promise<Notification | null> {
+  const [row] = await db.query<NotificationRow>(
+    `select ${NOTIFICATION_COLUMNS} from notifications n where ${MINE} and n.id = $3`,
+    [recipient, businesses, id],
+  )
+  return row === undefined ? null : notificationFromRow(row)
+}
+
+/** What a person can do to an item. Acknowledging and archiving also read it; reading also sees it. */
+export type Mark = "read" | "unread" | "seen" | "archive" | "unarchive" | "acknowledge"
+
+const SET: Record<Mark, string> = {
+  read: "read_at = coalesce(read_at, now()), seen_at = coalesce(seen_at, now())",
+  unread: "read_at = null",
+  seen: "seen_at = coalesce(seen_at, now())",
+  archive: "archived_at = coalesce(archived_at, now()), seen_at = coalesce(seen_at, now())",
+  unarchive: "archived_at = null",
+  acknowledge:
+    "acknowledged_at = coalesce(acknowledged_at, now()), read_at = coalesce(read_at, now()), seen_at = coalesce(seen_at, now())",
+}
+
+/** Sets a mark (repeating it changes nothing) and returns the item as it now is; null where it is not theirs. */
+export async function markInboxItem(
+  db: Queryable,
+  recipient: RecipientId,
+  businesses: readonly BusinessId[] | null,
+  id: NotificationId,
+  mark: Mark,
+): Promise<Notification | null> {
+  const [row] = await db.query<NotificationRow>(
+    `update notifications n set ${SET[mark]} where ${MINE} and n.id = $3 returning ${NOTIFICATION_COLUMNS}`,
+    [recipient, businesses, id],
+  )
+  return row === undefined ? null : notificationFromRow(row)
+}
+
+/** Reads everything that is unread; returns the items that changed by it. */
+export async function markAllRead(
+  db: Queryable,
+  recipient: RecipientId,
+  businesses: readonly BusinessId[] | null,
+): Promise<readonly NotificationId[]> {
+  const rows = await db.query<{ id: NotificationId }>(
+    `update notifications n set ${SET.read} where ${MINE} and n.read_at is null and n.archived_at is null returning n.id`,
+    [recipient, businesses],
+  )
+  return rows.map((row) => row.id)
+}
+
+/** Takes an item out of the inbox for good; its explanation stays. */
+export async function deleteInboxItem(
+  db: Queryable,
+  recipient: RecipientId,
+  businesses: readonly BusinessId[] | null,
+  id: NotificationId,
+): Promise<"deleted" | "absent"> {
+  const n = await db.execute(`update notifications n set deleted_at = now() where ${MINE} and n.id = $3`, [
+    recipient,
+    businesses,
+    id,
+  ])
+  return n === 0 ? "absent" : "deleted"
+}
+
+export interface InboxCounts {
+  readonly unread: number
+  readonly unseen: number
+}
+
+/** Counted from the rows each time, so that they cannot drift; both counts run on the index of what is unread. */
+export async function inboxCounts(
+  db: Queryable,
+  recipients: readonly RecipientId[],
+): Promise<ReadonlyMap<RecipientId, InboxCounts>> {
+  const rows = await db.query<{ recipient_id: RecipientId; unread: number; unseen: number }>(
+    `select recipient_id, count(*)::int as unread, count(*) filter (where seen_at is null)::int as unseen
+     from notifications
+     where recipient_id = any($1) and inbox and read_at is null and archived_at is null and deleted_at is null
+     group by recipient_id`,
+    [recipients],
+  )
+  const counts = new Map<RecipientId, InboxCounts>(recipients.map((id) => [id, { unread: 0, unseen: 0 }]))
+  for (const row of rows) counts.set(row.recipient_id, { unread: row.unread, unseen: row.unseen })
+  return counts
+}
+
+/** Everything that an event made, in the inbox or not, whoever it is for: for the trace. */
+export async function notificationsOfEvent(db: Queryable, event: EventId): Promise<readonly Notification[]> {
+  const rows = await db.query<NotificationRow>(
+    `select ${NOTIFICATION_COLUMNS} from notifications n where n.event_id = $1 order by n.rule, n.recipient_id`,
+    [event],
+  )
+  return rows.map(notificationFromRow)
+}
+
+/** Of any person and in the inbox or not: for operators. Whose it is must be asked of the result. */
+export async function getNotification(db: Queryable, id: NotificationId): Promise<Notification | null> {
+  const [row] = await db.query<NotificationRow>(`select ${NOTIFICATION_COLUMNS} from notifications n where n.id = $1`, [
+    id,
+  ])
+  return row === undefined ? null : notificationFromRow(row)
+}

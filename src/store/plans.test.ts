@@ -1,0 +1,263 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
+import type { NewDelivery } from "../domain/delivery.ts"
+import type { HubEvent } from "../domain/event.ts"
+import { newDeliveryId, newNotificationId, type RecipientId, type RuleName } from "../domain/ids.ts"
+import type { NewNotification } from "../domain/notification.ts"
+import type { Plan } from "../domain/plan.ts"
+import { namedOnly } from "../domain/recipient.ts"
+import { notificationStream } from "../domain/stream.ts"
+import { business, incoming, location, recipient, recipientId } from "../testing/builders.ts"
+import { testDatabase } from "../testing/postgres.ts"
+import type { AudienceQuery } from "./audience.ts"
+import { type Database, openDatabase } from "./database.ts"
+import { insertEvents } from "./events.ts"
+import { notificationsOfEvent } from "./notifications.ts"
+import { type Decide, routeBatch } from "./plans.ts"
+import { deleteRecipient, getRecipient, upsertRecipients } from "./recipients.ts"
+import { getRoute } from "./routes.ts"
+import { streamHeads } from "./streams.ts"
+
+let db: Database
+let drop: () => Promise<void>
+beforeAll(async () => {
+  const made = await testDatabase()
+  drop = made.drop
+  db = openDatabase({ url: made.url })
+})
+afterAll(async () => {
+  await db.close()
+  await drop()
+})
+afterEach(async () => {
+  await db.execute(
+    "truncate events, routing_queue, routes, notifications, deliveries, messages, recipients, memberships",
+  )
+})
+
+const now = Date.UTC(2026, 2, 2, 9)
+const rule = "a-rule" as RuleName // rule names need no check in a test
+
+const notification = (event: HubEvent, to: RecipientId, inbox = true): NewNotification => ({
+  id: newNotificationId(now),
+  event: event.id,
+  rule,
+  rulesRevision: "r1",
+  recipient: to,
+  business: event.business,
+  location: event.location,
+  severity: event.severity,
+  category: null,
+  priority: "normal",
+  inbox,
+  content: { title: "t", body: "b", actionUrl: null, actionLabel: null, data: null },
+})
+
+const sms = (event: HubEvent, notifications: readonly NewNotification[], to: string): NewDelivery => ({
+  id: newDeliveryId(now),
+  event: event.id,
+  notifications: notifications.map((n) => n.id),
+  rule,
+  rulesRevision: "r1",
+  business: event.business,
+  channel: "sms",
+  priority: "high",
+  addressKey: to,
+  start: { status: "queued", message: { channel: "sms", to, text: "hello", actionUrl: null, actionLabel: null } },
+})
+
+const plan = (event: HubEvent, changes: Partial<Plan> = {}): Plan => ({
+  event,
+  rulesRevision: "r1",
+  decisions: [{ rule, matched: true, reason: "because" }],
+  failures: [],
+  notifications: [],
+  deliveries: [],
+  newRecipients: [],
+  ...changes,
+})
+
+const tell =
+  (...ids: RecipientId[]): Decide =>
+  async (events) =>
+    events.map((event) => plan(event, { notifications: ids.map((id) => notification(event, id)) }))
+
+describe("routing a batch", () => {
+  test("stores what follows from an event in one transaction and takes it off the queue", async () => {
+    const [stored] = await insertEvents(db, [incoming()], now)
+    const ann = recipientId("ann")
+    const routed = await routeBatch(db, 10, async (events) =>
+      events.map((event) => {
+        const n = notification(event, ann)
+        return plan(event, { notifications: [n], deliveries: [sms(event, [n], "+1")] })
+      }),
+    )
+    expect(routed).toMatchObject({ plans: 1, due: ["sms"], deliveries: 1, hadMore: false })
+    expect(routed.notifications[0]).toMatchObject({ recipient: "ann", position: 1 })
+    const event = stored?.id
+    if (event === undefined) throw new Error("no event")
+    expect(await getRoute(db, event)).toMatchObject({ rulesRevision: "r1", decisions: [{ reason: "because" }] })
+    expect(await db.query("select 1 from routing_queue")).toHaveLength(0)
+    expect(await db.query("select status, priority from deliveries")).toEqual([{ status: "queued", priority: 2 }])
+    expect(await db.query("select 1 from messages")).toHaveLength(1)
+  })
+
+  test("a decision that throws leaves everything as it was, and the event is routed the next time", async () => {
+    await insertEvents(db, [incoming()], now)
+    const broken = routeBatch(db, 10, async () => {
+      throw new Error("rules are broken")
+    })
+    expect(broken).rejects.toThrow("rules are broken")
+    await broken.catch(() => null)
+    expect((await routeBatch(db, 10, tell(recipientId("ann")))).plans).toBe(1)
+  })
+
+  test("two routers never route one event twice", async () => {
+    await insertEvents(
+      db,
+      Array.from({ length: 40 }, () => incoming()),
+      now,
+    )
+    const batches = await Promise.all(Array.from({ length: 8 }, () => routeBatch(db, 5, tell(recipientId("ann")))))
+    expect(batches.reduce((sum, b) => sum + b.plans, 0)).toBe(40)
+    expect(await db.query("select 1 from notifications")).toHaveLength(40)
+  })
+
+  test("positions of a person's stream have no gap, whoever routes", async () => {
+    const bob = recipientId("bob")
+    const before = (await streamHeads(db, [notificationStream(bob)])).positions.get(notificationStream(bob)) ?? 0
+    await insertEvents(
+      db,
+      Array.from({ length: 30 }, () => incoming()),
+      now,
+    )
+    const batches = await Promise.all(Array.from({ length: 6 }, () => routeBatch(db, 5, tell(bob))))
+    const positions = batches.flatMap((b) => b.notifications.map((n) => n.position ?? -1)).sort((a, b) => a - b)
+    expect(positions).toEqual(Array.from({ length: 30 }, (_, i) => before + i + 1))
+  })
+
+  test("a notification that is not for the inbox takes no position", async () => {
+    await insertEvents(db, [incoming()], now)
+    const routed = await routeBatch(db, 10, async (events) =>
+      events.map((event) => plan(event, { notifications: [notification(event, recipientId("zed"), false)] })),
+    )
+    expect(routed.notifications[0]?.position).toBeNull()
+  })
+
+  test("a user that nobody knows becomes a recipient of the event's business", async () => {
+    await insertEvents(db, [incoming()], now)
+    const eve = recipientId("eve")
+    await routeBatch(db, 10, async (events) =>
+      events.map((event) =>
+        plan(event, { notifications: [notification(event, eve)], newRecipients: [namedOnly(eve, event.business)] }),
+      ),
+    )
+    expect(await getRecipient(db, eve)).toMatchObject({ memberships: [{ business: "b1", locations: null, roles: [] }] })
+  })
+
+  test("an unknown user that another business named first is not told the second one's news", async () => {
+    const [first] = await insertEvents(db, [incoming(), incoming({ business: business("b2") })], now)
+    const eve = recipientId("eve")
+    await routeBatch(db, 10, async (events) =>
+      events.map((event) => {
+        const n = notification(event, eve)
+        const deliveries = [sms(event, [n], "+1")]
+        return plan(event, { notifications: [n], deliveries, newRecipients: [namedOnly(eve, event.business)] })
+      }),
+    )
+    const told = await db.query<{ event_id: string }>("select event_id from notifications")
+    expect(told).toEqual([{ event_id: first?.id ?? "" }])
+    expect(await db.query("select 1 from deliveries")).toHaveLength(1)
+  })
+})
+
+describe("an audience", () => {
+  const ask = async (query: Partial<AudienceQuery>): Promise<{ ids: string[]; outsiders: string[] }> => {
+    await insertEvents(db, [incoming()], now)
+    let answer = { ids: [] as string[], outsiders: [] as string[] }
+    await routeBatch(db, 10, async (events, find) => {
+      const [found] = await find([
+        { business: business("b1"), location: null, roles: [], users: [], everyone: false, ...query },
+      ])
+      if (found === undefined) throw new Error("no answer")
+      answer = { ids: found.recipients.map((r) => r.id), outsiders: [...found.outsiders] }
+      return events.map((event) => plan(event))
+    })
+    return answer
+  }
+  const people = [
+    recipient("ann", { memberships: [{ business: business("b1"), locations: null, roles: ["accountant"] }] }),
+    recipient("bob", {
+      memberships: [{ business: business("b1"), locations: [location("l1")], roles: ["accountant"] }],
+    }),
+    recipient("cid", { memberships: [{ business: business("b2"), locations: null, roles: ["accountant"] }] }),
+  ]
+
+  test("holds a role's people within the business and the location", async () => {
+    await upsertRecipients(db, people, null)
+    expect((await ask({ roles: ["accountant"] })).ids).toEqual(["ann", "bob"])
+    expect((await ask({ roles: ["accountant"], location: location("l1") })).ids).toEqual(["ann", "bob"])
+    expect((await ask({ roles: ["accountant"], location: location("l2") })).ids).toEqual(["ann"])
+    expect((await ask({ everyone: true, location: location("l1") })).ids).toEqual(["ann", "bob"])
+  })
+
+  test("holds a named user once, and tells who belongs to another business", async () => {
+    await upsertRecipients(db, people, null)
+    const answer = await ask({
+      roles: ["accountant"],
+      users: [recipientId("ann"), recipientId("cid"), recipientId("new")],
+    })
+    expect(answer).toEqual({ ids: ["ann", "bob"], outsiders: ["cid"] })
+  })
+})
+
+describe("recipients", () => {
+  test("are replaced whole, and a caller of one business leaves the others' memberships alone", async () => {
+    const ann = recipient("ann", {
+      name: "Ann",
+      email: "ann@example.com",
+      memberships: [
+        { business: business("b1"), locations: [location("l1"), location("l2")], roles: ["boss"] },
+        { business: business("b2"), locations: null, roles: [] },
+      ],
+    })
+    expect(await upsertRecipients(db, [ann], null)).toEqual(new Map([[ann.id, "created"]]))
+    expect(await getRecipient(db, ann.id)).toEqual(ann)
+    const changed = {
+      ...ann,
+      email: null,
+      memberships: [{ business: business("b1"), locations: null, roles: ["guest"] }],
+    }
+    expect(await upsertRecipients(db, [changed], [business("b1")])).toEqual(new Map([[ann.id, "updated"]]))
+    expect(await getRecipient(db, ann.id)).toMatchObject({
+      email: null,
+      memberships: [
+        { business: "b1", locations: null, roles: ["guest"] },
+        { business: "b2", locations: null, roles: [] },
+      ],
+    })
+  })
+
+  test("leave one business and are gone when they belong to none", async () => {
+    const ann = recipient("ann")
+    await upsertRecipients(db, [ann], null)
+    expect(await deleteRecipient(db, ann.id, [business("b9")])).toBe("absent")
+    expect(await deleteRecipient(db, ann.id, [business("b1")])).toBe("deleted")
+    expect(await getRecipient(db, ann.id)).toBeNull()
+  })
+
+  test("cannot be read from the table without the store", async () => {
+    await upsertRecipients(db, [recipient("ann", { email: "canary@example.com" })], null)
+    const [row] = await db.query<{ text: string }>("select row_to_json(r)::text as text from recipients r")
+    expect(row?.text).not.toContain("canary")
+  })
+})
+
+test("what an event made can be read for its trace", async () => {
+  const [stored] = await insertEvents(db, [incoming()], now)
+  await routeBatch(db, 10, tell(recipientId("ann"), recipientId("bob")))
+  if (stored === undefined) throw new Error("no event")
+  expect((await notificationsOfEvent(db, stored.id)).map((n) => n.recipient)).toEqual([
+    recipientId("ann"),
+    recipientId("bob"),
+  ])
+})

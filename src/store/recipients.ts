@@ -1,0 +1,138 @@
+/** Recipients: who can be told, where they belong, how they are reached. The personal part is sealed. */
+import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
+import type { Membership, Profile, Recipient } from "../domain/recipient.ts"
+import type { Database, Queryable } from "./database.ts"
+import { openAs, seal } from "./sealed.ts"
+
+interface Row {
+  readonly id: RecipientId
+  readonly profile: Buffer
+  readonly locale: string | null
+  readonly timezone: string | null
+  readonly memberships: readonly {
+    readonly business_id: BusinessId
+    readonly location_ids: readonly LocationId[] | null
+    readonly roles: readonly string[]
+  }[]
+}
+
+const SELECT = `
+select r.id, r.profile, r.locale, r.timezone, coalesce(json_agg(json_build_object('business_id', m.business_id,
+    'location_ids', m.location_ids, 'roles', m.roles) order by m.business_id) filter (where m.recipient_id is not null), '[]')
+  as memberships
+from recipients r left join memberships m on m.recipient_id = r.id`
+
+const fromRow = (row: Row): Recipient => ({
+  ...openAs<Profile>(row.profile),
+  id: row.id,
+  locale: row.locale,
+  timezone: row.timezone,
+  memberships: row.memberships.map(
+    (m): Membership => ({ business: m.business_id, locations: m.location_ids, roles: m.roles }),
+  ),
+})
+
+const profileOf = (r: Recipient): Profile => ({
+  name: r.name,
+  email: r.email,
+  phone: r.phone,
+  telegramChatId: r.telegramChatId,
+  slackWebhookUrl: r.slackWebhookUrl,
+  slackUserId: r.slackUserId,
+  deviceTokens: r.deviceTokens,
+})
+
+/**
+ * Creates or replaces recipients, all or none, and says of each whether it was created. Memberships in businesses
+ * outside `businesses` (null: none is outside) are left as they are: a caller changes only what its tenancy names.
+ */
+export async function upsertRecipients(
+  db: Database,
+  recipients: readonly Recipient[],
+  businesses: readonly BusinessId[] | null,
+): Promise<ReadonlyMap<RecipientId, "created" | "updated">> {
+  // Sorted, so that two batches over the same people wait for each other in one direction only.
+  const all = [...recipients].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const memberships = all.flatMap((r) => r.memberships.map((m) => ({ id: r.id, ...m })))
+  return db.transaction(async (tx) => {
+    const rows = await tx.query<{ id: RecipientId; created: boolean }>(
+      `insert into recipients (id, profile, locale, timezone)
+       select * from unnest($1::text[], $2::bytea[], $3::text[], $4::text[])
+       on conflict (id) do update set profile = excluded.profile, locale = excluded.locale,
+         timezone = excluded.timezone, updated_at = now()
+       returning id, xmax = 0 as created`,
+      [all.map((r) => r.id), all.map((r) => seal(profileOf(r))), all.map((r) => r.locale), all.map((r) => r.timezone)],
+    )
+    await tx.execute(
+      "delete from memberships where recipient_id = any($1) and ($2::text[] is null or business_id = any($2))",
+      [all.map((r) => r.id), businesses],
+    )
+    await tx.execute(
+      `insert into memberships (recipient_id, business_id, location_ids, roles)
+       select id, business_id, string_to_array(location_ids, ','), string_to_array(roles, ',')
+       from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as t (id, business_id, location_ids, roles)`,
+      [
+        memberships.map((m) => m.id),
+        memberships.map((m) => m.business),
+        // Neither locations nor roles may hold a comma, so a list travels as one text.
+        memberships.map((m) => m.locations?.join(",") ?? null),
+        memberships.map((m) => m.roles.join(",")),
+      ],
+    )
+    return new Map(rows.map((row) => [row.id, row.created ? "created" : "updated"]))
+  })
+}
+
+/** The recipient with all memberships, or null where there is none. */
+export async function getRecipient(db: Queryable, id: RecipientId): Promise<Recipient | null> {
+  const [row] = await db.query<Row>(`${SELECT} where r.id = $1 group by r.id`, [id])
+  return row === undefined ? null : fromRow(row)
+}
+
+/** Those of the ids that exist. */
+export async function getRecipients(db: Queryable, ids: readonly RecipientId[]): Promise<readonly Recipient[]> {
+  const rows = await db.query<Row>(`${SELECT} where r.id = any($1) group by r.id`, [ids])
+  return rows.map(fromRow)
+}
+
+/** By id, of the given businesses (null: of all). */
+export async function listRecipients(
+  db: Queryable,
+  filter: {
+    readonly businesses: readonly BusinessId[] | null
+    readonly role?: string | undefined
+    readonly after?: RecipientId | undefined
+    readonly limit: number
+  },
+): Promise<{ readonly recipients: readonly Recipient[]; readonly hasMore: boolean }> {
+  const rows = await db.query<Row>(
+    `${SELECT}
+     where ($1::text is null or r.id > $1)
+       and (($2::text[] is null and $3::text is null) or exists (
+         select from memberships x where x.recipient_id = r.id and ($2::text[] is null or x.business_id = any($2))
+           and ($3::text is null or $3 = any(x.roles))))
+     group by r.id order by r.id limit $4`,
+    [filter.after ?? null, filter.businesses, filter.role ?? null, filter.limit + 1],
+  )
+  return { recipients: rows.slice(0, filter.limit).map(fromRow), hasMore: rows.length > filter.limit }
+}
+
+/** Takes a recipient out of the given businesses (null: of all), and deletes one that belongs nowhere any more. */
+export async function deleteRecipient(
+  db: Database,
+  id: RecipientId,
+  businesses: readonly BusinessId[] | null,
+): Promise<"deleted" | "absent"> {
+  return db.transaction(async (tx) => {
+    const left = await tx.execute(
+      "delete from memberships where recipient_id = $1 and ($2::text[] is null or business_id = any($2))",
+      [id, businesses],
+    )
+    const gone = await tx.execute(
+      `delete from recipients r where id = $1
+         and not exists (select from memberships m where m.recipient_id = r.id) and ($2::boolean or $3::int > 0)`,
+      [id, businesses === null, left],
+    )
+    return left + gone > 0 ? "deleted" : "absent"
+  })
+}
