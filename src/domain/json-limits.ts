@@ -1,0 +1,87 @@
+/**
+ * JSON that may come in. PostgreSQL refuses NUL and lone surrogates, a million-deep array breaks every recursive
+ * walker behind us, and `__proto__` is an old trap: such values are named here, by pointer, before anything trusts them.
+ */
+import type { Json } from "./json.ts"
+
+/** One thing that is wrong with an input; `pointer` is an RFC 6901 JSON pointer, "" for the whole. */
+export interface FieldError {
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** Contract §5.1 and reliability §4.5. */
+export const JSON_LIMITS = { depth: 32, keys: 1_000, stringLength: 65_536, errors: 20 } as const
+
+const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"])
+
+/** One more step of a pointer. */
+export const pointerTo = (parent: string, key: string | number): string =>
+  `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`
+
+interface Walk {
+  keys: number
+  readonly errors: FieldError[]
+}
+
+/** What is wrong with a parsed value, `JSON_LIMITS.errors` at most; empty where it may be stored. Never deeper than the limit. */
+export function checkJson(value: Json): readonly FieldError[] {
+  const walk: Walk = { keys: 0, errors: [] }
+  visit(value, "", 1, walk)
+  return walk.errors
+}
+
+function visit(value: Json, pointer: string, depth: number, walk: Walk): void {
+  if (walk.errors.length >= JSON_LIMITS.errors) return
+  if (typeof value === "string") {
+    checkText(value, pointer, "string", walk)
+    return
+  }
+  if (typeof value === "number") {
+    // JSON has no infinity: it can only be a numeral that no double holds.
+    if (!Number.isFinite(value)) walk.errors.push({ pointer, detail: "expected a number that a double can hold" })
+    return
+  }
+  if (typeof value !== "object" || value === null) return
+  if (depth > JSON_LIMITS.depth) {
+    walk.errors.push({ pointer, detail: `nested more than ${JSON_LIMITS.depth} deep` })
+    return
+  }
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const item: Json | undefined = value[index]
+      // Pointers are built for containers alone: a scalar in order needs none.
+      if (item !== undefined && needsVisit(item)) visit(item, pointerTo(pointer, index), depth + 1, walk)
+      if (walk.errors.length >= JSON_LIMITS.errors) return
+    }
+    return
+  }
+  for (const [key, item] of Object.entries(value)) {
+    walk.keys += 1
+    if (walk.keys > JSON_LIMITS.keys) {
+      if (walk.keys === JSON_LIMITS.keys + 1)
+        walk.errors.push({ pointer: "", detail: `more than ${JSON_LIMITS.keys} keys` })
+      return
+    }
+    if (FORBIDDEN_KEYS.has(key))
+      walk.errors.push({ pointer: pointerTo(pointer, key), detail: "a key of this name is not taken" })
+    else if (!isSound(key)) checkText(key, pointer, "key", walk)
+    else if (needsVisit(item)) visit(item, pointerTo(pointer, key), depth + 1, walk)
+  }
+}
+
+const isSound = (text: string): boolean =>
+  text.length <= JSON_LIMITS.stringLength && !text.includes("\0") && text.isWellFormed()
+
+function needsVisit(value: Json): boolean {
+  if (typeof value === "string") return !isSound(value)
+  if (typeof value === "number") return !Number.isFinite(value)
+  return typeof value === "object" && value !== null
+}
+
+function checkText(text: string, pointer: string, what: "string" | "key", walk: Walk): void {
+  if (text.length > JSON_LIMITS.stringLength)
+    walk.errors.push({ pointer, detail: `a ${what} longer than ${JSON_LIMITS.stringLength} characters` })
+  else if (text.includes("\0")) walk.errors.push({ pointer, detail: `a ${what} with a NUL character` })
+  else if (!text.isWellFormed()) walk.errors.push({ pointer, detail: `a ${what} with half a surrogate pair` })
+}
