@@ -21,10 +21,10 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 «token»"],
   [/\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/g, "«token»"],
   [/\b(?:whsec|xox[a-z]|xapp|sk|rk|pk|re|ghp|gho|ghs|github_pat|hub)[_-][A-Za-z0-9_=+/.-]{8,}/g, "«token»"],
-  [/\b((?:pass(?:word|wd)?|secret|token|api[_-]?key|authorization)["']?\s*[=:]\s*["']?)[^\s"',;}&]+/gi, "$1«secret»"],
+  [/((?:pass(?:word|wd)?|secret|token|api[_-]?key|authorization)["']?\s*[=:]\s*["']?)[^\s"',;}&]+/gi, "$1«secret»"],
   [/[^\s@<>()[\]"',;:=]{1,128}@[^\s@<>()[\]"',;:=]{1,190}\.[^\s@<>()[\]"',;:=.]{2,30}/gu, "«e-mail»"],
   [/\b(?:AC|SK|SM|MM)[0-9a-f]{32}\b/g, "«account»"],
-  [/(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){8,16}(?![\w:])/g, "«number»"],
+  [/(?<![\p{L}\p{Nd}_.:-])\+?\(?\p{Nd}(?:[\s().-]{0,2}\p{Nd}){8,16}(?![\p{L}\p{Nd}_:])/gu, "«number»"],
   [/(?<![\w-])(?=[A-Za-z0-9_+/=-]*[A-Za-z])(?=[A-Za-z0-9_+/=-]*\d)[A-Za-z0-9_+/=-]{40,}/g, "«token»"],
 ]
 
@@ -38,10 +38,18 @@ export function scrub(text: string): ScrubbedText {
   return clean as ScrubbedText
 }
 
-/** `Name: message`, scrubbed; with the code of a system or PostgreSQL error, and its cause's message when it has one. */
+/**
+ * `Name: message`, scrubbed; with the code of a system or PostgreSQL error, and its cause's message when it has one.
+ * Takes whatever can be thrown and never throws.
+ */
 export function describeError(error: unknown): ScrubbedText {
-  if (!(error instanceof Error)) return scrub(typeof error === "string" ? error : `thrown ${typeof error}`)
-  const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : ""
-  const cause = error.cause instanceof Error ? `; caused by ${error.cause.name}: ${error.cause.message}` : ""
-  return scrub(`${error.name}: ${error.message}${code}${cause}`)
+  try {
+    if (!(error instanceof Error)) return scrub(typeof error === "string" ? error : `thrown ${typeof error}`)
+    const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : ""
+    const cause = error.cause instanceof Error ? `; caused by ${error.cause.name}: ${error.cause.message}` : ""
+    return scrub(`${error.name}: ${error.message}${code}${cause}`)
+  } catch {
+    // A getter that throws, or a proxy: whoever reports a failure must not fail by it.
+    return scrub("an error that cannot be read")
+  }
 }
