@@ -200,7 +200,9 @@ export class Lifecycle {
   /** Only what does not end at once gets a timer: stopping 10,000 idle actors sets none. */
   private armDeadline(late: ExitReason): void {
     if (this.isDead()) return
-    this.deadline ??= this.env.clock.after(this.settings.shutdownMs, () => this.abandon("stop", late))
+    this.deadline ??= this.env.clock.after(this.settings.shutdownMs, () => {
+      this.abandon(this.startPending ? "start" : "stop", late)
+    })
   }
 
   private terminate(reason: ExitReason): void {

@@ -65,7 +65,8 @@ export class SupervisorProcess implements Process, PoolDoor {
   }
 
   private async startAll(): Promise<void> {
-    for (const spec of this.settings.children) {
+    const { children } = this.settings
+    for (const spec of children) {
       const slot = this.addSlot(spec)
       const outcome = slot === undefined ? nameTaken(spec.id) : await this.startAndWait(slot)
       if (this.phase !== "starting") return
@@ -77,12 +78,12 @@ export class SupervisorProcess implements Process, PoolDoor {
         }
         // What starts after it counts on it: they wait together.
         this.early.push(() => this.again(slot, outcome))
+        for (const later of children.slice(children.indexOf(spec) + 1)) this.addSlot(later)
         break
       }
       await this.stopAll({ kind: "failed_to_start", child: spec.id, cause: outcome })
       return
     }
-    for (const spec of this.settings.children) if (!this.slots.has(spec.id)) this.addSlot(spec)
     this.phase = "running"
     this.hooks.ready()
     const { early } = this
@@ -275,6 +276,9 @@ export class SupervisorProcess implements Process, PoolDoor {
 
   private async runGroup(group: NonNullable<SupervisorProcess["group"]>): Promise<void> {
     for (;;) {
+      // Crashes of the same tick are collected into one restart, and a stop that is asked between two tries wins.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (!this.isRunning()) return
       group.again = false
       await this.stopSlots(() => this.members(group.from).reverse())
       if (!this.isRunning()) return
@@ -293,9 +297,6 @@ export class SupervisorProcess implements Process, PoolDoor {
         if (group.again) break
       }
       if (!group.again) break
-      // A stop that is asked between two tries must get its turn.
-      await new Promise((resolve) => setImmediate(resolve))
-      if (!this.isRunning()) return
     }
     this.group = undefined
   }
