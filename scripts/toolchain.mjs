@@ -110,7 +110,7 @@ async function installDependencies(bun) {
 /** Bun reads only ~/.npmrc; a machine whose npm is set up elsewhere means its registry for Bun too. */
 async function registryFor() {
   if (process.env.npm_config_registry || process.env.NPM_CONFIG_REGISTRY) return {}
-  if (/^\s*registry\s*=/m.test(readOr(join(homedir() || "/", ".npmrc"), ""))) return {}
+  if (/^\s*registry\s*=/m.test(readOr(join(homeFolder() ?? "/", ".npmrc"), ""))) return {}
   try {
     const registry = (await npm(["config", "get", "registry"])).stdout.trim()
     return /^https?:/.test(registry) ? { NPM_CONFIG_REGISTRY: registry } : {}
@@ -123,7 +123,8 @@ async function registryFor() {
 function npm(args) {
   const beside = join(dirname(process.execPath), "node_modules", "npm", "bin", "npm-cli.js")
   const cli = [process.env.npm_execpath, beside].find((path) => path?.endsWith("npm-cli.js") && existsSync(path))
-  const options = { cwd: root, timeout: INSTALL_DEADLINE_MS, maxBuffer: 2 ** 26 }
+  const env = { ...process.env, ...(homeFolder() === undefined ? { HOME: cache } : {}) }
+  const options = { cwd: root, env, timeout: INSTALL_DEADLINE_MS, maxBuffer: 2 ** 26 }
   return cli ? run(process.execPath, [cli, ...args], options) : run("npm", args, options)
 }
 
@@ -131,11 +132,21 @@ function npmCache() {
   return homeIsWritable() ? [] : ["--cache", join(cache, "npm")]
 }
 
-function homeIsWritable() {
+/** The user's home; undefined for an account that has none (a container's bare uid). */
+function homeFolder() {
   try {
-    if (homedir() === "") return false
+    return homedir() || undefined
+  } catch {
+    return undefined
+  }
+}
+
+function homeIsWritable() {
+  const home = homeFolder()
+  if (home === undefined) return false
+  try {
     for (const folder of ["", ".npm", ".npm/_cacache", ".bun", ".bun/install/cache"]) {
-      const path = join(homedir(), folder)
+      const path = join(home, folder)
       if (folder === "" || existsSync(path)) accessSync(path, constants.W_OK | constants.X_OK)
     }
     return true

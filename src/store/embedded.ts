@@ -131,8 +131,8 @@ async function createCluster(binaries: PostgresBinaries, place: Place, durable: 
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
     const stderr = error instanceof Error && "stderr" in error ? String(error.stderr) : ""
-    const said = /error: .*/.exec(stderr)?.[0]
-    if (said !== undefined) throw new EmbeddedPostgresError("failed", `initdb could not make ${place.pgdata}: ${said}`)
+    const said = /error: .*/.exec(stderr)?.[0] ?? stderr.trim().split("\n").at(-1)
+    if (said) throw new EmbeddedPostgresError("failed", `initdb could not make ${place.pgdata}: ${said}`)
     throw notWritable(dirname(place.pgdata), error)
   }
 }
