@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { inspect } from "node:util"
-import { envExample } from "../scripts/env-example.ts"
 import { bytesOf } from "./config/parse.ts"
 import {
   type Config,
@@ -361,11 +360,6 @@ describe("production", () => {
     expect(good({ ...rest, JWT_JWKS_URL: "https://issuer.example.com/jwks" }).jwt.secret).toBeNull()
   })
 
-  test("asks for a VAPID subject with a VAPID pair", () => {
-    const { VAPID_PUBLIC_KEY, VAPID_PRIVATE_KEY } = freshSecrets()
-    expect(faults({ ...production(), VAPID_PUBLIC_KEY, VAPID_PRIVATE_KEY })).toEqual(["VAPID_SUBJECT"])
-  })
-
   const missing = (env: Environment, ...channels: readonly string[]) =>
     missingChannelCredentials(good({ ...production(), ...env }), channels).map(({ name }) => name)
 
@@ -384,95 +378,18 @@ describe("production", () => {
     ])
   })
 
+  test("starts on what hub init writes, and asks for a VAPID subject only when push is used", () => {
+    const env = { ...production(), ...freshSecrets() }
+    expect(good(env).vapid?.subject).toBeNull()
+    expect(missing(env, "push")).toEqual(["VAPID_SUBJECT"])
+    expect(missing({ ...env, HUB_PUBLIC_URL: "https://hub.example.com" }, "push")).toEqual([])
+  })
+
   test("is content with one of several ways to send", () => {
     expect(missing({ SMTP_URL: "smtp://h", EMAIL_FROM: "a@b.c" }, "email")).toEqual([])
     expect(missing({ SLACK_BOT_TOKEN: "xoxb-1" }, "slack")).toEqual([])
     expect(
       missing({ ...freshSecrets(), HUB_API_KEYS: production()["HUB_API_KEYS"], VAPID_SUBJECT: "mailto:a@b.c" }, "push"),
     ).toEqual([])
-  })
-})
-
-describe("what development makes up", () => {
-  const credentials = ({ apiKeys, jwt, encryptionKeys, vapid }: Config) => ({
-    apiKeys: apiKeys.map(({ key }) => key.reveal()),
-    jwt: revealed(jwt.secret),
-    encryption: encryptionKeys.map(({ key }) => key.reveal()),
-    vapid: vapid === null ? null : [vapid.publicKey, vapid.privateKey.reveal()],
-  })
-
-  test("is the same at the next start, and readable by its owner alone", () => {
-    const first = credentials(good())
-    expect(credentials(good())).toEqual(first)
-    expect(readdirSync(folder)).toEqual(["secrets.json"])
-    expect(statSync(join(folder, "secrets.json")).mode & 0o777).toBe(0o600)
-  })
-
-  test("yields to what is set, and comes back as it was", () => {
-    const first = credentials(good())
-    expect(credentials(good({ JWT_SECRET: "s".repeat(40) }))).toEqual({ ...first, jwt: "s".repeat(40) })
-    expect(credentials(good())).toEqual(first)
-  })
-
-  test("is completed, not replaced, when a part is missing", () => {
-    const first = credentials(good())
-    const path = join(folder, "secrets.json")
-    const { JWT_SECRET, ...rest }: Record<string, string> = JSON.parse(readFileSync(path, "utf8"))
-    writeFileSync(path, JSON.stringify(rest))
-    const second = credentials(good())
-    expect({ ...second, jwt: JWT_SECRET ?? null }).toEqual(first)
-    expect(second.jwt).not.toBe(first.jwt)
-  })
-
-  test("is agreed on by processes that start at once", async () => {
-    const code = `import { loadConfig } from ${JSON.stringify(join(import.meta.dir, "config.ts"))}
-      console.log(loadConfig().ok?.jwt.secret?.reveal())`
-    const env = { ...process.env, HUB_DATA_DIR: folder, NODE_ENV: "development" }
-    const starts = Array.from({ length: 4 }, () => Bun.spawn([process.execPath, "-e", code], { env, stdout: "pipe" }))
-    const seen = await Promise.all(starts.map((child) => child.stdout.text()))
-    expect(seen[0]?.length).toBeGreaterThan(32)
-    expect(new Set(seen).size).toBe(1)
-    expect(readdirSync(folder)).toEqual(["secrets.json"])
-  })
-
-  test("is never overwritten when its file is damaged: that is told, without quoting it", () => {
-    const path = join(folder, "secrets.json")
-    writeFileSync(path, '{"JWT_SECRET":"canary')
-    const [error] = load().errors ?? []
-    expect(error?.name).toBe("HUB_DATA_DIR")
-    expect(explainConfigError(error ?? { name: "", expected: "", got: "" })).not.toContain("canary")
-    expect(readFileSync(path, "utf8")).toBe('{"JWT_SECRET":"canary')
-  })
-
-  test("needs a folder that can be written", () => {
-    const path = join(folder, "file")
-    writeFileSync(path, "")
-    expect(faults({ HUB_DATA_DIR: join(path, "below") })).toEqual(["HUB_DATA_DIR"])
-  })
-
-  test("is a valid pair and a valid set, each time anew", () => {
-    const [one, other] = [freshSecrets(), freshSecrets()]
-    for (const [name, value] of Object.entries(one)) expect(Object.values(other)).not.toContain(value || name)
-    expect(good({ ...one }).generated).toEqual([])
-  })
-})
-
-describe("the table of settings", () => {
-  test(".env.example is what scripts/env-example.ts prints", async () => {
-    expect(await Bun.file(join(import.meta.dir, "..", ".env.example")).text()).toBe(envExample())
-  })
-
-  test("every name stands once", () => {
-    const names = settingsTable().flatMap(({ name, aliases }) => [name, ...aliases])
-    expect(names.length).toBe(new Set(names).size)
-  })
-
-  test("the lines of .env.example, uncommented, are a configuration that loads as the defaults do", () => {
-    const env: Record<string, string> = {}
-    for (const [, name = "", value = ""] of envExample().matchAll(/^# ([A-Z_]+)=(.*)$/gm)) env[name] = value
-    expect(Object.keys(env).length).toBe(settingsTable().length)
-    const { HUB_PUBLIC_URL, HUB_DATA_DIR, ...rest } = env
-    expect([HUB_PUBLIC_URL, HUB_DATA_DIR]).toEqual(["http://localhost:$PORT", ".data"])
-    expect(inspect(good(rest), { depth: 9 })).toBe(inspect(good(), { depth: 9 }))
   })
 })

@@ -31,13 +31,14 @@ export function assemble(reader: Reader, terminal: boolean): Config {
   else if (reader.errors.length === 0 && madeUp.some((setting) => !reader.isSet(setting))) reader.useKept(dataDir)
 
   const port = reader.defaulted(hub.port)
+  const publicUrl = reader.optional(hub.publicUrl) ?? `http://localhost:${port}`
   return {
     nodeEnv,
     production,
     http: {
       port,
       host: reader.defaulted(hub.host),
-      publicUrl: reader.optional(hub.publicUrl) ?? `http://localhost:${port}`,
+      publicUrl,
       allowedOrigins: reader.optional(hub.allowedOrigins) ?? (production ? "same_origin" : "any"),
       trustedProxies: reader.optional(hub.trustedProxies) ?? noRanges,
       adminAllow: reader.optional(hub.adminAllow),
@@ -62,7 +63,7 @@ export function assemble(reader: Reader, terminal: boolean): Config {
     rulesGit: rulesGit(reader),
     rateLimit: { caller: null, business: null, type: null, ...reader.optional(running.rateLimit) },
     retention: retention(reader),
-    ...channelGroups(reader, production),
+    ...channelGroups(reader, production, publicUrl),
     zoho: { webhookSecret: reader.optional(sources.zohoWebhookSecret) },
     webhookSources: reader.optional(sources.webhookSources) ?? [],
     aiAgentUrl: reader.optional(sources.aiAgentUrl),
@@ -112,7 +113,7 @@ function retention(reader: Reader): Config["retention"] {
 
 type ChannelGroups = Pick<Config, "telegram" | "slack" | "email" | "twilio" | "vapid" | "fcm" | "apns">
 
-function channelGroups(reader: Reader, production: boolean): ChannelGroups {
+function channelGroups(reader: Reader, production: boolean, publicUrl: string): ChannelGroups {
   return {
     telegram: {
       botToken: reader.optional(channels.telegramBotToken),
@@ -139,7 +140,7 @@ function channelGroups(reader: Reader, production: boolean): ChannelGroups {
       voiceFrom: reader.optional(channels.twilioVoiceFrom),
       apiRoot: reader.defaulted(channels.twilioApiRoot),
     },
-    vapid: vapid(reader, production),
+    vapid: vapid(reader, production, publicUrl),
     fcm: {
       serviceAccount: reader.optional(channels.fcmServiceAccount),
       apiRoot: reader.optional(channels.fcmApiRoot),
@@ -148,18 +149,16 @@ function channelGroups(reader: Reader, production: boolean): ChannelGroups {
   }
 }
 
-function vapid(reader: Reader, production: boolean): Config["vapid"] {
+function vapid(reader: Reader, production: boolean, publicUrl: string): Config["vapid"] {
   const before = reader.errors.length
   const publicKey = reader.optional(channels.vapidPublicKey)
   const privateKey = reader.optional(channels.vapidPrivateKey)
-  const subject = reader.optional(channels.vapidSubject) ?? (production ? null : "mailto:hub@localhost")
-  if (reader.errors.length > before) return null
-  if (publicKey === null && privateKey === null) return null
-  if (publicKey === null || privateKey === null || subject === null) {
-    const why = "a value, because another VAPID_* setting is given"
-    if (publicKey === null) reader.missing(channels.vapidPublicKey.name, why)
-    if (privateKey === null) reader.missing(channels.vapidPrivateKey.name, why)
-    if (subject === null) reader.missing(channels.vapidSubject.name, why)
+  const fallback = publicUrl.startsWith("https://") ? publicUrl : production ? null : "mailto:hub@localhost"
+  const subject = reader.optional(channels.vapidSubject) ?? fallback
+  if (reader.errors.length > before || (publicKey === null && privateKey === null)) return null
+  if (publicKey === null || privateKey === null) {
+    const absent = publicKey === null ? channels.vapidPublicKey : channels.vapidPrivateKey
+    reader.missing(absent.name, "a value, because the other half of the VAPID pair is given")
     return null
   }
   if (isVapidPair(publicKey, privateKey)) return { publicKey, privateKey, subject }

@@ -38,7 +38,10 @@ function missingFor({ telegram, slack, email, twilio, vapid, fcm, apns }: Config
         TWILIO_VOICE_PHONE_NUMBER: twilio.voiceFrom,
       })
     case "push":
-      return absent({ "VAPID_PUBLIC_KEY, FCM_SERVICE_ACCOUNT or APNS_KEY": vapid ?? fcm.serviceAccount ?? apns.key })
+      return absent({
+        "VAPID_PUBLIC_KEY, FCM_SERVICE_ACCOUNT or APNS_KEY": vapid ?? fcm.serviceAccount ?? apns.key,
+        VAPID_SUBJECT: vapid === null ? undefined : vapid.subject,
+      })
     // Channels come from rules, whose loader knows the words; the rest of them needs no credential.
     default:
       return []

@@ -3,7 +3,7 @@
  * that mean "not set", and names that look like ours but are not.
  */
 import { readFileSync } from "node:fs"
-import { nearest } from "./nearest.ts"
+import { nearest } from "../domain/nearest.ts"
 import type { Setting } from "./settings.ts"
 import { settingsTable } from "./settings.ts"
 import type { ConfigError, ConfigWarning } from "./shape.ts"

@@ -196,7 +196,12 @@ export const channelSettings = {
   twilioApiRoot: defaulted("TWILIO_API_ROOT", httpUrl, "https://api.twilio.com", "Twilio API"),
   vapidPublicKey: plain("VAPID_PUBLIC_KEY", vapidPublicKey, generated, "web push, base64url"),
   vapidPrivateKey: hidden("VAPID_PRIVATE_KEY", vapidPrivateKey, generated, "web push, base64url"),
-  vapidSubject: plain("VAPID_SUBJECT", vapidSubject, generated, "web push: mailto: or https URL of who runs the hub"),
+  vapidSubject: plain(
+    "VAPID_SUBJECT",
+    vapidSubject,
+    "HUB_PUBLIC_URL where it is https; generated in development",
+    "web push: mailto: or https URL of who runs the hub",
+  ),
   fcmServiceAccount: hidden("FCM_SERVICE_ACCOUNT", serviceAccount, "none", "Android push: the service account's JSON"),
   fcmApiRoot: plain("FCM_API_ROOT", httpUrl, "none", "another address than Google's"),
   apnsKey: hidden("APNS_KEY", pemKey, "none", "iOS push: the .p8 key"),

@@ -100,8 +100,8 @@ export interface Config {
     readonly voiceFrom: string | null
     readonly apiRoot: string
   }
-  /** base64url, as the Web Push API wants them. */
-  readonly vapid: { readonly publicKey: string; readonly privateKey: Secret; readonly subject: string } | null
+  /** Keys in base64url, as the Web Push API wants them. `subject` null = push services can't be told whom to ask. */
+  readonly vapid: { readonly publicKey: string; readonly privateKey: Secret; readonly subject: string | null } | null
   /** `serviceAccount` reveals its JSON text; `apiRoot` null = Google's. */
   readonly fcm: { readonly serviceAccount: Secret | null; readonly apiRoot: string | null }
   /** `key` reveals the PEM text of the .p8 file; `apiRoot` null = Apple's. */
