@@ -15,7 +15,7 @@ export interface ActorSettings<M> extends LifeSettings {
   readonly handlerTimeoutMs: number
 }
 
-/** Synchronous handlers in a row before timers and sockets get their turn (a BEAM process has its reductions). */
+/** Messages in a row before timers and sockets get their turn (a BEAM process has its reductions). */
 const SLICE = 1_000
 
 const DEFAULT_TASK_TIMEOUT_MS = 30_000
@@ -33,7 +33,6 @@ class Called<M> {
 export class ActorProcess<M> implements Process, Inbox, Watched {
   readonly pool: undefined = undefined
   readonly calls = new Set<PendingCall>()
-  dueAt = 0
   private readonly settings: ActorSettings<M>
   private readonly env: TreeEnv
   private readonly hooks: ProcessHooks
@@ -49,6 +48,9 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
   private pumping = false
   private busySince: number | undefined
   private handled = 0
+  private swept = false
+  /** Messages until the next turn of the event loop. */
+  private budget = SLICE
   private overflowReportedAt = Number.NEGATIVE_INFINITY
   private overflowReported = 0
   private finished: (() => void) | undefined
@@ -101,6 +103,14 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
     return result
   }
 
+  get dueAt(): number | undefined {
+    return this.busySince === undefined ? undefined : this.busySince + this.settings.handlerTimeoutMs
+  }
+
+  released(): void {
+    this.swept = false
+  }
+
   overdue(): void {
     this.life.abandon("handler", { kind: "timeout", what: "handler", afterMs: this.settings.handlerTimeoutMs })
   }
@@ -132,7 +142,7 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
   private readonly pump = (): void => {
     const { behaviour, life, mailbox, own } = this
     if (behaviour === undefined) return
-    for (let left = SLICE; left > 0; left--) {
+    while (this.budget-- > 0) {
       const { phase } = life
       const mayTake = phase === "running"
       if (!mayTake && phase !== "leaving") break
@@ -162,23 +172,24 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
       }
       this.handled++
     }
+    this.budget = SLICE
     if (life.phase === "dead") this.pumping = false
     else setImmediate(this.pump)
   }
 
   /** The next message waits until this promise settles; the sweep watches that it does. */
   private await(result: PromiseLike<unknown>): void {
-    const now = this.env.clock.now()
-    this.busySince = now
-    this.dueAt = now + this.settings.handlerTimeoutMs
-    this.env.sweep.add(this)
+    this.busySince = this.env.sweep.now()
+    if (!this.swept) {
+      this.swept = true
+      this.env.sweep.add(this)
+    }
     this.life.hold()
     result.then(this.settled, this.rejected)
   }
 
   private readonly settled = (): void => {
     this.busySince = undefined
-    this.env.sweep.remove(this)
     this.handled++
     this.pump()
     this.life.drop()
@@ -186,7 +197,6 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
 
   private readonly rejected = (thrown: unknown): void => {
     this.busySince = undefined
-    this.env.sweep.remove(this)
     this.pumping = false
     this.life.crash(thrown)
     this.life.drop(thrown)

@@ -32,7 +32,8 @@ export function exitFromThrown(thrown: unknown): ExitReason {
 /** Any thrown value as an Error; the original is its `cause`. Never throws. */
 export function asError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown
-  const shown = typeof thrown === "object" && thrown !== null ? "an object" : String(thrown).slice(0, 200)
+  const hasToString = typeof thrown === "function" || (typeof thrown === "object" && thrown !== null)
+  const shown = hasToString ? "not an Error" : String(thrown).slice(0, 200)
   const error = new Error(`a ${typeof thrown} was thrown: ${shown}`, { cause: thrown })
   error.name = "NonErrorThrown"
   return error

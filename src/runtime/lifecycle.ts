@@ -275,5 +275,6 @@ export class Lifecycle {
 }
 
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  if (value instanceof Promise) return true
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 }

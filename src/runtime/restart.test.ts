@@ -56,7 +56,12 @@ test("14 a temporary bystander of a group restart is not started again", async (
 test("16 every restart has a new incarnation number, also under a restarted supervisor", async () => {
   const world = runtimeWorld()
   const seen: number[] = []
-  const child = world.worker("a", { starting: (ctx) => void seen.push(ctx.incarnation) as undefined })
+  const child = world.worker("a", {
+    starting: (ctx) => {
+      seen.push(ctx.incarnation)
+      return undefined
+    },
+  })
   const inner = supervisor({ id: "inner", strategy: "one_for_one", intensity: 1, children: [child] })
   const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", children: [inner] }))
   await world.crash(tree, "a")
