@@ -28,9 +28,9 @@ describe("what development makes up", () => {
 
   test("is the same at the next start, and readable by its owner alone", () => {
     const first = credentials(good())
+    expect(statSync(join(folder, "secrets.json")).mode & 0o777).toBe(0o600)
     expect(credentials(good())).toEqual(first)
     expect(readdirSync(folder)).toEqual(["secrets.json"])
-    expect(statSync(join(folder, "secrets.json")).mode & 0o777).toBe(0o600)
   })
 
   test("yields to what is set, and comes back as it was", () => {
@@ -50,11 +50,22 @@ describe("what development makes up", () => {
   })
 
   test("is agreed on by processes that start at once", async () => {
+    const gate = mkdtempSync(join(tmpdir(), "hub gate "))
+    // Each process is ready and spins until the last one is: only then do their first starts really overlap.
+    const many = 6
     const code = `import { loadConfig } from ${JSON.stringify(join(import.meta.dir, "..", "config.ts"))}
+      import { readdirSync, writeFileSync } from "node:fs"
+      const gate = ${JSON.stringify(gate)}
+      writeFileSync(gate + "/" + process.pid, "")
+      const until = performance.now() + 5_000
+      while (readdirSync(gate).length < ${many} && performance.now() < until) {}
       console.log(loadConfig().ok?.jwt.secret?.reveal())`
     const env = { ...process.env, HUB_DATA_DIR: folder, NODE_ENV: "development" }
-    const starts = Array.from({ length: 4 }, () => Bun.spawn([process.execPath, "-e", code], { env, stdout: "pipe" }))
+    const starts = Array.from({ length: many }, () =>
+      Bun.spawn([process.execPath, "-e", code], { env, stdout: "pipe" }),
+    )
     const seen = await Promise.all(starts.map((child) => child.stdout.text()))
+    rmSync(gate, { recursive: true })
     expect(seen[0]?.length).toBeGreaterThan(32)
     expect(new Set(seen).size).toBe(1)
     expect(readdirSync(folder)).toEqual(["secrets.json"])
