@@ -12,7 +12,7 @@ const RESTARTS = { most: 5, withinMs: 60_000 }
 const OVERDUE_MS = 15_000
 
 /** Resolves to the exit code for this process. */
-export async function runToEnd(command, args, { cwd, keep }) {
+export async function runToEnd(command, args, { cwd, keep, pauseMs = RESTART_PAUSE_MS }) {
   const restarts = []
   const signals = watchSignals()
   for (;;) {
@@ -26,7 +26,7 @@ export async function runToEnd(command, args, { cwd, keep }) {
     }
     restarts.push(now)
     console.error("hub: it hung and ended itself: starting it again")
-    if (await signals.during(RESTART_PAUSE_MS)) return code
+    if (await signals.during(pauseMs)) return code
   }
 }
 
