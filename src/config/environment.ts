@@ -12,8 +12,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export type Found = { readonly text: string; readonly from: string } | { readonly error: ConfigError } | null
 
-/** Set by the test runner and by the command line tool, read elsewhere. */
-const foreignNames = /^HUB_TEST_|^HUB_URL$|^HUB_API_KEY$|^HUB_TOKEN$/
+/** Of the test runner, of the command line tool and of compose.yaml: read elsewhere. */
+const foreignNames = /^HUB_TEST_|^HUB_(URL|API_KEY|TOKEN|PORT)$/
 
 /** The setting's text and the variable that gave it; null when it is not set. Two names at once must agree. */
 export function find(env: Environment, setting: Setting<unknown>): Found {
