@@ -58,10 +58,12 @@ export interface ClaimedDelivery {
   readonly event: EventId
   readonly business: BusinessId
   readonly channel: SendingChannel
-  /** Number of this try, from 1; written before the work. */
+  /** Number of this try, from 1; written before the work. It is the fence: it never repeats for one holder. */
   readonly attempt: number
+  /** The tries that count against the retry budget, this one included: less than `attempt` where some were forgiven. */
+  readonly tries: number
   readonly maybeDuplicate: boolean
-  /** Milliseconds since the delivery was made, by the database's clock. */
+  /** Milliseconds since the delivery was made, or last replayed, by the database's clock. */
   readonly ageMs: number
   readonly message: Message
 }

@@ -1,0 +1,75 @@
+/** Slack by incoming webhook: the hub's own, or one that a recipient named, which is an untrusted URL. */
+import type { Outcome } from "../domain/delivery.ts"
+import type { SlackMessage } from "../domain/message.ts"
+import type { Secret } from "../domain/secret.ts"
+import type { ChannelWorker } from "./channel.ts"
+import { openLine } from "./provider-fetch.ts"
+import { type Answer, detailOf, neverAsked, retryAfterMs, withoutAnswer } from "./reading.ts"
+import { guardUrl, type Resolve } from "./url-guard.ts"
+
+export interface SlackOptions {
+  /** The hub's own webhook; null: only recipients' webhooks are reachable. */
+  readonly webhookUrl: Secret | null
+  /** Whether a recipient's webhook may be on this machine: development. */
+  readonly loopback: boolean
+  readonly resolve?: Resolve
+  readonly deadlineMs?: number
+  readonly wall?: () => number
+}
+
+/** One post a try. Loads the SDK on the first one. */
+export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
+  const wall = options.wall ?? Date.now
+  return {
+    channel: "slack",
+    async send({ message, signal }) {
+      const own = message.webhookUrl === null || message.webhookUrl === options.webhookUrl?.reveal()
+      const url = message.webhookUrl ?? options.webhookUrl?.reveal() ?? null
+      if (url === null) return { kind: "rejected", reason: "no_webhook", detail: "no webhook is configured" }
+      const guarded = own ? null : await guardUrl(url, options)
+      if (guarded?.kind === "refused")
+        return { kind: "rejected", reason: "url_refused", detail: `the recipient's webhook URL is ${guarded.reason}` }
+      if (guarded?.kind === "unresolved")
+        return { kind: "retry", reason: "unreachable", detail: "unresolved", retryAfterMs: null }
+
+      const { IncomingWebhook } = await import("@slack/webhook")
+      const line = openLine({ signal, deadlineMs: options.deadlineMs, pin: guarded?.pin })
+      const webhook = new IncomingWebhook(guarded?.url ?? url, { fetch: line.fetch, retryConfig: { retries: 0 } })
+      const privates = [url, new URL(url).pathname]
+      const failure = await webhook.send({ text: textOf(message), unfurl_links: false, unfurl_media: false }).then(
+        () => null,
+        (error: unknown) => error,
+      )
+      const seen = line.seen()
+      if (seen === null) throw neverAsked("slack", failure, privates)
+      return seen.kind === "answered" ? outcomeOf(seen, own, wall(), privates) : withoutAnswer(seen, false)
+    },
+  }
+}
+
+const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+
+const textOf = (message: SlackMessage): string => {
+  if (message.actionUrl === null) return message.text
+  const url = escape(message.actionUrl).replaceAll("|", "%7C")
+  return `${message.text}\n<${url}|${escape(message.actionLabel ?? "Open").replaceAll("|", "¦")}>`
+}
+
+function outcomeOf(answer: Answer, own: boolean, wallMillis: number, privates: readonly string[]): Outcome {
+  const { status } = answer
+  const detail = detailOf(`${status} ${answer.body}`, privates)
+  if (status === 429 || status >= 500) {
+    const reason = status === 429 ? "rate_limited" : "provider_error"
+    return { kind: "retry", reason, detail, retryAfterMs: retryAfterMs(answer.headers, wallMillis) }
+  }
+  if (status >= 200 && status < 300)
+    return answer.body.trim() === "ok"
+      ? { kind: "delivered", providerMessageId: null }
+      : { kind: "unknown", reason: "unreadable_answer", detail }
+  if (status === 400 || status === 413 || status === 422) return { kind: "rejected", reason: "bad_request", detail }
+  // 403 action_prohibited, 404 no_service, 410 channel_is_archived, and redirects: the webhook itself is no good.
+  // Ours stops the channel; a recipient's is that recipient's dead address.
+  return own
+    ? { kind: "unusable", reason: "bad_webhook", detail }
+    : { kind: "rejected", reason: "address_dead", detail }
+}

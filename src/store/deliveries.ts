@@ -1,0 +1,235 @@
+/**
+ * Deliveries under a lease: claim, renew, settle, release, rescue. Every change names the state it expects, so whoever
+ * has lost a lease changes nothing and is told so. Time is the database's own: callers give delays, never moments.
+ */
+import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
+import type { ClaimedDelivery, DeliveryStatus, Outcome, RetryPolicy, Settlement } from "../domain/delivery.ts"
+import type { BusinessId, DeliveryId, EventId } from "../domain/ids.ts"
+import type { Message } from "../domain/message.ts"
+import type { Database } from "./database.ts"
+import { openAs } from "./sealed.ts"
+
+/** What a claim was given: the pair that every later word about it must name. */
+export interface Lease {
+  readonly id: DeliveryId
+  readonly attempt: number
+}
+
+// One priority after the other, each straight down its own piece of deliveries_due: sorting by priority first and due
+// time second would walk over every retry that is not due yet. Only rows that are taken are locked.
+const CLAIM = `
+with due as (
+  select d.id from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
+  cross join lateral (
+    select id from deliveries
+    where channel = $1 and priority = p.priority and status in ('queued', 'retrying', 'scheduled') and next_attempt_at <= now()
+    order by next_attempt_at limit $2 for update skip locked
+  ) d limit $2
+), claimed as (
+  update deliveries d set status = 'sending', attempt = d.attempt + 1, owner = $3, claimed_at = now(),
+    lease_until = now() + $4 * interval '1 millisecond'
+  from due where d.id = due.id
+  returning d.id, d.event_id, d.business_id, d.channel, d.attempt, d.forgiven, d.maybe_duplicate, d.created_at, d.replayed_at
+)
+select c.id, c.event_id, c.business_id, c.channel, c.attempt, c.attempt - c.forgiven as tries, c.maybe_duplicate,
+  (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, m.message
+from claimed c join messages m on m.delivery_id = c.id`
+
+interface ClaimedRow {
+  readonly id: DeliveryId
+  readonly event_id: EventId
+  readonly business_id: BusinessId
+  readonly channel: SendingChannel
+  readonly attempt: number
+  readonly tries: number
+  readonly maybe_duplicate: boolean
+  readonly age_ms: number
+  readonly message: Buffer
+}
+
+/**
+ * Takes up to `limit` due deliveries of a channel under a lease of `leaseMs`, highest priority first. The attempt is
+ * counted here, before the work, so that a message that kills its sender cannot do so for ever.
+ */
+export async function claimDue(
+  db: Database,
+  ask: {
+    readonly channel: SendingChannel
+    readonly limit: number
+    readonly owner: string
+    readonly leaseMs: number
+  },
+): Promise<readonly ClaimedDelivery[]> {
+  const rows = await db.query<ClaimedRow>(CLAIM, [ask.channel, ask.limit, ask.owner, ask.leaseMs])
+  return rows.map((row) => ({
+    id: row.id,
+    event: row.event_id,
+    business: row.business_id,
+    channel: row.channel,
+    attempt: row.attempt,
+    tries: row.tries,
+    maybeDuplicate: row.maybe_duplicate,
+    ageMs: row.age_ms,
+    message: openAs<Message>(row.message),
+  }))
+}
+
+/** What one attempt saw and what the delivery becomes. */
+export interface Settling extends Lease {
+  readonly outcome: Outcome
+  readonly settlement: Settlement
+}
+
+/** `lost`: the lease was no longer ours and nothing was written. `latencyMs`: since the delivery was made. */
+export type Settled = { readonly kind: "settled"; readonly latencyMs: number } | { readonly kind: "lost" }
+
+const SETTLE = `
+with input as (
+  select * from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
+    $9::text[], $10::text[], $11::text[], $12::text[])
+    as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail, provider_message_id)
+), settled as (
+  update deliveries d set status = i.status, reason = i.reason, owner = null, lease_until = null,
+    maybe_duplicate = d.maybe_duplicate or i.maybe_duplicate, forgiven = d.forgiven + i.forgiven,
+    next_attempt_at = now() + i.delay_ms * interval '1 millisecond',
+    settled_at = case when i.delay_ms is null then now() end
+  from input i
+  where d.id = i.id and d.attempt = i.attempt and d.status = 'sending' and d.owner = $1
+  returning d.id, d.attempt, d.claimed_at, (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms
+), logged as (
+  insert into attempts (delivery_id, number, started_at, outcome, reason, detail, provider_message_id)
+  select s.id, s.attempt, s.claimed_at, i.outcome, i.outcome_reason, i.detail, i.provider_message_id
+  from settled s join input i on i.id = s.id and i.attempt = s.attempt
+)
+select id, attempt, latency_ms from settled`
+
+/**
+ * Writes what became of attempts, and their history, in one statement; answers in the order of the items. A delivery
+ * that `owner` no longer holds at that attempt is left alone: that is a normal answer, not an error.
+ */
+export async function settleMany(db: Database, owner: string, items: readonly Settling[]): Promise<readonly Settled[]> {
+  const rows = await db.query<Lease & { readonly latency_ms: number }>(SETTLE, [
+    owner,
+    items.map((item) => item.id),
+    items.map((item) => item.attempt),
+    items.map((item) => item.settlement.status),
+    items.map((item) => reasonOf(item.settlement)),
+    items.map((item) => ("delayMs" in item.settlement ? item.settlement.delayMs : null)),
+    items.map((item) => mayRepeat(item.settlement)),
+    items.map((item) => (item.settlement.status === "queued" ? 1 : 0)),
+    items.map((item) => item.outcome.kind),
+    items.map((item) => reasonOf(item.outcome)),
+    items.map((item) => ("detail" in item.outcome ? item.outcome.detail : null)),
+    items.map((item) => (item.outcome.kind === "delivered" ? item.outcome.providerMessageId : null)),
+  ])
+  const latencies = new Map(rows.map((row) => [`${row.id}/${row.attempt}`, row.latency_ms]))
+  return items.map((item) => {
+    const latencyMs = latencies.get(`${item.id}/${item.attempt}`)
+    return latencyMs === undefined ? { kind: "lost" } : { kind: "settled", latencyMs }
+  })
+}
+
+const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)
+const mayRepeat = (settlement: Settlement): boolean =>
+  settlement.status === "unknown" || (settlement.status === "retrying" && settlement.maybeDuplicate)
+
+// A row that somebody has locked is being settled or rescued right now, and waiting for it could deadlock with a
+// settlement: it is passed over, and counts as ours for as long as the snapshot says so.
+const RENEW = `
+with asked as (select * from unnest($2::text[], $3::int[]) as t (id, attempt)),
+held as (
+  select d.id, d.attempt from deliveries d join asked a on a.id = d.id and a.attempt = d.attempt
+  where d.owner = $1 and d.status = 'sending'
+), free as (
+  select d.id from deliveries d join asked a on a.id = d.id and a.attempt = d.attempt
+  where d.owner = $1 and d.status = 'sending' for update of d skip locked
+), renewed as (
+  update deliveries d set lease_until = now() + $4 * interval '1 millisecond' from free where d.id = free.id
+)
+select id, attempt from held`
+
+/** Holds on to leases for another `leaseMs`; answers those that are still ours. The others are lost. */
+export const renewLeases = (
+  db: Database,
+  owner: string,
+  leases: readonly Lease[],
+  leaseMs: number,
+): Promise<readonly Lease[]> =>
+  db.query<Lease>(RENEW, [owner, leases.map((lease) => lease.id), leases.map((lease) => lease.attempt), leaseMs])
+
+const RELEASE = `
+update deliveries set status = case when attempt > 1 then 'retrying' else 'queued' end, attempt = attempt - 1,
+  owner = null, lease_until = null, claimed_at = null
+where id = any ($2::text[]) and owner = $1 and status = 'sending'`
+
+/**
+ * Gives back deliveries whose sending has not begun, with their attempt; answers how many. Only for an owner that
+ * claims nothing more: the attempt goes down, and a name that claims again could meet its own old number.
+ */
+export const releaseClaimed = (db: Database, owner: string, ids: readonly DeliveryId[]): Promise<number> =>
+  ids.length === 0 ? Promise.resolve(0) : db.execute(RELEASE, [owner, ids])
+
+// Whether a lost attempt was sent nobody knows. `hold` channels therefore wait for a person, the others try again.
+const RESCUE = `
+with policy as (
+  select * from unnest($2::text[], $3::int[], $4::float8[], $5::bool[]) as t (channel, max_attempts, max_age_ms, hold)
+), expired as (
+  select id from deliveries where status = 'sending' and lease_until < now()
+  order by lease_until limit $1 for update skip locked
+), judged as (
+  select d.id, d.attempt, d.claimed_at,
+    case when p.hold then 'unknown' when d.attempt - d.forgiven >= p.max_attempts
+      or extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms then 'dead'
+      else 'retrying' end as status,
+    case when p.hold then 'lost' when d.attempt - d.forgiven >= p.max_attempts then 'attempts_exhausted'
+      when extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms then 'too_old'
+      else 'lost' end as reason
+  from deliveries d join expired using (id) join policy p using (channel)
+), rescued as (
+  update deliveries d set status = j.status, reason = j.reason, maybe_duplicate = true, owner = null, lease_until = null,
+    next_attempt_at = case j.status when 'retrying' then now() end,
+    settled_at = case j.status when 'retrying' then null else now() end
+  from judged j where d.id = j.id and d.status = 'sending' and d.lease_until < now()
+  returning d.id, d.channel, d.status, d.reason, d.attempt, d.claimed_at
+), logged as (
+  insert into attempts (delivery_id, number, started_at, outcome, reason)
+  select id, attempt, coalesce(claimed_at, now()), 'lost', 'lease_expired' from rescued
+)
+select id, channel, status, reason, attempt from rescued`
+
+export interface Rescued extends Lease {
+  readonly channel: SendingChannel
+  readonly status: Extract<DeliveryStatus, "retrying" | "dead" | "unknown">
+  readonly reason: string
+}
+
+/** Takes deliveries from holders whose lease ran out: due again at once, marked `maybe_duplicate`, or ended. */
+export const rescueExpired = (
+  db: Database,
+  limit: number,
+  policyOf: (channel: SendingChannel) => RetryPolicy,
+): Promise<readonly Rescued[]> => {
+  const policies = SENDING_CHANNELS.map(policyOf)
+  return db.query<Rescued>(RESCUE, [
+    limit,
+    SENDING_CHANNELS,
+    policies.map((policy) => policy.maxAttempts),
+    policies.map((policy) => policy.maxAgeMs),
+    policies.map((policy) => policy.onUnknown === "hold"),
+  ])
+}
+
+const NEXT_DUE = `
+select (extract(epoch from min(d.next_attempt_at) - now()) * 1000)::float8 as ms
+from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
+cross join lateral (
+  select next_attempt_at from deliveries
+  where channel = $1 and priority = p.priority and status in ('queued', 'retrying', 'scheduled')
+  order by next_attempt_at limit 1
+) d`
+
+/** Milliseconds until the channel's next delivery is due (0: now), or null where none waits. */
+export async function nextDue(db: Database, channel: SendingChannel): Promise<number | null> {
+  const ms = (await db.query<{ ms: number | null }>(NEXT_DUE, [channel]))[0]?.ms ?? null
+  return ms === null ? null : Math.max(0, Math.ceil(ms))
+}

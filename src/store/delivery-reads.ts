@@ -1,0 +1,186 @@
+/** Deliveries as people look at them: contract §9's JSON, newest first, with every attempt. */
+import type { SendingChannel } from "../domain/channel.ts"
+import type { DeliveryStatus } from "../domain/delivery.ts"
+import type { BusinessId, DeliveryId, EventId, NotificationId } from "../domain/ids.ts"
+import type { JsonObject } from "../domain/json.ts"
+import type { Message } from "../domain/message.ts"
+import type { Queryable, SqlValue } from "./database.ts"
+import { openAs } from "./sealed.ts"
+
+export interface DeliveryFilter {
+  /** Null: every business. */
+  readonly businesses: readonly BusinessId[] | null
+  readonly status?: DeliveryStatus | undefined
+  readonly channel?: SendingChannel | undefined
+  readonly notification?: NotificationId | undefined
+  readonly event?: EventId | undefined
+  /** The last id of the page before. */
+  readonly after?: DeliveryId | undefined
+  readonly limit: number
+}
+
+export interface DeliveryPage {
+  readonly deliveries: readonly JsonObject[]
+  readonly hasMore: boolean
+}
+
+export interface DeliveryRow {
+  readonly id: DeliveryId
+  readonly event_id: string
+  readonly notification_ids: string[]
+  readonly rule: string
+  readonly rules_revision: string
+  readonly channel: SendingChannel
+  readonly status: DeliveryStatus
+  readonly reason: string | null
+  readonly receipt: string | null
+  readonly maybe_duplicate: boolean
+  readonly next_attempt_at: Date | null
+  readonly created_at: Date
+}
+
+/** Columns of a delivery `d` as `deliveryJson` reads them. A moment that has passed its use is not shown. */
+export const DELIVERY_COLUMNS = `d.id, d.event_id, d.notification_ids, d.rule, d.rules_revision, d.channel, d.status,
+  d.reason, d.receipt, d.maybe_duplicate, d.created_at,
+  case when d.status in ('queued', 'retrying', 'scheduled') then d.next_attempt_at end as next_attempt_at`
+
+/** One delivery as JSON, or null where there is none for these businesses. */
+export async function getDelivery(
+  db: Queryable,
+  id: DeliveryId,
+  businesses: readonly BusinessId[] | null,
+): Promise<JsonObject | null> {
+  const rows = await db.query<DeliveryRow>(
+    `select ${DELIVERY_COLUMNS} from deliveries d where d.id = $1 and ($2::text[] is null or d.business_id = any ($2))`,
+    [id, businesses],
+  )
+  return (await withAttempts(db, rows))[0] ?? null
+}
+
+/** A page of deliveries, newest first. */
+export async function listDeliveries(db: Queryable, filter: DeliveryFilter): Promise<DeliveryPage> {
+  const values: SqlValue[] = []
+  const bind = (value: SqlValue): string => `$${values.push(value)}`
+  const clauses: string[] = []
+  if (filter.businesses !== null) clauses.push(`d.business_id = any (${bind(filter.businesses)}::text[])`)
+  // A status is a word of a closed union, and spelt out it lets the planner use an index that is kept for that status.
+  if (filter.status !== undefined) clauses.push(`d.status = '${filter.status}'`)
+  if (filter.channel !== undefined) clauses.push(`d.channel = ${bind(filter.channel)}`)
+  if (filter.event !== undefined) clauses.push(`d.event_id = ${bind(filter.event)}`)
+  if (filter.notification !== undefined) {
+    const id = bind(filter.notification)
+    clauses.push(
+      `d.event_id = (select n.event_id from notifications n where n.id = ${id}) and ${id} = any (d.notification_ids)`,
+    )
+  }
+  return pageOf(db, clauses, values, filter)
+}
+
+/** Runs a filtered page: asks for one row more than wanted to know whether there is a next page. */
+export async function pageOf(
+  db: Queryable,
+  clauses: readonly string[],
+  values: readonly SqlValue[],
+  page: { readonly after?: DeliveryId | undefined; readonly limit: number },
+): Promise<DeliveryPage> {
+  const all = [...values]
+  const where = [...clauses]
+  if (page.after !== undefined) where.push(`d.id < $${all.push(page.after)}`)
+  const rows = await db.query<DeliveryRow>(
+    `select ${DELIVERY_COLUMNS} from deliveries d ${where.length === 0 ? "" : `where ${where.join(" and ")}`}
+    order by d.id desc limit $${all.push(page.limit + 1)}`,
+    all,
+  )
+  return { deliveries: await withAttempts(db, rows.slice(0, page.limit)), hasMore: rows.length > page.limit }
+}
+
+interface AttemptRow {
+  readonly delivery_id: DeliveryId
+  readonly number: number
+  readonly started_at: Date
+  readonly finished_at: Date
+  readonly outcome: string
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly provider_message_id: string | null
+}
+
+async function withAttempts(db: Queryable, rows: readonly DeliveryRow[]): Promise<readonly JsonObject[]> {
+  if (rows.length === 0) return []
+  const attempts = await db.query<AttemptRow>(
+    `select delivery_id, number, started_at, finished_at, outcome, reason, detail, provider_message_id
+    from attempts where delivery_id = any ($1::text[]) order by delivery_id, finished_at, number`,
+    [rows.map((row) => row.id)],
+  )
+  const byDelivery = Map.groupBy(attempts, (attempt) => attempt.delivery_id)
+  return rows.map((row) => deliveryJson(row, byDelivery.get(row.id) ?? []))
+}
+
+const deliveryJson = (row: DeliveryRow, attempts: readonly AttemptRow[]): JsonObject => ({
+  id: row.id,
+  event_id: row.event_id,
+  notification_ids: row.notification_ids,
+  rule: row.rule,
+  rules_revision: row.rules_revision,
+  channel: row.channel,
+  status: row.status,
+  reason: row.reason,
+  receipt: row.receipt,
+  maybe_duplicate: row.maybe_duplicate,
+  next_attempt_at: row.next_attempt_at?.toISOString() ?? null,
+  created_at: row.created_at.toISOString(),
+  attempts: attempts.map((attempt) => ({
+    number: attempt.number,
+    started_at: attempt.started_at.toISOString(),
+    finished_at: attempt.finished_at.toISOString(),
+    outcome: attempt.outcome,
+    reason: attempt.reason,
+    detail: attempt.detail,
+    provider_message_id: attempt.provider_message_id,
+  })),
+})
+
+/** The rendered message of a delivery, or null where it has none (a suppressed one) or does not exist. */
+export async function deliveryMessage(db: Queryable, id: DeliveryId): Promise<Message | null> {
+  const rows = await db.query<{ message: Buffer }>("select message from messages where delivery_id = $1", [id])
+  const row = rows[0]
+  return row === undefined ? null : openAs<Message>(row.message)
+}
+
+export interface OutboxFilter {
+  /** Null: every business. */
+  readonly businesses: readonly BusinessId[] | null
+  readonly channel?: SendingChannel | undefined
+  readonly after?: DeliveryId | undefined
+  readonly limit: number
+}
+
+/** What was captured instead of sent, newest first: the delivery's JSON with `message`, as its reader would see it. */
+export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<DeliveryPage> {
+  const page = await listDeliveries(db, { ...filter, status: "captured" })
+  const rows = await db.query<{ delivery_id: string; message: Buffer }>(
+    "select delivery_id, message from messages where delivery_id = any ($1::text[])",
+    [page.deliveries.map((delivery) => String(delivery["id"]))],
+  )
+  const messages = new Map(rows.map((row) => [row.delivery_id, messageJson(openAs<Message>(row.message))]))
+  const deliveries = page.deliveries.map((delivery) => ({
+    ...delivery,
+    message: messages.get(String(delivery["id"])) ?? null,
+  }))
+  return { deliveries, hasMore: page.hasMore }
+}
+
+/** A message in the contract's spelling: `to` is where it would have gone, null for the hub's own Slack webhook. */
+export function messageJson(message: Message): JsonObject {
+  const link = { action_url: message.actionUrl, action_label: message.actionLabel }
+  switch (message.channel) {
+    case "email":
+      return { to: message.to, subject: message.subject, html: message.html, text: message.text, ...link }
+    case "sms":
+      return { to: message.to, text: message.text, ...link }
+    case "telegram":
+      return { to: message.chatId, html: message.html, ...link }
+    case "slack":
+      return { to: message.webhookUrl, text: message.text, ...link }
+  }
+}
