@@ -77,17 +77,18 @@ export async function markInboxItem(
   return row === undefined ? null : notificationFromRow(row)
 }
 
-/** Reads everything that is unread; returns the items that changed by it. */
+/** Reads everything that is unread; returns the items that changed by it, as they now are. */
 export async function markAllRead(
   db: Queryable,
   recipient: RecipientId,
   businesses: readonly BusinessId[] | null,
-): Promise<readonly NotificationId[]> {
-  const rows = await db.query<{ id: NotificationId }>(
-    `update notifications n set ${SET.read} where ${MINE} and n.read_at is null and n.archived_at is null returning n.id`,
+): Promise<readonly Notification[]> {
+  const rows = await db.query<NotificationRow>(
+    `update notifications n set ${SET.read} where ${MINE} and n.read_at is null and n.archived_at is null
+     returning ${NOTIFICATION_COLUMNS}`,
     [recipient, businesses],
   )
-  return rows.map((row) => row.id)
+  return rows.map(notificationFromRow)
 }
 
 /** Takes an item out of the inbox for good; its explanation stays. */
