@@ -4,6 +4,7 @@
 //
 //   node examples/day/expect.mjs           a table
 //   node examples/day/expect.mjs --json    the same as JSON (committed as expected.json)
+//   node examples/day/expect.mjs --check   exit 1 where expected.json says something else
 //
 // Plain Node, no imports but node:fs.
 import { readFileSync, realpathSync } from "node:fs"
@@ -244,5 +245,12 @@ const runDirectly =
 
 if (runDirectly) {
   const day = expectDay(beside("day.ndjson"), beside("recipients.json"))
-  console.log(process.argv.includes("--json") ? JSON.stringify(day, null, 2) : table(day))
+  const json = JSON.stringify(day, null, 2)
+  if (process.argv.includes("--check")) {
+    const same = beside("expected.json") === `${json}\n`
+    if (!same) console.error("expected.json is not what expect.mjs works out: node expect.mjs --json > expected.json")
+    process.exitCode = same ? 0 : 1
+  } else {
+    console.log(process.argv.includes("--json") ? json : table(day))
+  }
 }

@@ -1,12 +1,12 @@
 // Plays the day through a running hub, waits until the hub has settled, and holds what came out against expect.mjs.
 // `npm run day -- --help` has the options; README.md beside this file tells the story.
 import { readFileSync } from "node:fs"
-import { type Client, clientOf, inParallel, isRecord, pause } from "./client.ts"
 import { type ExpectedDay, expectDay, ruleNames } from "./expect.mjs"
-import { readTrace } from "./explained.ts"
-import { type Options, readOptions, usage } from "./options.ts"
-import { progressOf } from "./progress.ts"
-import { addUp, differencesOf, type HubTotals, hubTotals, workLeft } from "./totals.ts"
+import { type Client, clientOf, inParallel, isRecord, pause } from "./play/client.ts"
+import { readTrace } from "./play/explained.ts"
+import { type Options, readOptions, usage } from "./play/options.ts"
+import { progressOf } from "./play/progress.ts"
+import { addUp, differencesOf, type HubTotals, hubTotals, workLeft } from "./play/totals.ts"
 
 type Line = {
   at: string

@@ -1,7 +1,8 @@
 // Is everything explained? Reads an event's trace and names what it leaves open: an event about which nothing was
 // decided, a decision without a reason, a message that was not sent and does not say why.
+
+import { typesWithoutRule } from "../expect.mjs"
 import { isRecord } from "./client.ts"
-import { typesWithoutRule } from "./expect.mjs"
 
 /** `matched`: names of the rules that fitted the event. `open`: what the trace does not explain; empty is well. */
 export type Reading = { matched: string[]; open: string[] }

@@ -1,7 +1,8 @@
 // What the hub says it has: GET /v1/events/stats/summary, one business at a time, so that other tenants of the hub do
 // not disturb the count; and how that differs from what expect.mjs works out.
+
+import type { DayTotals, ExpectedDay } from "../expect.mjs"
 import { type Client, isRecord } from "./client.ts"
-import type { DayTotals, ExpectedDay } from "./expect.mjs"
 
 type Counts = Record<string, number>
 /** `statuses`: channel → status → messages. */
