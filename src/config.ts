@@ -10,6 +10,7 @@ import { Secret } from "./domain/secret.ts"
 
 export { missingChannelCredentials } from "./config/channel-credentials.ts"
 export type { Environment } from "./config/environment.ts"
+export { environmentFile } from "./config/env-file.ts"
 export { type FreshSecrets, freshSecrets } from "./config/fresh-secrets.ts"
 export { type SettingRow, settingsTable } from "./config/settings.ts"
 export type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { envExample } from "../../scripts/env-example.ts"
 import { type Config, type Environment, explainConfigError, loadConfig, settingsTable } from "../config.ts"
+import { environmentFile } from "./env-file.ts"
 
 let folder: string
 beforeEach(() => {
@@ -22,7 +22,7 @@ function good(env: Environment = {}): Config {
 
 describe("the table of settings", () => {
   test(".env.example is what scripts/env-example.ts prints", async () => {
-    expect(await Bun.file(join(import.meta.dir, "..", "..", ".env.example")).text()).toBe(envExample())
+    expect(await Bun.file(join(import.meta.dir, "..", "..", ".env.example")).text()).toBe(environmentFile())
   })
 
   test("every name stands once", () => {
@@ -32,7 +32,7 @@ describe("the table of settings", () => {
 
   test("the lines of .env.example, uncommented, are a configuration that loads as the defaults do", () => {
     const env: Record<string, string> = {}
-    for (const [, name = "", value = ""] of envExample().matchAll(/^# ([A-Z_]+)=(.*)$/gm)) env[name] = value
+    for (const [, name = "", value = ""] of environmentFile().matchAll(/^# ([A-Z_]+)=(.*)$/gm)) env[name] = value
     expect(Object.keys(env).length).toBe(settingsTable().length)
     const { HUB_PUBLIC_URL, HUB_DATA_DIR, ...rest } = env
     expect([HUB_PUBLIC_URL, HUB_DATA_DIR]).toEqual(["http://localhost:$PORT", ".data"])
