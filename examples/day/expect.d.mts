@@ -17,4 +17,3 @@ export type ExpectedDay = {
 }
 export function expectDay(ndjson: string, recipients: string): ExpectedDay
 export const ruleNames: readonly string[]
-export const typesWithoutRule: readonly string[]

@@ -215,9 +215,6 @@ export function expectDay(ndjson, recipients) {
 /** The rules as stated here, by name: for whoever compares them with those that the hub has loaded. */
 export const ruleNames = RULES.map((rule) => rule.name)
 
-/** Types of the day that no rule is for: one part more than `order.*` has, and capitals where case counts. */
-export const typesWithoutRule = ["order.line.added", "Order.Created"]
-
 // ── 5. printing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function table(day) {

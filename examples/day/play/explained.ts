@@ -1,7 +1,6 @@
 // Is everything explained? Reads an event's trace and names what it leaves open: an event about which nothing was
 // decided, a decision without a reason, a message that was not sent and does not say why.
 
-import { typesWithoutRule } from "../expect.mjs"
 import { isRecord } from "./client.ts"
 
 /** `matched`: names of the rules that fitted the event. `open`: what the trace does not explain; empty is well. */
@@ -17,14 +16,12 @@ const blank = (value: unknown): boolean => typeof value !== "string" || value.tr
 
 export function readTrace(trace: Record<string, unknown>): Reading {
   const rules = listAt(trace, "rules")
-  const type = isRecord(trace["event"]) ? String(trace["event"]["type"]) : "?"
   const open: string[] = []
-  if (rules.length === 0 && !typesWithoutRule.includes(type)) open.push("nothing was decided about it")
+  if (trace["status"] !== "routed") open.push(`is ${String(trace["status"])}: ${String(trace["reason"])}`)
+  if (rules.length === 0 && blank(trace["reason"])) open.push("nothing was decided about it, and nothing says why")
   for (const rule of rules) {
     if (blank(rule["reason"])) open.push(`rule ${String(rule["rule"])} gives no reason`)
-  }
-  for (const failure of listAt(trace, "failures")) {
-    open.push(`could not be carried out: ${String(failure["rule"])}: ${String(failure["reason"])}`)
+    if (rule["failed"] === true) open.push(`rule ${String(rule["rule"])} failed: ${String(rule["reason"])}`)
   }
   for (const notification of listAt(trace, "notifications")) {
     for (const delivery of listAt(notification, "deliveries")) {
