@@ -185,7 +185,8 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
       this.env.sweep.add(this)
     }
     this.life.hold()
-    result.then(this.settled, this.rejected)
+    // A promise stays itself; anything else with a `then` is tamed first.
+    Promise.resolve(result).then(this.settled, this.rejected)
   }
 
   private readonly settled = (): void => {

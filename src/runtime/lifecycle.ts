@@ -74,7 +74,7 @@ export class Lifecycle {
       })
     }
     this.hold()
-    result.then(
+    Promise.resolve(result).then(
       (value) => {
         this.started(value)
         this.drop()
@@ -220,7 +220,7 @@ export class Lifecycle {
       return
     }
     this.hold()
-    result.then(
+    Promise.resolve(result).then(
       () => {
         this.die(reason)
         this.drop()
@@ -242,7 +242,7 @@ export class Lifecycle {
     }
     if (!isPromise(result)) return
     this.hold()
-    result.then(
+    Promise.resolve(result).then(
       () => this.drop(),
       (thrown) => this.drop(thrown),
     )

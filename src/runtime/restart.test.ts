@@ -161,6 +161,37 @@ test("22 two crashes in the same tick are two counted restarts and one group res
   expect(strict.world.gaveUp).toHaveLength(1)
 })
 
+test("22 a crash that had begun before the group restart reached it counts too", async () => {
+  const world = runtimeWorld()
+  const gate = Promise.withResolvers<void>()
+  const children = [world.worker("a", { terminate: () => gate.promise }), world.worker("b")]
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_all", children }))
+  world.since()
+  await world.crash(tree, "a")
+  await world.crash(tree, "b")
+  gate.resolve()
+  await world.clock.flush()
+  expect(world.since()).toBe("-a -b +a +b")
+  expect(tree.whereis("a")?.restarts).toBe(1)
+  expect(tree.whereis("b")?.restarts).toBe(1)
+  await tree.stop()
+})
+
+test("an operator's restart of a child whose sibling crashes meanwhile leaves one of each", async () => {
+  const world = runtimeWorld()
+  const gate = Promise.withResolvers<void>()
+  const children = [world.worker("a", { terminate: () => gate.promise }), world.worker("b")]
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_all", children }))
+  world.since()
+  const asked = tree.restart("a")
+  await world.crash(tree, "b")
+  gate.resolve()
+  await world.clock.flush()
+  expect(await asked).toEqual({ kind: "restarted" })
+  expect(world.since()).toBe("-a -b +a +b")
+  await tree.stop()
+})
+
 test("an operator restarts one child: siblings are not touched and nothing is counted", async () => {
   const { world, tree } = await group("one_for_all", { intensity: 0 })
   expect(await tree.restart("b")).toEqual({ kind: "restarted" })

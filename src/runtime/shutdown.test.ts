@@ -189,3 +189,17 @@ test("a polite stop lets running tasks end and hands over their outcomes before 
   await stopped
   expect(world.since()).toBe("done -a")
 })
+
+test("38 a backoff that would end while others are still stopping starts nothing", async () => {
+  const world = runtimeWorld()
+  const slow = world.worker("slow", { terminate: () => new Promise((resolve) => world.clock.after(1_000, resolve)) })
+  const tree = await world.start(
+    supervisor({ id: "root", strategy: one_for_one, children: [world.worker("db", { backoff: {} }), slow] }),
+  )
+  await world.crash(tree, "db")
+  world.since()
+  const stopped = tree.stop()
+  await world.clock.advance(1_000)
+  await stopped
+  expect(world.since()).toBe("-slow")
+})

@@ -3,8 +3,9 @@
 
 import type { ChildSpec, Inbox, Process, ProcessHooks, ProcessInfo, TreeEnv } from "./child-spec.ts"
 import { SpecError } from "./child-spec.ts"
-import type { Timer } from "./clock.ts"
+import type { Clock, Timer } from "./clock.ts"
 import { type ExitReason, exitFromThrown, isCalm, KILLED, SHUTDOWN } from "./exit.ts"
+import { type GroupOwner, GroupRestart } from "./group-restart.ts"
 import { Intensity } from "./intensity.ts"
 import type { StartChild, StopChild } from "./pool.ts"
 import type { PoolDoor } from "./registry.ts"
@@ -25,7 +26,7 @@ export interface SupervisorSettings {
 
 type Phase = "new" | "starting" | "running" | "stopping" | "dead"
 
-export class SupervisorProcess implements Process, PoolDoor {
+export class SupervisorProcess implements Process, PoolDoor, GroupOwner {
   readonly inbox: Inbox | undefined = undefined
   leaving: ExitReason | undefined
   private readonly settings: SupervisorSettings
@@ -39,14 +40,18 @@ export class SupervisorProcess implements Process, PoolDoor {
   private order = 0
   /** Crashes seen while the first start of all is still running: decided upon afterwards. */
   private early: (() => void)[] = []
-  /** The restart of a group that is under way: from which start order on, and whether it must begin anew. */
-  private group: { from: number; again: boolean; delayMs: number; wake: (() => void) | undefined } | undefined
+  /** The restart of a group that is under way. */
+  private group: { readonly restart: GroupRestart; readonly done: Promise<void> } | undefined
 
   constructor(settings: SupervisorSettings, env: TreeEnv, hooks: ProcessHooks) {
     this.settings = settings
     this.env = env
     this.hooks = hooks
     this.intensity = new Intensity(settings.intensity, settings.periodMs)
+  }
+
+  get clock(): Clock {
+    return this.env.clock
   }
 
   get pool(): PoolDoor | undefined {
@@ -106,7 +111,7 @@ export class SupervisorProcess implements Process, PoolDoor {
     this.env.registry.release(slot.spec.id, slot)
   }
 
-  private startAndWait(slot: Slot): Promise<Started> {
+  startAndWait(slot: Slot): Promise<Started> {
     return new Promise((resolve) => {
       slot.onStarted = resolve
       this.launch(slot)
@@ -172,7 +177,7 @@ export class SupervisorProcess implements Process, PoolDoor {
       const { group } = this
       // A crash that had begun before the stop was asked is the child's own and counts; the group restart covers it.
       if (slot.crashedFirst && group !== undefined && this.isRunning() && this.wantsRestart(slot, reason)) {
-        group.delayMs = Math.max(group.delayMs, this.count(slot, reason) ?? 0)
+        group.restart.postpone(this.count(slot, reason) ?? 0)
       }
       this.tellStarted(slot, "cancelled")
       this.takeStopped(slot)
@@ -210,11 +215,11 @@ export class SupervisorProcess implements Process, PoolDoor {
    * Restarts by strategy, at once or after the child's backoff; or gives up. A failed start is tried again on the next
    * turn of the event loop, so that a stop that is asked meanwhile wins.
    */
-  private again(slot: Slot, reason: ExitReason, when: "now" | "next turn" = "now"): void {
+  again(slot: Slot, reason: ExitReason, when: "now" | "next turn" = "now"): void {
     const delayMs = this.count(slot, reason)
     if (delayMs === undefined) return
     const { strategy } = this.settings
-    if (strategy !== "one_for_one") this.restartGroup(strategy === "one_for_all" ? 0 : slot.order, delayMs, slot)
+    if (strategy !== "one_for_one") this.restartGroup(strategy === "one_for_all" ? 0 : slot.order, delayMs)
     else if (slot.spec.backoff !== undefined) {
       slot.state = "backoff"
       slot.retry = this.env.clock.after(delayMs, () => this.launch(slot))
@@ -261,62 +266,35 @@ export class SupervisorProcess implements Process, PoolDoor {
 
   // ── the restart of a group ─────────────────────────────────────────────────────────────────────────────────────────
 
-  private restartGroup(from: number, delayMs: number, slot: Slot): void {
-    const { group } = this
-    if (delayMs > 0) slot.state = "backoff"
-    if (group !== undefined) {
-      group.from = Math.min(group.from, from)
-      group.delayMs = Math.max(group.delayMs, delayMs)
-      group.again = true
+  private restartGroup(from: number, delayMs: number): void {
+    if (this.group !== undefined) {
+      this.group.restart.include(from, delayMs)
       return
     }
-    this.group = { from, again: false, delayMs, wake: undefined }
-    this.runGroup(this.group).catch((thrown: unknown) => this.finish(exitFromThrown(thrown)))
-  }
-
-  private async runGroup(group: NonNullable<SupervisorProcess["group"]>): Promise<void> {
-    for (;;) {
-      // Crashes of the same tick are collected into one restart, and a stop that is asked between two tries wins.
-      await new Promise((resolve) => setImmediate(resolve))
-      if (!this.isRunning()) return
-      group.again = false
-      await this.stopSlots(() => this.members(group.from).reverse())
-      if (!this.isRunning()) return
-      if (group.again) continue
-      if (group.delayMs > 0) await this.pause(group)
-      if (!this.isRunning()) return
-      if (group.again) continue
-      const members = this.members(group.from)
-      // From here on only a new crash or a failed start says from where to begin anew.
-      group.from = Number.POSITIVE_INFINITY
-      for (const slot of members) {
-        const outcome = await this.startAndWait(slot)
-        if (!this.isRunning()) return
-        if (typeof outcome !== "string") this.again(slot, outcome)
-        if (!this.isRunning()) return
-        if (group.again) break
-      }
-      if (!group.again) break
+    const { promise: done, resolve } = Promise.withResolvers<void>()
+    const restart = new GroupRestart(this)
+    restart.include(from, delayMs)
+    this.group = { restart, done }
+    const over = (): void => {
+      this.group = undefined
+      resolve()
     }
-    this.group = undefined
+    restart.run(over).catch((thrown: unknown) => {
+      over()
+      this.finish(exitFromThrown(thrown))
+    })
   }
 
-  private members(from: number): Slot[] {
+  members(from: number): Slot[] {
     return [...this.slots.values()].filter((slot) => slot.order >= from)
   }
 
-  private async pause(group: NonNullable<SupervisorProcess["group"]>): Promise<void> {
-    const { delayMs } = group
-    group.delayMs = 0
-    for (const slot of this.members(group.from)) slot.state = "backoff"
-    await new Promise<void>((resolve) => {
-      const timer = this.env.clock.after(delayMs, resolve)
-      group.wake = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
-    group.wake = undefined
+  /** A temporary bystander is gone afterwards. */
+  async stopMembers(from: number): Promise<void> {
+    for (const slot of this.members(from).reverse()) {
+      await this.stopSlot(slot)
+      if (slot.spec.restart === "temporary" && this.phase === "running") this.forget(slot)
+    }
   }
 
   // ── stop ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -327,6 +305,7 @@ export class SupervisorProcess implements Process, PoolDoor {
       this.finish(reason)
       return
     }
+    if (this.phase === "dead") return
     if (shutdownMs !== undefined) this.deadline ??= this.env.clock.after(shutdownMs, () => this.kill())
     this.beginStop(reason)
   }
@@ -346,10 +325,10 @@ export class SupervisorProcess implements Process, PoolDoor {
   private async stopAll(reason: ExitReason): Promise<void> {
     this.phase = "stopping"
     this.leaving = reason
-    this.group?.wake?.()
+    this.group?.restart.wake()
     for (const slot of this.slots.values()) slot.cancelRetry()
     const all = [...this.slots.values()].reverse()
-    if (this.settings.template === undefined) await this.stopSlots(() => all)
+    if (this.settings.template === undefined) for (const slot of all) await this.stopSlot(slot)
     else await Promise.all(all.map((slot) => this.stopSlot(slot)))
     this.finish(reason)
   }
@@ -360,7 +339,7 @@ export class SupervisorProcess implements Process, PoolDoor {
     this.phase = "dead"
     this.leaving ??= reason
     this.deadline?.cancel()
-    this.group?.wake?.()
+    this.group?.restart.wake()
     for (const slot of [...this.slots.values()]) {
       this.removeSlot(slot)
       if (this.settings.template !== undefined) this.env.registry.forgetIncarnations(slot.spec.id)
@@ -368,14 +347,6 @@ export class SupervisorProcess implements Process, PoolDoor {
     this.hooks.exited(reason)
   }
   private finished = false
-
-  /** One after the other; a temporary bystander of a group restart is gone afterwards. */
-  private async stopSlots(list: () => Slot[]): Promise<void> {
-    for (const slot of list()) {
-      await this.stopSlot(slot)
-      if (slot.spec.restart === "temporary" && this.phase === "running") this.forget(slot)
-    }
-  }
 
   private stopSlot(slot: Slot): Promise<void> | undefined {
     slot.cancelRetry()
@@ -398,8 +369,10 @@ export class SupervisorProcess implements Process, PoolDoor {
     if (this.phase !== "running" || this.group !== undefined || slot.onStopped.length > 0) return { kind: "not_now" }
     if (slot.state === "starting") return { kind: "not_now" }
     await this.stopSlot(slot)
-    if (!this.isRunning() || this.slots.get(slot.spec.id) !== slot || slot.process !== undefined)
-      return { kind: "not_now" }
+    // A sibling may have crashed meanwhile: its group restart goes first, and may have started this one as well.
+    for (let group = this.groupNow(); group !== undefined; group = this.groupNow()) await group.done
+    if (!this.isRunning() || this.slots.get(slot.spec.id) !== slot) return { kind: "not_now" }
+    if (slot.process !== undefined) return { kind: slot.state === "running" ? "restarted" : "not_now" }
     const outcome = await this.startAndWait(slot)
     if (outcome === "ready" || outcome === "ignored") return { kind: "restarted" }
     if (outcome === "cancelled") return { kind: "not_now" }
@@ -437,8 +410,12 @@ export class SupervisorProcess implements Process, PoolDoor {
     return [...this.slots.keys()]
   }
 
-  // A method, because the compiler does not know that the phase changes during an await.
-  private isRunning(): boolean {
+  // Methods, because the compiler does not know what changes during an await.
+  private groupNow(): SupervisorProcess["group"] {
+    return this.group
+  }
+
+  isRunning(): boolean {
     return this.phase === "running"
   }
 }
