@@ -1,0 +1,139 @@
+/**
+ * The one door: whatever an event came by, it becomes durable here, and only what this returns may be acknowledged.
+ * Concurrent callers share commits; after each commit the news of it goes out in one tick.
+ */
+import type { News, PubSub } from "../pubsub/pubsub.ts"
+import type { Clock } from "../runtime/clock.ts"
+import { createBatcher } from "../store/batcher.ts"
+import type { Database } from "../store/database.ts"
+import { type Incoming, insertEvents, type Stored } from "../store/events.ts"
+import { withOffset } from "../store/streams.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+
+export type Accepted = Stored | { readonly kind: "unstorable"; readonly sqlstate: string }
+
+/** `overloaded`: nothing was taken. `late`: no commit within the deadline; it may still happen, so a repeat needs a key. */
+export type AcceptResult = readonly Accepted[] | "overloaded" | "late"
+
+/** `via` names the door for telemetry: http, resources. Results stand in the order of the items. Throws what the database throws. */
+export type Accept = (items: readonly Incoming[], via: string) => Promise<AcceptResult>
+
+export interface AcceptOptions {
+  readonly db: Database
+  readonly pubsub: PubSub
+  readonly clock: Clock
+  readonly telemetry: Emitter
+  readonly maxItems?: number
+  readonly maxInFlight?: number
+  readonly maxWaiting?: number
+  readonly deadlineMs?: number
+}
+
+interface Entry {
+  readonly incoming: Incoming
+  readonly via: string
+}
+
+export function createAccept(options: AcceptOptions): Accept {
+  const { db, clock } = options
+  const maxWaiting = options.maxWaiting ?? 10_000
+  const deadlineMs = options.deadlineMs ?? 10_000
+
+  const run = async (entries: readonly Entry[]): Promise<readonly Accepted[]> => {
+    const began = clock.now()
+    const results = await insertOrBisect(
+      db,
+      entries.map((entry) => entry.incoming),
+      clock.wall().getTime(),
+    )
+    options.pubsub.publish(newsOf(entries, results))
+    report(options.telemetry, entries, results, clock.now() - began)
+    return results
+  }
+  const batcher = createBatcher<Entry, Accepted>({
+    run,
+    maxItems: options.maxItems ?? 256,
+    maxInFlight: options.maxInFlight ?? 2,
+    maxWaiting,
+  })
+
+  return async (items, via) => {
+    // All of one call or nothing of it, so that a refusal never leaves a part behind.
+    if (batcher.waiting + items.length > maxWaiting) return "overloaded"
+    const results: Promise<Accepted>[] = []
+    for (const incoming of items) {
+      const result = batcher.submit({ incoming, via })
+      if (result === null) throw new Error("the batcher refused within its own bound")
+      results.push(result)
+    }
+    let cancel = (): void => {}
+    const late = new Promise<"late">((resolve) => {
+      const timer = clock.after(deadlineMs, () => resolve("late"))
+      cancel = () => timer.cancel()
+    })
+    try {
+      return await Promise.race([Promise.all(results), late])
+    } finally {
+      cancel()
+    }
+  }
+}
+
+/** One poisoned item must not fail its neighbours: a batch that the database refuses is halved until it stands alone. */
+async function insertOrBisect(db: Database, items: readonly Incoming[], wall: number): Promise<readonly Accepted[]> {
+  try {
+    return await insertEvents(db, items, wall)
+  } catch (error) {
+    const sqlstate = badData(error)
+    if (sqlstate === null) throw error
+    if (items.length === 1) return [{ kind: "unstorable", sqlstate }]
+    const middle = Math.ceil(items.length / 2)
+    const left = await insertOrBisect(db, items.slice(0, middle), wall)
+    const right = await insertOrBisect(db, items.slice(middle), wall)
+    return [...left, ...right]
+  }
+}
+
+/** SQLSTATE of "this value is wrong" (22) or "this row is not allowed" (23); everything else is not the item's fault. */
+function badData(error: unknown): string | null {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null
+  return /^2[23][0-9A-Z]{3}$/.test(error.code) ? error.code : null
+}
+
+function newsOf(entries: readonly Entry[], results: readonly Accepted[]): readonly News[] {
+  const messages: News[] = []
+  let count = 0
+  results.forEach((result, index) => {
+    if (result.kind !== "accepted") return
+    count += 1
+    if (result.positions.length === 0) return
+    const payload = JSON.stringify(entries[index]?.incoming.event.payload)
+    for (const { stream, position } of result.positions)
+      messages.push({
+        kind: "stream_message",
+        stream,
+        event: "resource_update",
+        position,
+        payload: withOffset(payload, position),
+      })
+  })
+  return count === 0 ? messages : [{ kind: "events_accepted", count }, ...messages]
+}
+
+function report(telemetry: Emitter, entries: readonly Entry[], results: readonly Accepted[], ms: number): void {
+  const doors = new Map<string, { count: number; duplicates: number; byType: Record<string, number> }>()
+  entries.forEach(({ incoming, via }, index) => {
+    let door = doors.get(via)
+    if (door === undefined) {
+      door = { count: 0, duplicates: 0, byType: Object.create(null) }
+      doors.set(via, door)
+    }
+    const kind = results[index]?.kind
+    if (kind === "duplicate") door.duplicates += 1
+    if (kind !== "accepted") return
+    door.count += 1
+    door.byType[incoming.event.type] = (door.byType[incoming.event.type] ?? 0) + 1
+  })
+  for (const [via, door] of doors)
+    if (door.count + door.duplicates > 0) telemetry.emit({ kind: "events_accepted", via, ...door, ms })
+}
