@@ -1,0 +1,358 @@
+/**
+ * One client's connection and Phoenix's rules for it: heartbeat, join, leave, refs, crashes. Nothing here knows how
+ * bytes travel (`Transport`), so that long polling obeys the same rules. Whatever a client sends and whatever a topic
+ * throws, only that topic or that connection ends, never the process.
+ */
+import type { Json, JsonObject } from "../domain/json.ts"
+import type { Principal } from "../domain/principal.ts"
+import type { Clock } from "../runtime/clock.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { describeError } from "../telemetry/scrub.ts"
+import type { Encoded, Incoming, Payload, ReplyStatus, Serializer } from "./frame.ts"
+import type { RealtimeLimits } from "./limits.ts"
+import { TokenBucket } from "./token-bucket.ts"
+import type { Admission, JoinOutcome, PushOutcome, TopicClient, TopicFamily } from "./topic.ts"
+
+/** How frames leave. `subscribe` makes the transport pass on what is published under a name. */
+export interface Transport {
+  readonly name: "websocket" | "longpoll"
+  send(frame: Encoded): void
+  subscribe(name: string): void
+  unsubscribe(name: string): void
+  close(code: number, reason: string): void
+  /** Ends it without waiting for the client. */
+  cut(): void
+  /** Bytes that the client has not taken yet. */
+  backlog(): number
+}
+
+export interface ConnectionDeps {
+  readonly families: readonly TopicFamily[]
+  readonly limits: RealtimeLimits
+  readonly clock: Clock
+  readonly telemetry: Emitter
+}
+
+interface Joined {
+  readonly family: TopicFamily
+  /** As the client sent it: what later messages are compared with, and the refs of `phx_close`. */
+  readonly joinRef: Json
+  /** What replies carry: the join's ref where it had no join_ref. */
+  readonly replyRef: Json
+  readonly view: string
+  readonly subscription: string
+  readonly client: TopicClient
+}
+
+const unmatched = { reason: "unmatched topic" } as const
+const sameRef = (a: Json, b: Json): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
+const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => value instanceof Promise
+
+export class Connection {
+  readonly principal: Principal
+  readonly #serializer: Serializer
+  readonly #deps: ConnectionDeps
+  readonly #joined = new Map<string, Joined>()
+  /** Topics whose join or push is being worked on, with the frames that wait behind it. */
+  readonly #busy = new Map<string, Incoming[]>()
+  #waiting = 0
+  #joining = 0
+  readonly #joins: TokenBucket
+  #transport: Transport | null = null
+  #openedAt = 0
+  /** A polite close was sent; the next sweep cuts what is still there. */
+  #closing = false
+
+  constructor(principal: Principal, serializer: Serializer, deps: ConnectionDeps) {
+    this.principal = principal
+    this.#serializer = serializer
+    this.#deps = deps
+    this.#joins = new TokenBucket(deps.clock, deps.limits.joinBurst, deps.limits.joinsPerSecond)
+  }
+
+  get topics(): number {
+    return this.#joined.size
+  }
+
+  opened(transport: Transport): void {
+    this.#transport = transport
+    this.#openedAt = this.#deps.clock.now()
+    this.#deps.telemetry.emit({ kind: "socket_opened", transport: transport.name })
+  }
+
+  /** The transport is gone, whoever ended it. */
+  closed(code: number): void {
+    const transport = this.#transport
+    if (transport === null) return
+    this.#transport = null
+    for (const { family } of this.#joined.values()) this.#left(family)
+    this.#joined.clear()
+    this.#busy.clear()
+    const ms = this.#deps.clock.now() - this.#openedAt
+    this.#deps.telemetry.emit({ kind: "socket_closed", transport: transport.name, code, ms })
+  }
+
+  close(code: number, reason: string): void {
+    this.#closing = true
+    this.#transport?.close(code, reason)
+  }
+
+  cut(): void {
+    this.#transport?.cut()
+  }
+
+  /** One frame from the client. Never throws. */
+  receive(raw: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#transport === null || this.#closing) return
+    try {
+      const frame = this.#serializer.decode(raw)
+      if (frame === null) {
+        this.#deps.telemetry.emit({ kind: "frame_malformed", reason: "not a frame" })
+        this.close(1011, "")
+        return
+      }
+      if (frame.topic === "phoenix" && frame.event === "heartbeat") {
+        // Answered at once, whatever else is waiting, or the client would give the connection up.
+        this.#reply(null, frame.ref, frame.topic, "ok", {})
+        return
+      }
+      const queue = this.#busy.get(frame.topic)
+      if (queue === undefined) this.#take(frame)
+      else if (this.#waiting >= this.#deps.limits.waitingFrames) this.close(1008, "too many frames")
+      else {
+        this.#waiting += 1
+        queue.push(frame)
+      }
+    } catch (error) {
+      // Nothing above is expected to throw: refs nested too deeply to be echoed do.
+      this.#deps.telemetry.emit({ kind: "bug_found", where: "realtime connection", error: describeError(error) })
+      this.close(1011, "")
+    }
+  }
+
+  /** What feeds a view is gone: its topics on this connection end with `phx_error`, and the client rejoins. */
+  crash(view: string, reason: string): void {
+    for (const [topic, joined] of this.#joined) {
+      if (joined.view === view) this.#crashTopic(topic, joined, reason)
+    }
+  }
+
+  /** Called every second or so: expired credentials and clients that do not read. */
+  sweep(wallMillis: number): void {
+    const transport = this.#transport
+    if (transport === null) return
+    const backlogBytes = transport.backlog()
+    const slow = backlogBytes >= this.#deps.limits.politeBacklogBytes
+    if (this.#closing) {
+      transport.cut()
+    } else if (slow) {
+      this.#deps.telemetry.emit({ kind: "reader_dropped", transport: transport.name, backlogBytes })
+      this.close(1013, "slow reader")
+    } else if (this.principal.expiresAt !== null && this.principal.expiresAt <= wallMillis) {
+      for (const [topic, joined] of this.#joined) this.#crashTopic(topic, joined, "token_expired")
+      this.close(1008, "token expired")
+    }
+  }
+
+  #take(frame: Incoming): void {
+    const working = this.#handle(frame)
+    if (!isPromise(working)) return
+    this.#busy.set(frame.topic, [])
+    void working.then(() => this.#next(frame.topic))
+  }
+
+  /** The frames that waited behind a topic's work, until one of them is work again. */
+  #next(topic: string): void {
+    const queue = this.#busy.get(topic)
+    if (queue === undefined) return
+    for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) {
+      this.#waiting -= 1
+      const working = this.#handle(frame)
+      if (isPromise(working)) {
+        void working.then(() => this.#next(topic))
+        return
+      }
+    }
+    this.#busy.delete(topic)
+  }
+
+  /** Never throws, never rejects. */
+  #handle(frame: Incoming): undefined | Promise<void> {
+    if (this.#transport === null || this.#closing) return undefined
+    const joined = this.#joined.get(frame.topic)
+    switch (frame.event) {
+      case "phx_join":
+        return this.#join(frame, joined)
+      case "phx_leave":
+        this.#leave(frame, joined)
+        return undefined
+    }
+    if (joined === undefined) {
+      this.#reply(null, frame.ref, frame.topic, "error", unmatched)
+      return undefined
+    }
+    if (this.#isStale(frame, joined)) return undefined
+    return this.#push(frame, joined)
+  }
+
+  #join(frame: Incoming, old: Joined | undefined): undefined | Promise<void> {
+    const { topic, joinRef, ref, payload } = frame
+    const { families, limits, telemetry } = this.#deps
+    // The older one is gone even if this join is refused; it is told so after this join's answer.
+    if (old !== undefined) this.#remove(topic, old)
+    const answered = (): void => {
+      if (old !== undefined) this.#send(this.#closeFrame(topic, old))
+    }
+    const refuse = (
+      family: string,
+      response: JsonObject & { readonly reason: string },
+      ownRef: Json = joinRef,
+    ): void => {
+      this.#reply(ownRef, ref, topic, "error", response)
+      answered()
+      telemetry.emit({ kind: "topic_refused", family, reason: response.reason })
+    }
+    const family = families.find(({ prefix }) => topic.startsWith(prefix))
+    if (family === undefined) {
+      refuse("none", unmatched, null)
+      return undefined
+    }
+    const tooMany = this.#tooMany(limits)
+    if (tooMany !== null) {
+      refuse(family.name, { reason: tooMany })
+      return undefined
+    }
+
+    let entry: Joined | null = null
+    const client: TopicClient = {
+      push: (event, body) => {
+        if (entry !== null && this.#joined.get(topic) === entry) {
+          this.#send(this.#serializer.push(entry.replyRef, null, topic, event, body))
+        }
+      },
+    }
+    const admit = ({ response, view, subscription }: Admission): boolean => {
+      if (this.#transport === null || this.#closing) return false
+      this.#reply(joinRef, ref, topic, "ok", response)
+      answered()
+      const name = subscription(this.#serializer.version)
+      entry = { family, joinRef, replyRef: joinRef ?? ref, view, subscription: name, client }
+      this.#joined.set(topic, entry)
+      this.#transport.subscribe(name)
+      return true
+    }
+    const finish = (outcome: JoinOutcome): void => {
+      if (outcome.kind === "refused") refuse(family.name, outcome.response)
+      else telemetry.emit({ kind: "topic_joined", family: family.name, recovered: outcome.recovered })
+    }
+    const crashed = (error: unknown): void => {
+      telemetry.emit({ kind: "bug_found", where: `join of ${family.name}`, error: describeError(error) })
+      if (entry === null) refuse(family.name, { reason: "join crashed" })
+      else this.#crashTopic(topic, entry, "channel_crash")
+    }
+    try {
+      const outcome = family.join({ topic, payload, principal: this.principal, client, admit })
+      if (!isPromise(outcome)) {
+        finish(outcome)
+        return undefined
+      }
+      this.#joining += 1
+      return outcome
+        .then(finish)
+        .catch(crashed)
+        .finally(() => {
+          this.#joining -= 1
+        })
+    } catch (error) {
+      crashed(error)
+      return undefined
+    }
+  }
+
+  #leave(frame: Incoming, joined: Joined | undefined): void {
+    if (joined === undefined) {
+      this.#reply(frame.joinRef, frame.ref, frame.topic, "ok", {})
+      return
+    }
+    if (this.#isStale(frame, joined)) return
+    this.#remove(frame.topic, joined)
+    this.#reply(joined.replyRef, frame.ref, frame.topic, "ok", {})
+    this.#send(this.#closeFrame(frame.topic, joined))
+  }
+
+  #push(frame: Incoming, joined: Joined): undefined | Promise<void> {
+    const { topic, ref, event, payload } = frame
+    const answer = (status: ReplyStatus, response: Payload): void =>
+      this.#reply(joined.replyRef, ref, topic, status, response)
+    const finish = (outcome: PushOutcome | "unknown"): void => {
+      if (outcome === "unknown") {
+        answer("error", { reason: "unknown event" })
+        return
+      }
+      switch (outcome.kind) {
+        case "reply":
+          answer(outcome.status, outcome.response)
+          return
+        case "silent":
+          return
+        case "stop":
+          if (outcome.response !== null) answer("ok", outcome.response)
+          if (this.#joined.get(topic) === joined) this.#remove(topic, joined)
+          this.#send(this.#closeFrame(topic, joined))
+          return
+      }
+    }
+    const crashed = (error: unknown): void => {
+      const where = `push to ${joined.family.name}`
+      this.#deps.telemetry.emit({ kind: "bug_found", where, error: describeError(error) })
+      if (this.#joined.get(topic) === joined) this.#crashTopic(topic, joined, "channel_crash")
+    }
+    try {
+      const { client } = joined
+      const outcome = joined.family.push?.({ topic, event, payload, principal: this.principal, client }) ?? "unknown"
+      if (isPromise(outcome)) return outcome.then(finish).catch(crashed)
+      finish(outcome)
+      return undefined
+    } catch (error) {
+      crashed(error)
+      return undefined
+    }
+  }
+
+  /** Null is no join_ref at all, which is allowed; another join's is a message that came too late. */
+  #isStale(frame: Incoming, joined: Joined): boolean {
+    return frame.joinRef !== null && !sameRef(frame.joinRef, joined.joinRef)
+  }
+
+  #crashTopic(topic: string, joined: Joined, reason: string): void {
+    this.#remove(topic, joined)
+    this.#send(this.#serializer.push(joined.joinRef, joined.joinRef, topic, "phx_error", { reason }))
+  }
+
+  #remove(topic: string, joined: Joined): void {
+    this.#joined.delete(topic)
+    this.#transport?.unsubscribe(joined.subscription)
+    this.#left(joined.family)
+  }
+
+  #left(family: TopicFamily): void {
+    this.#deps.telemetry.emit({ kind: "topic_left", family: family.name })
+  }
+
+  #closeFrame(topic: string, joined: Joined): Encoded {
+    return this.#serializer.push(joined.joinRef, joined.joinRef, topic, "phx_close", {})
+  }
+
+  #reply(joinRef: Json, ref: Json, topic: string, status: ReplyStatus, response: Payload): void {
+    this.#send(this.#serializer.reply(joinRef, ref, topic, status, response))
+  }
+
+  #send(frame: Encoded): void {
+    this.#transport?.send(frame)
+  }
+
+  #tooMany(limits: RealtimeLimits): string | null {
+    if (this.#joined.size + this.#joining >= limits.topicsPerSocket) return "too many channels joined"
+    return this.#joins.take() ? null : "too many joins"
+  }
+}

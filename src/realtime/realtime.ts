@@ -1,0 +1,237 @@
+/**
+ * The fifth room: the same news, on open screens. This file wires it: sockets (native, outside the tree: a socket is
+ * only its client's), topics (an actor for each view that somebody shows), counts, and the feed that hands news to them.
+ */
+import type { RecipientId } from "../domain/ids.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
+import { service } from "../runtime/actor.ts"
+import type { ChildSpec } from "../runtime/child-spec.ts"
+import type { Clock, Timer } from "../runtime/clock.ts"
+import { pool } from "../runtime/pool.ts"
+import type { ActorRef } from "../runtime/ref.ts"
+import { supervisor } from "../runtime/supervisor.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { describeError } from "../telemetry/scrub.ts"
+import { Connection } from "./connection.ts"
+import { COUNTS_ACTOR, type CountsMessage, type CountsOf, countsActor } from "./counts.ts"
+import type { NativeTopics, TopicView } from "./fanout.ts"
+import { type HandshakeSettings, shakeHands } from "./handshake.ts"
+import { type ReadHeads, sharedHeads } from "./heads.ts"
+import { defaultLimits, type RealtimeLimits } from "./limits.ts"
+import { notificationsTopic } from "./notifications-topic.ts"
+import { resourcesTopic } from "./resources-topic.ts"
+import type { TopicFamily } from "./topic.ts"
+import { type ReadHistory, topicActor } from "./topic-actor.ts"
+import { Topics } from "./topics.ts"
+import { type SocketData, websocketHandler } from "./websocket.ts"
+
+export interface RealtimeDeps extends HandshakeSettings {
+  readonly pubsub: PubSub
+  readonly clock: Clock
+  readonly telemetry: Emitter
+  /** store/streams.ts, bound to the database. */
+  readonly heads: ReadHeads
+  readonly history: ReadHistory
+  readonly countsOf: CountsOf
+  readonly limits?: Partial<RealtimeLimits>
+  /** More topics, before the hub's own; for tests. */
+  readonly families?: readonly TopicFamily[]
+  /** [0, 1), for the moments at which nodes check. */
+  readonly random?: () => number
+}
+
+export interface Realtime {
+  /** The room's part of the supervision tree. */
+  readonly child: ChildSpec
+  /** For `Bun.serve` or Elysia's `listen`. */
+  readonly websocket: Bun.WebSocketHandler<SocketData>
+  /** Answers a request to `/socket/websocket`: undefined when it became a socket. */
+  upgrade(request: Request, server: Bun.Server<SocketData>): Promise<Response | undefined>
+  /** Takes no new sockets, closes all with 1012 (many are spread over `drainMs`), resolves when none is left. */
+  drain(): Promise<void>
+  /** For metrics and health. */
+  readonly gauges: { sockets(): number; joined(): number; topics(): number }
+}
+
+/** Nodes ask how far their streams go about this often, for news that was lost with nothing after it. */
+const TAIL_CHECK_MS = 10_000
+/** Fewer sockets than this are closed at once at a drain. */
+const SPREAD_FROM = 200
+const DRAIN_STEP_MS = 100
+
+export function createRealtime(deps: RealtimeDeps): Realtime {
+  const { clock, telemetry } = deps
+  const limits = { ...defaultLimits, ...deps.limits }
+  const random = deps.random ?? Math.random
+  const connections = new Set<Connection>()
+  const topics = new Topics(limits.joinTimeoutMs)
+  const heads = sharedHeads(deps.heads)
+  let server: Bun.Server<SocketData> | null = null
+  let counts: ActorRef<CountsMessage> | null = null
+  let draining: Promise<void> | null = null
+  let emptied: (() => void) | null = null
+
+  // Before the first socket there is no server to publish to, and nobody to hear it.
+  const native: NativeTopics = {
+    publish: (name, frame) => void server?.publish(name, frame),
+    subscribers: (name) => server?.subscriberCount(name) ?? 0,
+  }
+  const families: readonly TopicFamily[] = [
+    ...(deps.families ?? []),
+    resourcesTopic(topics),
+    notificationsTopic(topics, (recipient, client) => counts?.send({ kind: "joined", recipient, client })),
+  ]
+  const websocket = websocketHandler({
+    limits,
+    telemetry,
+    opened(connection) {
+      connections.add(connection)
+      if (draining !== null) connection.close(1012, "restarting")
+    },
+    closed(connection) {
+      connections.delete(connection)
+      if (connections.size === 0) emptied?.()
+    },
+  })
+
+  const refuse = (reason: string, status: number, headers: Record<string, string> = {}): Response => {
+    telemetry.emit({ kind: "socket_refused", transport: "websocket", reason })
+    return new Response(null, { status, headers })
+  }
+
+  async function upgrade(request: Request, from: Bun.Server<SocketData>): Promise<Response | undefined> {
+    if (request.method !== "GET") return new Response(null, { status: 400 })
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+      return new Response("this address speaks WebSocket: connect with the `phoenix` client", { status: 400 })
+    }
+    if (draining !== null) return refuse("draining", 503, { "retry-after": "1" })
+    const hands = await shakeHands(request, deps).catch((error: unknown) => {
+      telemetry.emit({ kind: "bug_found", where: "socket handshake", error: describeError(error) })
+      return null
+    })
+    if (hands === null) return refuse("unavailable", 503, { "retry-after": "1" })
+    if (hands.kind === "refused") return refuse(hands.reason, 403)
+    const { principal, serializer, protocol } = hands
+    const connection = new Connection(principal, serializer, { families, limits, clock, telemetry })
+    server = from
+    // Said by ourselves, because Bun would answer the first one offered, which may be the token.
+    const offered = request.headers.has("sec-websocket-protocol")
+    const headers = offered ? { headers: { "sec-websocket-protocol": protocol } } : {}
+    if (from.upgrade(request, { data: { connection }, ...headers })) return undefined
+    return refuse("upgrade", 400)
+  }
+
+  function drain(): Promise<void> {
+    if (draining !== null) return draining
+    const { promise, resolve } = Promise.withResolvers<void>()
+    draining = promise
+    emptied = resolve
+    const left = [...connections]
+    if (left.length === 0) resolve()
+    const steps = left.length < SPREAD_FROM ? 1 : Math.max(1, Math.floor(limits.drainMs / DRAIN_STEP_MS))
+    const share = Math.ceil(left.length / steps)
+    const step = (): void => {
+      for (const connection of left.splice(0, share)) connection.close(1012, "restarting")
+      if (left.length > 0) clock.after(DRAIN_STEP_MS, step)
+    }
+    step()
+    // Clients that do not answer the close are cut.
+    clock.after(limits.drainMs + 1_000, () => {
+      for (const connection of connections) connection.cut()
+      resolve()
+    })
+    return draining
+  }
+
+  const topicPool = pool<TopicView>({
+    id: "topics",
+    child: (view) =>
+      topicActor(view, {
+        native,
+        heads,
+        history: deps.history,
+        telemetry,
+        limits,
+        started: (started, self) => topics.started(started, self),
+        ended(gone, orphaned) {
+          topics.ended(gone)
+          if (orphaned) for (const connection of connections) connection.crash(gone.id, "channel_crash")
+        },
+      }),
+  })
+
+  const feed = service({
+    id: "feed",
+    shutdownMs: limits.drainMs + 2_000,
+    start(ctx) {
+      topics.usePool(ctx.pool("topics"))
+      counts = ctx.ref<CountsMessage>(COUNTS_ACTOR)
+      const unsubscribe = deps.pubsub.subscribe((news) => {
+        topics.dispatch(news)
+        for (const item of news) {
+          if (item.kind !== "counts_changed") continue
+          // News carries plain text; whoever published it had a recipient.
+          const recipient = item.recipient as RecipientId
+          if (topics.showsPerson(recipient)) counts?.send({ kind: "changed", recipient })
+        }
+      })
+      const timers = new Set<Timer>()
+      const every = (ms: () => number, run: () => void): void => {
+        const timer = clock.after(ms(), () => {
+          timers.delete(timer)
+          run()
+          every(ms, run)
+        })
+        timers.add(timer)
+      }
+      every(
+        () => limits.sweepMs,
+        () => {
+          const wall = clock.wall().getTime()
+          for (const connection of connections) connection.sweep(wall)
+        },
+      )
+      every(
+        () => TAIL_CHECK_MS * (0.75 + random() / 2),
+        () => void checkTails(topics, heads),
+      )
+      return {
+        async stop() {
+          for (const timer of timers) timer.cancel()
+          unsubscribe()
+          // A restart of the feed alone must not close anybody's socket: that is only done when the hub stops.
+          if (draining !== null) await draining
+        },
+      }
+    },
+  })
+
+  return {
+    child: supervisor({
+      id: "realtime",
+      strategy: "one_for_one",
+      children: [topicPool, countsActor({ native, countsOf: deps.countsOf, telemetry }), feed],
+    }),
+    websocket,
+    upgrade,
+    drain,
+    gauges: {
+      sockets: () => connections.size,
+      joined: () => [...connections].reduce((sum, { topics: joined }) => sum + joined, 0),
+      topics: () => topics.size,
+    },
+  }
+}
+
+/** A lost hint with nothing after it shows only here. Away database: the next check will see. */
+async function checkTails(topics: Topics, heads: ReadHeads): Promise<void> {
+  const streams = topics.streams()
+  for (let at = 0; at < streams.length; at += 1_000) {
+    try {
+      const { positions } = await heads(streams.slice(at, at + 1_000))
+      topics.tell({ kind: "reaches", positions })
+    } catch {
+      return
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Which views have an actor here, and the two ways to reach one: news that came, and sockets that want in. Rooms of the
+ * path meet here by news only; what is nobody's business on this node is dropped in one look-up.
+ */
+import type { RecipientId } from "../domain/ids.ts"
+import { notificationStream, type StreamKey } from "../domain/stream.ts"
+import type { News } from "../pubsub/pubsub.ts"
+import type { PoolRef } from "../runtime/pool.ts"
+import { ActorDown, type ActorRef, Busy, CallTimeout } from "../runtime/ref.ts"
+import { type Spelling, subscriptionName, type TopicView } from "./fanout.ts"
+import type { Recover } from "./recovery.ts"
+import { spelledViewId } from "./resource-view.ts"
+import type { Admission, JoinOutcome, JoinRequest } from "./topic.ts"
+import type { Entered, StreamNews, TopicMessage } from "./topic-actor.ts"
+
+const unavailable = { kind: "refused", response: { reason: "unavailable" } } as const
+
+/** An actor that ended just before it was asked is started anew, this many times. */
+const TRIES = 3
+
+export class Topics {
+  readonly #live = new Map<string, { readonly view: TopicView; readonly ref: ActorRef<TopicMessage> }>()
+  readonly #starting = new Map<string, Promise<void>>()
+  readonly #joinTimeoutMs: number
+  #pool: PoolRef<TopicView> | null = null
+  /** Views that show every reading of a string; usually none, and then no string is built to look for one. */
+  #spelled = 0
+
+  constructor(joinTimeoutMs: number) {
+    this.#joinTimeoutMs = joinTimeoutMs
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  usePool(pool: PoolRef<TopicView> | null): void {
+    this.#pool = pool
+  }
+
+  started(view: TopicView, ref: ActorRef<TopicMessage>): void {
+    this.#live.set(view.id, { view, ref })
+    if (view.id.startsWith("spelled ")) this.#spelled += 1
+  }
+
+  ended(view: TopicView): void {
+    if (this.#live.delete(view.id) && view.id.startsWith("spelled ")) this.#spelled -= 1
+  }
+
+  showsPerson(recipient: RecipientId): boolean {
+    return this.#live.has(notificationStream(recipient))
+  }
+
+  /** Every stream that is shown here, for the check of how far they go. */
+  streams(): readonly StreamKey[] {
+    return [...this.#live.values()].flatMap(({ view }) => view.streams)
+  }
+
+  tell(message: TopicMessage): void {
+    for (const { ref } of this.#live.values()) ref.send(message)
+  }
+
+  /** Hands the messages of one commit to the actors that show their streams, each its share in one piece. */
+  dispatch(news: readonly News[]): void {
+    let shares: Map<ActorRef<TopicMessage>, StreamNews[]> | null = null
+    for (const item of news) {
+      if (item.kind !== "stream_message") continue
+      for (const ref of this.#showing(item.stream)) {
+        shares ??= new Map()
+        const share = shares.get(ref)
+        if (share === undefined) shares.set(ref, [item])
+        else share.push(item)
+      }
+    }
+    // A full mailbox drops it: a gap, which is filled from the history.
+    if (shares !== null) for (const [ref, items] of shares) ref.send({ kind: "news", items })
+  }
+
+  /** Lets a socket into a view, which is started if it has to be. */
+  async enter(
+    request: Pick<JoinRequest, "admit">,
+    view: TopicView,
+    form: Spelling["form"],
+    recover: Recover | null,
+  ): Promise<JoinOutcome> {
+    const admit = (response: Admission["response"]): void => {
+      const subscription: Admission["subscription"] = (version) => subscriptionName(view, form, version)
+      request.admit({ response, view: view.id, subscription })
+    }
+    for (let tries = TRIES; tries > 0; tries--) {
+      const ref = this.#live.get(view.id)?.ref ?? (await this.#start(view))
+      if (ref === null) return unavailable
+      try {
+        const entered = await ref.call<Entered>(
+          (reply) => ({ kind: "enter", entry: { recover, admit, reply } }),
+          this.#joinTimeoutMs,
+        )
+        return entered.kind === "joined" ? entered : unavailable
+      } catch (error) {
+        if (error instanceof Busy || error instanceof CallTimeout) return unavailable
+        if (!(error instanceof ActorDown)) throw error
+      }
+    }
+    return unavailable
+  }
+
+  async #start(view: TopicView): Promise<ActorRef<TopicMessage> | null> {
+    const starting = this.#starting.get(view.id)
+    if (starting !== undefined) await starting
+    else if (this.#pool !== null) {
+      const started = this.#pool.startChild(view).then(
+        () => {},
+        () => {},
+      )
+      this.#starting.set(view.id, started)
+      await started
+      this.#starting.delete(view.id)
+    }
+    return this.#live.get(view.id)?.ref ?? null
+  }
+
+  *#showing(stream: StreamKey): Iterable<ActorRef<TopicMessage>> {
+    const exact = this.#live.get(stream)
+    if (exact !== undefined) yield exact.ref
+    if (this.#spelled === 0) return
+    const id = spelledViewId(stream)
+    const spelled = id === null ? undefined : this.#live.get(id)
+    if (spelled !== undefined) yield spelled.ref
+  }
+}

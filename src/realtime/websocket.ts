@@ -1,0 +1,74 @@
+/**
+ * Bun's native WebSocket handler for the hub's connections. Native, not Elysia's: raw text reaches us unparsed, and a
+ * publish costs nothing per subscriber. No handler is async: a rejection here would end the process.
+ */
+import type { Emitter } from "../telemetry/bus.ts"
+import { describeError } from "../telemetry/scrub.ts"
+import type { Connection, Transport } from "./connection.ts"
+import type { RealtimeLimits } from "./limits.ts"
+
+export type Socket = Bun.ServerWebSocket<SocketData>
+
+/** What travels from the upgrade to the handlers. */
+export interface SocketData {
+  readonly connection: Connection
+}
+
+export interface WebSocketDeps {
+  readonly limits: RealtimeLimits
+  readonly telemetry: Emitter
+  opened(connection: Connection): void
+  closed(connection: Connection): void
+}
+
+export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<SocketData> {
+  const { limits, telemetry } = deps
+  const guarded = (where: string, socket: Socket, run: () => void): void => {
+    try {
+      run()
+    } catch (error) {
+      telemetry.emit({ kind: "bug_found", where, error: describeError(error) })
+      socket.close(1011, "")
+    }
+  }
+  return {
+    maxPayloadLength: limits.frameBytes,
+    idleTimeout: limits.idleSeconds,
+    // A dropped frame would be a silent hole, so a socket over its limit is cut; it comes back and recovers.
+    backpressureLimit: limits.backlogBytes,
+    closeOnBackpressureLimit: true,
+    perMessageDeflate: false,
+    // Phoenix's server sends none either, and answers to ours would keep a silent client alive for ever.
+    sendPings: false,
+    open(socket) {
+      guarded("realtime open", socket, () => {
+        const { connection } = socket.data
+        connection.opened(transport(socket))
+        deps.opened(connection)
+      })
+    },
+    message(socket, raw) {
+      guarded("realtime message", socket, () => socket.data.connection.receive(raw))
+    },
+    close(socket, code) {
+      guarded("realtime close", socket, () => {
+        const { connection } = socket.data
+        deps.closed(connection)
+        connection.closed(code)
+      })
+    },
+  }
+}
+
+const transport = (socket: Socket): Transport => ({
+  name: "websocket",
+  send(frame) {
+    // 0: nothing was taken. The socket is closing or over its backlog, and then a reply is missing: it must not live on.
+    if (socket.send(frame) === 0 && socket.readyState === WebSocket.OPEN) socket.terminate()
+  },
+  subscribe: (name) => void socket.subscribe(name),
+  unsubscribe: (name) => void socket.unsubscribe(name),
+  close: (code, reason) => socket.close(code, reason),
+  cut: () => socket.terminate(),
+  backlog: () => socket.getBufferedAmount(),
+})
