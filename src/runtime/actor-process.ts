@@ -1,13 +1,14 @@
 // How an actor runs: a Lifecycle, a mailbox and a pump that hands over one message at a time. No promise and no timer is
 // made for a message whose handler is synchronous.
 
-import type { ActorContext, ActorSpec, Behaviour, Overflow, TaskOptions, TaskOutcome } from "./actor.ts"
+import type { ActorContext, ActorSpec, Behaviour, Overflow } from "./actor.ts"
 import type { Inbox, PendingCall, Process, ProcessHooks, ProcessInfo, TreeEnv } from "./child-spec.ts"
 import type { Timer } from "./clock.ts"
-import { asError, type ExitReason } from "./exit.ts"
+import type { ExitReason } from "./exit.ts"
 import { isPromise, Lifecycle, type LifeSettings } from "./lifecycle.ts"
 import { Mailbox } from "./mailbox.ts"
 import type { Watched } from "./sweep.ts"
+import { Tasks } from "./tasks.ts"
 
 export interface ActorSettings<M> extends LifeSettings {
   readonly start: ActorSpec<M>["start"]
@@ -17,8 +18,6 @@ export interface ActorSettings<M> extends LifeSettings {
 
 /** Messages in a row before timers and sockets get their turn (a BEAM process has its reductions). */
 const SLICE = 1_000
-
-const DEFAULT_TASK_TIMEOUT_MS = 30_000
 
 /** A message that somebody waits for. */
 class Called<M> {
@@ -41,9 +40,7 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
   /** From its own timers and tasks: handled first, never dropped, as many as it asked for itself. */
   private readonly own: M[] = []
   private readonly timers = new Set<Timer>()
-  /** Running tasks: `cancel` aborts one and drops its deadline. */
-  private readonly running = new Set<Timer>()
-  private tasks = 0
+  private readonly tasks: Tasks<M>
   private behaviour: Behaviour<M> | undefined
   private pumping = false
   private busySince: number | undefined
@@ -67,6 +64,7 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
       terminate: (reason) => this.terminate(reason),
       fence: () => this.fence(),
     })
+    this.tasks = new Tasks(this.life, env.clock, (message) => this.deliverOwn(message))
   }
 
   get inbox(): Inbox {
@@ -211,7 +209,8 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
   }
 
   private finishIfIdle(): void {
-    if (this.finished === undefined || this.tasks > 0 || this.own.length > 0 || this.busySince !== undefined) return
+    if (this.finished === undefined || this.tasks.running > 0 || this.own.length > 0 || this.busySince !== undefined)
+      return
     const { finished } = this
     this.finished = undefined
     finished()
@@ -228,8 +227,7 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
     this.cancelTimers()
     this.env.sweep.remove(this)
     this.own.length = 0
-    for (const task of [...this.running]) task.cancel()
-    this.running.clear()
+    this.tasks.abortAll()
     for (const call of [...this.calls]) call.fail("down")
   }
 
@@ -292,59 +290,6 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
     return handle
   }
 
-  private task<T>(
-    run: (signal: AbortSignal) => Promise<T>,
-    done: (outcome: TaskOutcome<T>) => M,
-    options: TaskOptions = {},
-  ): void {
-    if (this.life.phase === "dead") return
-    const { timeoutMs = DEFAULT_TASK_TIMEOUT_MS, atStop = "abort" } = options
-    const aborter = new AbortController()
-    const abort = (): void => aborter.abort()
-    if (atStop === "abort") this.life.signal.addEventListener("abort", abort)
-    if (atStop === "abort" && this.life.signal.aborted) abort()
-    const timer = this.env.clock.after(timeoutMs, () => {
-      conclude({ kind: "timeout", afterMs: timeoutMs })
-      abort()
-    })
-    const handle: Timer = {
-      cancel: () => {
-        timer.cancel()
-        abort()
-      },
-    }
-    this.running.add(handle)
-    this.tasks++
-    this.life.hold()
-    let open = true
-    const conclude = (outcome: TaskOutcome<T>): void => {
-      if (!open) return
-      open = false
-      this.tasks--
-      timer.cancel()
-      this.running.delete(handle)
-      this.life.signal.removeEventListener("abort", abort)
-      if (this.life.phase === "dead") return
-      try {
-        this.deliverOwn(done(outcome))
-      } catch (thrown) {
-        this.life.crash(thrown)
-      }
-    }
-    // Called inside an async function, so that a synchronous throw is a rejection too.
-    const promise = (async () => run(aborter.signal))()
-    promise.then(
-      (value) => {
-        conclude({ kind: "done", value })
-        this.life.drop()
-      },
-      (thrown) => {
-        conclude({ kind: "failed", error: asError(thrown) })
-        this.life.drop(thrown)
-      },
-    )
-  }
-
   private context(): ActorContext<M> {
     const { life, env } = this
     const { registry, clock } = env
@@ -356,7 +301,7 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
       incarnation: this.hooks.incarnation,
       clock,
       sendAfter: (ms, message) => this.sendAfter(ms, message),
-      task: (run, done, options) => this.task(run, done, options),
+      task: (run, done, options) => this.tasks.run(run, done, options),
       exit: (reason) => life.exit(reason),
       ref: (id) => registry.ref(id, alive),
       pool: (id) => registry.pool(id, alive),
