@@ -35,7 +35,7 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
       const { IncomingWebhook } = await import("@slack/webhook")
       const line = openLine({ signal, deadlineMs: options.deadlineMs, pin: guarded?.pin })
       const webhook = new IncomingWebhook(guarded?.url ?? url, { fetch: line.fetch, retryConfig: { retries: 0 } })
-      const privates = [url, new URL(url).pathname]
+      const privates = [url, ...new URL(url).pathname.split("/").filter((part) => part.length >= 8)]
       const failure = await webhook.send({ text: textOf(message), unfurl_links: false, unfurl_media: false }).then(
         () => null,
         (error: unknown) => error,
@@ -47,12 +47,12 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
   }
 }
 
-const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
 const textOf = (message: SlackMessage): string => {
   if (message.actionUrl === null) return message.text
-  const url = escape(message.actionUrl).replaceAll("|", "%7C")
-  return `${message.text}\n<${url}|${escape(message.actionLabel ?? "Open").replaceAll("|", "¦")}>`
+  const url = escaped(message.actionUrl).replaceAll("|", "%7C")
+  return `${message.text}\n<${url}|${escaped(message.actionLabel ?? "Open").replaceAll("|", "¦")}>`
 }
 
 function outcomeOf(answer: Answer, own: boolean, wallMillis: number, privates: readonly string[]): Outcome {

@@ -82,12 +82,12 @@ function buttonOf(message: TelegramMessage) {
   return { reply_markup: { inline_keyboard: [[button]] } }
 }
 
-const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
 const bodyOf = (message: TelegramMessage): string =>
   message.actionUrl === null || takesButton(message.actionUrl)
     ? message.html
-    : `${message.html}\n\n${escape(message.actionLabel ?? "Open")}: ${escape(message.actionUrl)}`
+    : `${message.html}\n\n${escaped(message.actionLabel ?? "Open")}: ${escaped(message.actionUrl)}`
 
 function migrationOf(answer: Answer): number | null {
   const parameters = jsonBody(answer)?.["parameters"]

@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test"
+import { newDeliveryId } from "../domain/ids.ts"
+import { Secret } from "../domain/secret.ts"
+import { type ChannelSettings, channelCatalogue } from "./catalogue.ts"
+
+const bare: ChannelSettings = {
+  production: false,
+  telegram: { botToken: null, apiRoot: "https://api.telegram.org", webhookSecret: null },
+  slack: { webhookUrl: null, botToken: null, signingSecret: null, apiRoot: "https://slack.com/api" },
+  email: {
+    from: null,
+    resendApiKey: null,
+    resendBaseUrl: "https://api.resend.com",
+    resendWebhookSecret: null,
+    smtpUrl: null,
+  },
+  twilio: { accountSid: null, authToken: null, from: null, voiceFrom: null, apiRoot: "https://api.twilio.com" },
+}
+const modes = (settings: ChannelSettings) =>
+  Object.fromEntries(channelCatalogue(settings).map(({ channel, mode }) => [channel, mode]))
+
+test("without credentials every channel is captured in development and absent in production", () => {
+  expect(modes(bare)).toEqual({ email: "captured", sms: "captured", telegram: "captured", slack: "captured" })
+  expect(new Set(Object.values(modes({ ...bare, production: true })))).toEqual(new Set(["absent"]))
+})
+
+test("a channel with all of its credentials is live, and half of them are none", () => {
+  const secret = new Secret("x")
+  const settings = {
+    ...bare,
+    telegram: { ...bare.telegram, botToken: secret },
+    email: { ...bare.email, resendApiKey: secret },
+    twilio: { ...bare.twilio, accountSid: "AC1", authToken: secret, from: "+1" },
+  }
+  expect(modes(settings)).toEqual({ email: "captured", sms: "live", telegram: "live", slack: "captured" })
+})
+
+test("a captured message goes nowhere, and a message for another channel is refused as a bug", async () => {
+  const request = {
+    id: newDeliveryId(0),
+    message: { channel: "sms" as const, to: "+1", text: "hi", actionUrl: null, actionLabel: null },
+    signal: new AbortController().signal,
+  }
+  const captured = channelCatalogue(bare).find(({ channel }) => channel === "sms")
+  expect(await captured?.worker?.send(request)).toEqual({ kind: "captured" })
+  const telegram = channelCatalogue({ ...bare, telegram: { ...bare.telegram, botToken: new Secret("x") } })
+  const worker = telegram.find(({ channel }) => channel === "telegram")?.worker
+  expect(() => worker?.send(request)).toThrow("message for sms")
+})
