@@ -137,14 +137,15 @@ test("21 a crash of A while B of the same group is still stopping leads to one s
 test("21 a crash of an earlier sibling widens a rest_for_one restart that is under way", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
-  const children = [world.worker("a"), world.worker("b"), world.worker("c", { terminate: () => gate.promise })]
+  const slow = world.worker("d", { terminate: () => gate.promise })
+  const children = [world.worker("a"), world.worker("b"), world.worker("c"), slow]
   const tree = await world.start(supervisor({ id: "root", strategy: "rest_for_one", children }))
   world.since()
-  await world.crash(tree, "b")
+  await world.crash(tree, "c")
   await world.crash(tree, "a")
   gate.resolve()
   await world.clock.flush()
-  expect(world.since()).toBe("-b -c -a +a +b +c")
+  expect(world.since()).toBe("-c -d -a -b +a +b +c +d")
   await tree.stop()
 })
 

@@ -177,13 +177,14 @@ test("a polite stop lets running tasks end and hands over their outcomes before 
   const tree = await world.start(supervisor({ id: "root", strategy: one_for_one, children: [world.worker("a")] }))
   tree.ref<Job>("a").send((ctx) => {
     const note = (outcome: { kind: string }) => () => void world.log.push(outcome.kind)
+    ctx.sendAfter(10, () => void world.log.push("tick"))
     ctx.task(() => gate.promise, note, { atStop: "finish" })
     ctx.task((signal) => new Promise((_, no) => signal.addEventListener("abort", () => no(new Error("aborted")))), note)
   })
   await world.clock.flush()
   world.since()
   const stopped = tree.stop()
-  await world.clock.flush()
+  await world.clock.advance(10)
   expect(world.since()).toBe("failed")
   gate.resolve("sent")
   await stopped

@@ -131,6 +131,8 @@ test("37 a stop that is asked during the start aborts the child that is starting
   asked.abort()
   expect(await failed).toMatchObject({ reason: { kind: "shutdown" } })
   expect(world.since()).toBe("+a -a")
+  const exits = world.events.flatMap((event) => (event.type === "exited" ? [`${event.id} ${event.reason.kind}`] : []))
+  expect(exits).toEqual(["slow shutdown", "a shutdown"])
   expect(world.clock.pending).toBe(0)
 })
 

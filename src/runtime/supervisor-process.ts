@@ -1,5 +1,6 @@
 // How a supervisor and a pool run. A state machine driven by its children's reports; only the start of all, the restart
 // of a group and the stop of all are sequences, and each of them looks, after every wait, whether it is still wanted.
+// Long for this house: the phases and the slots are one state, and a rule read apart from its state is not understood.
 
 import type { ChildSpec, Inbox, Process, ProcessHooks, ProcessInfo, TreeEnv } from "./child-spec.ts"
 import { SpecError } from "./child-spec.ts"
