@@ -3,7 +3,7 @@
  * calling, request ids, problem details for every refusal, headers, one telemetry event. No hook runs on a request but
  * this one function, because the hot path of ingest goes through it.
  */
-import { Elysia } from "elysia"
+import { type AnyElysia, Elysia } from "elysia"
 import type { Config } from "../config.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { databaseProblem } from "../store/database.ts"
@@ -24,6 +24,8 @@ export interface AppOptions {
   readonly telemetry: Emitter
   /** Everything that answers, in any order; two routes of one method and path are a bug. */
   readonly files: readonly RouteFile[]
+  /** Elysia instances that answer for themselves, outside of this file's care. */
+  readonly plugins?: readonly AnyElysia[]
 }
 
 /** What `server.ts` listens with, and what tests may call without a listener. */
@@ -170,6 +172,7 @@ export function createApp(options: AppOptions): App {
       { parse: "none" },
     )
   }
+  for (const plugin of options.plugins ?? []) elysia.use(plugin)
   elysia.onError(({ code, error, request, server }) => {
     if (code === "NOT_FOUND") return unrouted(request, server)
     return respond(problemOf(error, "http"), request, requestIdOf(request))

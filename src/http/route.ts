@@ -10,12 +10,8 @@ import type { Problem } from "./problem.ts"
 /** Who may call: `caller` = anyone known; `service` = publishers and operators; `operator` = admins from an allowed address. */
 export type Access = "open" | "caller" | "service" | "operator"
 
-/** What of Bun's server a route may need. */
-export interface CallServer {
-  upgrade(request: Request, options: { data: unknown; headers?: Record<string, string> }): boolean
-  requestIP(request: Request): { readonly address: string } | null
-  timeout(request: Request, seconds: number): void
-}
+/** Bun's server, for whoever upgrades a request; what a socket carries is known to the upgrader alone. */
+export type CallServer = Bun.Server<unknown>
 
 export interface Call {
   readonly request: Request

@@ -3,7 +3,7 @@ import { isSeverity, SEVERITY_RANK, type Severity } from "../domain/event.ts"
 import { asBusinessId, asLocationId, type BusinessId, type LocationId } from "../domain/ids.ts"
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts"
 import { type FieldError, JSON_LIMITS, pointerTo } from "../domain/json-limits.ts"
-import { parseTime } from "./time.ts"
+import { parseTime } from "../domain/rfc3339.ts"
 
 /** Names (type, source) are indexed together with a key, and an index entry of PostgreSQL holds some 2,700 bytes. */
 const NAME_LENGTH = 256
