@@ -125,21 +125,24 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     if (draining !== null) return draining
     const { promise, resolve } = Promise.withResolvers<void>()
     draining = promise
-    emptied = resolve
     const left = [...connections]
-    if (left.length === 0) resolve()
     const steps = left.length < SPREAD_FROM ? 1 : Math.max(1, Math.floor(limits.drainMs / DRAIN_STEP_MS))
     const share = Math.ceil(left.length / steps)
     const step = (): void => {
       for (const connection of left.splice(0, share)) connection.close(1012, "restarting")
       if (left.length > 0) clock.after(DRAIN_STEP_MS, step)
     }
-    step()
     // Clients that do not answer the close are cut.
-    clock.after(limits.drainMs + 1_000, () => {
+    const deadline = clock.after(limits.drainMs + 1_000, () => {
       for (const connection of connections) connection.cut()
       resolve()
     })
+    emptied = () => {
+      deadline.cancel()
+      resolve()
+    }
+    if (left.length === 0) emptied()
+    else step()
     return draining
   }
 
