@@ -1,6 +1,6 @@
 /** Version 1 of the wire: objects with four keys, as older Phoenix clients still speak it. */
 import { isJsonObject, type Json } from "../domain/json.ts"
-import type { Incoming } from "./frame.ts"
+import { type Incoming, isRef } from "./frame.ts"
 
 /** All four keys must be there; `join_ref` may be. Null: malformed. */
 export function decodeV1(raw: string): Incoming | null {
@@ -13,6 +13,7 @@ export function decodeV1(raw: string): Incoming | null {
   if (!isJsonObject(parsed)) return null
   const { topic, event, payload, ref, join_ref: joinRef } = parsed
   if (typeof topic !== "string" || typeof event !== "string" || payload === undefined || ref === undefined) return null
+  if (!isRef(ref) || !isRef(joinRef ?? null)) return null
   return { joinRef: joinRef ?? null, ref, topic, event, payload }
 }
 

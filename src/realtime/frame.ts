@@ -36,6 +36,15 @@ export interface Serializer {
 
 const isBytes = (payload: Payload): payload is Uint8Array<ArrayBuffer> => payload instanceof Uint8Array
 
+/** Refs are echoed, and echoing one that is nested 100,000 deep takes most of a second. */
+const DEEPEST_REF = 8
+
+/** False: nobody's ref, only someone's attack. */
+export function isRef(value: Json, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return true
+  return depth < DEEPEST_REF && Object.values(value).every((inner: Json) => isRef(inner, depth + 1))
+}
+
 function decodeText(raw: string): Incoming | null {
   let parsed: unknown
   try {
@@ -47,6 +56,7 @@ function decodeText(raw: string): Incoming | null {
   // JSON.parse gives Json and nothing else; elements beyond the fifth are ignored, as Phoenix does.
   const [joinRef, ref, topic, event, payload] = parsed as Json[]
   if (typeof topic !== "string" || typeof event !== "string") return null
+  if (!isRef(joinRef ?? null) || !isRef(ref ?? null)) return null
   return { joinRef: joinRef ?? null, ref: ref ?? null, topic, event, payload: payload ?? null }
 }
 

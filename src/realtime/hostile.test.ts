@@ -1,0 +1,185 @@
+import { afterEach, expect, test } from "bun:test"
+import { connect as dial, type Socket } from "node:net"
+import type { BusinessId, LocationId } from "../domain/ids.ts"
+import { resourceStream } from "../domain/stream.ts"
+import { fakeClock } from "../testing/fake-clock.ts"
+import { person, RawClient, type Room, startRoom } from "./realtime-fixture.ts"
+
+const TOPIC = "resources:b1:l1"
+const stream = resourceStream("b1" as BusinessId, "l1" as LocationId)
+
+let room: Room
+afterEach(async () => {
+  await room.stop()
+})
+
+test("a reader that stops reading is cut after a bounded backlog, and a neighbour misses nothing", async () => {
+  room = await startRoom()
+  const neighbour = await RawClient.open(room.url())
+  await neighbour.join(TOPIC)
+  const silent = await slowReader(room, TOPIC)
+  const text = "x".repeat(64 * 1024)
+  const ended = new Promise<void>((done) => silent.once("close", () => done()))
+  for (let n = 1; n <= 400; n++) {
+    room.publish([room.streams.append(stream, { n, text })])
+    expect((await neighbour.frame())[4]).toMatchObject({ _offset: n })
+    if (room.realtime.gauges.sockets() === 1) break
+  }
+  expect(room.realtime.gauges.sockets()).toBe(1)
+  silent.on("data", () => {})
+  silent.resume()
+  await ended
+})
+
+test("frames that pile up behind a join are bounded, and a heartbeat is answered meanwhile", async () => {
+  const join = Promise.withResolvers<void>()
+  room = await startRoom({
+    families: [
+      {
+        name: "slow",
+        prefix: "slow:",
+        async join() {
+          await join.promise
+          return { kind: "refused", response: { reason: "enough" } }
+        },
+      },
+    ],
+  })
+  const client = await RawClient.open(room.url())
+  client.send(["1", "1", "slow:a", "phx_join", {}])
+  for (let n = 0; n < 100; n++) client.send(["1", `${n}`, "slow:a", "x", {}])
+  expect(await client.settled()).toEqual([])
+  client.send(["1", "101", "slow:a", "x", {}])
+  expect(await client.closed).toBe(1008)
+  join.resolve()
+})
+
+test("frames that wait behind a join are answered in order after it, and other topics need not wait", async () => {
+  const join = Promise.withResolvers<void>()
+  room = await startRoom({
+    families: [
+      {
+        name: "slow",
+        prefix: "slow:",
+        async join({ admit }) {
+          await join.promise
+          admit({ response: {}, view: "slow", subscription: (version) => `slow ${version}` })
+          return { kind: "joined", recovered: null }
+        },
+      },
+    ],
+  })
+  const client = await RawClient.open(room.url())
+  client.send(["1", "1", "slow:a", "phx_join", {}])
+  client.send(["1", "2", "slow:a", "x", {}])
+  client.send(["1", "3", "slow:a", "phx_leave", {}])
+  expect(await client.join(TOPIC, {}, "9")).toMatchObject({ status: "ok" })
+  join.resolve()
+  const answers = [await client.frame(), await client.frame(), await client.frame(), await client.frame()]
+  expect(answers.map(([, ref, , event]) => [ref, event])).toEqual([
+    ["1", "phx_reply"],
+    ["2", "phx_reply"],
+    ["3", "phx_reply"],
+    ["1", "phx_close"],
+  ])
+})
+
+test("the 101st topic of a socket is refused, and so is a storm of joins", async () => {
+  room = await startRoom()
+  const client = await RawClient.open(room.url())
+  for (let n = 0; n <= 100; n++) client.send([`${n}`, `${n}`, `resources:b1:l${n}`, "phx_join", {}])
+  const reasons: unknown[] = []
+  for (let n = 0; n <= 100; n++) reasons.push((await client.frame())[4])
+  expect(reasons.filter((reason) => JSON.stringify(reason).includes("too many channels joined"))).toHaveLength(1)
+  for (let n = 0; n < 300; n++) client.send(["1", "1", "nothing", "phx_leave", {}])
+  const stormy = await RawClient.open(room.url())
+  for (let n = 0; n < 300; n++) stormy.send([`${n}`, `${n}`, TOPIC, "phx_join", {}])
+  expect((await stormy.settled()).join().includes("too many joins")).toBe(true)
+})
+
+test("no odd frame ends anything but its own connection", async () => {
+  room = await startRoom()
+  const neighbour = await RawClient.open(room.url())
+  await neighbour.join(TOPIC)
+  const deep = "[".repeat(60_000) + "]".repeat(60_000)
+  const odd: (string | Uint8Array<ArrayBuffer>)[] = [
+    "",
+    "null",
+    "[]",
+    "[1,2,3,4]",
+    "[null,null,7,8,{}]",
+    `[${deep},${deep},"${TOPIC}","x",{}]`,
+    `["1","1","${TOPIC}","phx_join",${deep}]`,
+    new Uint8Array(0),
+    new Uint8Array([0]),
+    new Uint8Array([0, 255, 255, 255, 255, 1]),
+    new Uint8Array([9, 0, 0, 0, 0]),
+    new Uint8Array([0, 0, 0, 1, 1, 0xff, 0xff]),
+    `["1","1","__proto__","phx_join",{"__proto__":{}}]`,
+    `["1","1","resources:${"-".repeat(100_000)}","phx_join",{}]`,
+  ]
+  for (const frame of odd) {
+    const client = await RawClient.open(room.url())
+    if (typeof frame === "string") client.sendText(frame)
+    else client.send(frame)
+    client.sendText("over and out, which is no frame")
+    expect([1011, 1006]).toContain(await client.closed)
+  }
+  room.publish([room.streams.append(stream, { n: 1 })])
+  expect((await neighbour.frame())[4]).toEqual({ n: 1, _offset: 1 })
+  expect(room.events.filter(({ kind }) => kind === "bug_found")).toHaveLength(0)
+})
+
+test("a frame over the limit closes with 1009", async () => {
+  room = await startRoom()
+  const client = await RawClient.open(room.url())
+  client.sendText("x".repeat(256 * 1024 + 1))
+  expect(await client.closed).toBe(1009)
+})
+
+test("a token that runs out ends its topics and then its socket", async () => {
+  const clock = fakeClock(new Date(0))
+  const people = { t: person("u1", "*", 5_000) }
+  room = await startRoom({ people, clock })
+  const client = await RawClient.open(room.url("vsn=2.0.0&token=t"))
+  await client.join(TOPIC)
+  await clock.advance(6_000)
+  expect(await client.frame()).toEqual(["1", "1", TOPIC, "phx_error", { reason: "token_expired" }])
+  expect(await client.closed).toBe(1008)
+})
+
+test("a drain closes every socket with 1012 and refuses new ones", async () => {
+  room = await startRoom()
+  const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.open(room.url())))
+  await room.realtime.drain()
+  expect(await Promise.all(clients.map(({ closed }) => closed))).toEqual([1012, 1012, 1012, 1012, 1012])
+  expect(RawClient.open(room.url())).rejects.toThrow("refused")
+})
+
+/** Joins over plain TCP and then never reads again. */
+async function slowReader({ server }: Room, topic: string): Promise<Socket> {
+  const socket = dial({ host: "127.0.0.1", port: server.port ?? 0 })
+  socket.on("error", () => {})
+  socket.write(
+    "GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  )
+  const join = Buffer.from(JSON.stringify(["1", "1", topic, "phx_join", {}]))
+  await new Promise<void>((done) => {
+    let seen = ""
+    socket.on("data", (data: Buffer) => {
+      const upgraded = seen.includes("\r\n\r\n")
+      seen += data.toString("latin1")
+      if (!upgraded && seen.includes("\r\n\r\n")) {
+        // A masked text frame whose mask is zero.
+        socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | join.length, 0, 0, 0, 0]), join]))
+      }
+      if (seen.includes("phx_reply")) {
+        socket.pause()
+        socket.removeAllListeners("data")
+        done()
+      }
+    })
+  })
+  return socket
+}

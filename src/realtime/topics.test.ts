@@ -1,0 +1,209 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import fc from "fast-check"
+import type { BusinessId, LocationId } from "../domain/ids.ts"
+import { resourceStream } from "../domain/stream.ts"
+import type { News } from "../pubsub/pubsub.ts"
+import { RawClient, type Room, startRoom } from "./realtime-fixture.ts"
+
+const TOPIC = "resources:b1:l1"
+const stream = resourceStream("b1" as BusinessId, "l1" as LocationId)
+const other = resourceStream("b2" as BusinessId, "l2" as LocationId)
+
+let room: Room
+let client: RawClient
+beforeEach(async () => {
+  room = await startRoom()
+  client = await RawClient.open(room.url())
+})
+afterEach(async () => {
+  await room.stop()
+})
+
+const append = (n: number): News => room.streams.append(stream, { n })
+async function offsets(from: RawClient, count: number): Promise<number[]> {
+  const got: number[] = []
+  for (let i = 0; i < count; i++) got.push(((await from.frame())[4] as { _offset: number })._offset)
+  return got
+}
+const upTo = (count: number, from = 1): number[] => Array.from({ length: count }, (_, i) => from + i)
+
+describe("order", () => {
+  test("shuffled and repeated news goes out in offset order, each once", async () => {
+    await client.join(TOPIC)
+    let last = 0
+    const shuffles = fc.sample(
+      fc.integer({ min: 1, max: 30 }).chain((size) =>
+        fc.record({
+          order: fc.shuffledSubarray(upTo(size), { minLength: size, maxLength: size }),
+          repeats: fc.array(fc.integer({ min: 1, max: size }), { maxLength: 5 }),
+        }),
+      ),
+      { numRuns: 40, seed: 3 },
+    )
+    for (const { order, repeats } of shuffles) {
+      const news = order.map((n) => append(n))
+      const pick = (n: number): News[] => news.slice(n - 1, n)
+      for (const n of order) room.publish(pick(n))
+      for (const n of repeats) room.publish(pick(n))
+      expect(await offsets(client, order.length)).toEqual(upTo(order.length, last + 1))
+      last += order.length
+    }
+    expect(await client.settled()).toEqual([])
+  })
+
+  test("a message whose news was lost is read from the history as soon as a later one shows the gap", async () => {
+    await client.join(TOPIC)
+    append(1)
+    append(2)
+    room.publish([append(3)])
+    expect(await offsets(client, 3)).toEqual([1, 2, 3])
+    expect(room.streams.historyReads).toBe(1)
+  })
+
+  test("a gap longer than one page of history is filled page by page", async () => {
+    await client.join(TOPIC)
+    for (let n = 1; n < 700; n++) append(n)
+    room.publish([append(700)])
+    expect(await offsets(client, 700)).toEqual(upTo(700))
+  })
+
+  test("a gap that the history cannot fill ends the topic with phx_error instead of being skipped", async () => {
+    await client.join(TOPIC)
+    append(1)
+    room.streams.prune(stream, 2)
+    append(2)
+    room.publish([append(3)])
+    expect(await client.frame()).toEqual(["1", "1", TOPIC, "phx_error", { reason: "channel_crash" }])
+    expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 0 } }, "2")).toEqual({
+      status: "ok",
+      response: { epoch: "e1", offset: 3, recovered: false },
+    })
+  })
+
+  test("everything that one commit holds reaches both spellings and the business, each with its own positions", async () => {
+    const business = resourceStream("b1" as BusinessId, null)
+    for (const [i, topic] of ["resources:b1-l1", "resources:b1:l1", "resources:b1"].entries()) {
+      room.streams.append(business, { before: true })
+      await client.join(topic, {}, String(i))
+    }
+    room.publish([append(1), room.streams.append(business, { n: 1 })])
+    const got = [await client.frame(), await client.frame(), await client.frame()]
+    expect(new Map(got.map(([, , topic, , payload]) => [topic, payload]))).toEqual(
+      new Map([
+        ["resources:b1-l1", { n: 1, _offset: 1 }],
+        ["resources:b1:l1", { n: 1, _offset: 1 }],
+        ["resources:b1", { n: 1, _offset: 4 }],
+      ]),
+    )
+  })
+})
+
+describe("recovery", () => {
+  test("a join tells epoch and offset; nothing published before it comes after it, nothing after it is missing", async () => {
+    append(1)
+    append(2)
+    expect(await client.join(TOPIC)).toEqual({ status: "ok", response: { epoch: "e1", offset: 2 } })
+    room.publish([append(3)])
+    expect(await offsets(client, 1)).toEqual([3])
+  })
+
+  test("a client that comes back gets what it missed, in order, and then the news", async () => {
+    for (const n of upTo(5)) append(n)
+    expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 2 } })).toEqual({
+      status: "ok",
+      response: {
+        epoch: "e1",
+        offset: 5,
+        recovered: true,
+        missed: [3, 4, 5].map((n) => ({ event: "resource_update", payload: { n, _offset: n } })),
+      },
+    })
+    room.publish([append(6)])
+    expect(await offsets(client, 1)).toEqual([6])
+  })
+
+  test("many that come back with one offset share one query, and what was pushed here lately needs none", async () => {
+    for (const n of upTo(5)) append(n)
+    const clients = await Promise.all(upTo(20).map(() => RawClient.open(room.url())))
+    const answers = await Promise.all(clients.map((each) => each.join(TOPIC, { recover: { epoch: "e1", offset: 1 } })))
+    for (const answer of answers)
+      expect((answer as { response: { missed: unknown[] } }).response.missed).toHaveLength(4)
+    expect(room.streams.historyReads).toBe(1)
+    await client.join(TOPIC, { recover: { epoch: "e1", offset: 3 } })
+    expect(room.streams.historyReads).toBe(1)
+  })
+
+  test("another epoch, or history that was pruned, is said and nothing is given", async () => {
+    for (const n of upTo(5)) append(n)
+    room.streams.prune(stream, 3)
+    const refused = { status: "ok", response: { epoch: "e1", offset: 5, recovered: false } }
+    expect(await client.join(TOPIC, { recover: { epoch: "e0", offset: 4 } }, "1")).toEqual(refused)
+    expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 1 } }, "2")).toEqual(refused)
+    expect((await client.frame())[3]).toBe("phx_close")
+  })
+
+  test("a client that saw more than this node has heard of waits until the node has caught up", async () => {
+    const late = await RawClient.open(room.url())
+    await late.join(TOPIC)
+    append(1)
+    append(2)
+    expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 2 } })).toEqual({
+      status: "ok",
+      response: { epoch: "e1", offset: 2, recovered: true, missed: [] },
+    })
+    expect(await offsets(late, 2)).toEqual([1, 2])
+  })
+
+  test("an offset beyond everything that exists is of another life of the database", async () => {
+    append(1)
+    expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 9 } })).toEqual({
+      status: "ok",
+      response: { epoch: "e1", offset: 1, recovered: false },
+    })
+  })
+
+  test("a recover that means nothing is refused in words", async () => {
+    for (const recover of [1, "x", [], { epoch: "e1" }, { epoch: "e1", offset: -1 }, { epoch: "e1", offset: 1.5 }]) {
+      expect(await client.join(TOPIC, { recover })).toEqual({
+        status: "error",
+        response: { reason: "invalid_recover" },
+      })
+    }
+  })
+
+  test("while the database is away a join is refused as unavailable, and works afterwards", async () => {
+    room.streams.failing = true
+    expect(await client.join(TOPIC)).toEqual({ status: "error", response: { reason: "unavailable" } })
+    room.streams.failing = false
+    expect(await client.join(TOPIC)).toEqual({ status: "ok", response: { epoch: "e1", offset: 0 } })
+  })
+})
+
+describe("topics as actors", () => {
+  test("when a topic's actor ends, its sockets hear phx_error and others notice nothing", async () => {
+    await client.join(TOPIC)
+    await client.join("resources:b2:l2", {}, "2")
+    expect(await room.tree.pool("topics").stopChild(`topic ${stream}`)).toBe("stopped")
+    expect(await client.frame()).toEqual(["1", "1", TOPIC, "phx_error", { reason: "channel_crash" }])
+    room.publish([append(1), room.streams.append(other, { n: 1 })])
+    expect(await client.frame()).toEqual([null, null, "resources:b2:l2", "resource_update", { n: 1, _offset: 1 }])
+    expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 0 } }, "3")).toMatchObject({
+      response: { recovered: true, missed: [{ payload: { n: 1 } }] },
+    })
+  })
+
+  test("an unlimited caller's string shows every pair that spells it, and recovers where only one of them ever spoke", async () => {
+    const topic = "resources:a-b-c"
+    const first = resourceStream("a" as BusinessId, "b-c" as LocationId)
+    room.publish([room.streams.append(first, { n: 1 })])
+    expect(await client.join(topic, { recover: { epoch: "e1", offset: 0 } })).toMatchObject({
+      response: { offset: 1, recovered: true, missed: [{ payload: { n: 1 } }] },
+    })
+    const second = resourceStream("a-b" as BusinessId, "c" as LocationId)
+    room.publish([room.streams.append(second, { m: 1 }), room.streams.append(first, { n: 2 })])
+    expect([await client.frame(), await client.frame()].map((frame) => frame[4])).toEqual([
+      { m: 1, _offset: 1 },
+      { n: 2, _offset: 2 },
+    ])
+  })
+})
