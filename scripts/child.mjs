@@ -10,6 +10,7 @@ const RESTART_PAUSE_MS = 1_000
 const RESTARTS = { most: 5, withinMs: 60_000 }
 // A hub drains for at most 10 s; a Ctrl-C that somehow did not reach it is made good after that.
 const OVERDUE_MS = 15_000
+const NPM_WATCH_MS = 250
 
 /** Resolves to the exit code for this process. */
 export async function runToEnd(command, args, { cwd, keep, pauseMs = RESTART_PAUSE_MS }) {
@@ -58,6 +59,7 @@ function watchSignals() {
     }
   }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => forward(signal))
+  whenNpmEnds(() => forward("SIGTERM"))
   return {
     to: (next) => {
       child = next
@@ -72,10 +74,31 @@ function watchSignals() {
   }
 }
 
+/** npm passes a signal only to the shell it started us with, and kill -9 to nobody: its end is ours then. */
+function whenNpmEnds(ended) {
+  if (process.platform === "win32" || !process.env.npm_lifecycle_script?.includes("scripts/run.mjs")) return
+  const ancestors = () => `${process.ppid} ${statOf(process.ppid)?.[1]}`
+  const first = ancestors()
+  const watch = setInterval(() => {
+    if (ancestors() === first) return
+    clearInterval(watch)
+    ended()
+  }, NPM_WATCH_MS)
+  watch.unref()
+}
+
+/** The fields of /proc/<pid>/stat after the command's name: state, parent, group, …; undefined where there is none. */
+function statOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether a terminal sends its signals to this process's group. */
 function inForeground() {
-  if (process.platform !== "linux") return process.stdin.isTTY === true
-  const stat = readFileSync("/proc/self/stat", "utf8")
-  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  return group === foreground
+  const fields = statOf("self")
+  return fields === undefined ? process.stdin.isTTY === true : fields[2] === fields[5]
 }

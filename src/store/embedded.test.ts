@@ -87,6 +87,15 @@ test("a second hub on a data directory is refused and told who is there", async 
   expect(await ask(holder, "select 1 as up")).toEqual([{ up: 1 }])
 })
 
+test("a start waits for a hub on its way out, and says so", async () => {
+  const dataDir = join(scratch(), "data")
+  const leaving = await startElsewhere(dataDir)
+
+  const next = await start({ dataDir, patienceMs: 20_000, notice: () => leaving.process.kill("SIGKILL") })
+
+  expect(next).toMatchObject({ adopted: true, pid: leaving.serverPid })
+})
+
 test("of two hubs that start on one empty data directory at once, exactly one runs", async () => {
   const dataDir = join(scratch(), "data")
 
@@ -174,7 +183,7 @@ function scratch(): string {
 }
 
 async function start(options: Partial<EmbeddedOptions> & { dataDir: string }): Promise<EmbeddedPostgres> {
-  const database = await startEmbedded({ durable: true, notice: () => undefined, ...options })
+  const database = await startEmbedded({ durable: true, patienceMs: 0, notice: () => undefined, ...options })
   cleanups.push(() => database.stop())
   return database
 }
@@ -193,7 +202,7 @@ async function refused(options: Partial<EmbeddedOptions> & { dataDir: string }):
 async function startElsewhere(dataDir: string) {
   const code = `
     import { startEmbedded } from ${JSON.stringify(join(import.meta.dirname, "embedded.ts"))}
-    const database = await startEmbedded({ dataDir: ${JSON.stringify(dataDir)}, durable: true })
+    const database = await startEmbedded({ dataDir: ${JSON.stringify(dataDir)}, durable: true, patienceMs: 0 })
     console.log(JSON.stringify({ url: database.url, port: database.port, serverPid: database.pid }))
     setInterval(() => {}, 1000)`
   const hub = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe", stderr: "pipe" })

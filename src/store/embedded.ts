@@ -33,6 +33,8 @@ export interface EmbeddedOptions {
   /** The port to listen on at 127.0.0.1; a free one by default. An adopted server keeps its own. */
   readonly port?: number
   readonly maxConnections?: number
+  /** How long to wait for a hub on the same directory that is on its way out, in milliseconds; 5 s by default. */
+  readonly patienceMs?: number
   /** Told what the operator should know, in one line; standard error by default. */
   readonly notice?: (line: string) => void
 }
@@ -56,6 +58,7 @@ const INITDB_DEADLINE_MS = 60_000
 const BUSY_TRIES = 30
 const BUSY_PAUSE_MS = 100
 const PORT_TRIES = 5
+const LOCK_POLL_MS = 100
 const run = promisify(execFile)
 
 /**
@@ -65,10 +68,11 @@ const run = promisify(execFile)
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir)
   openFolder(dataDir)
-  const lock = takeDataLock(join(dataDir, "hub.lock"))
+  const notice = options.notice ?? console.error
+  const lock = await takeLock(join(dataDir, "hub.lock"), options.patienceMs ?? 5_000, notice)
   try {
     const place = choosePlace(dataDir)
-    if (place.notice !== undefined) (options.notice ?? console.error)(place.notice)
+    if (place.notice !== undefined) notice(place.notice)
     const running = await adopt(place.pgdata, USER)
     if (running !== undefined) return handle(running, true, options.durable, lock)
     const binaries = await chooseBinaries(place)
@@ -80,6 +84,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   }
 }
 
+/** The URL of an embedded PostgreSQL that runs in this data directory now, whoever started it; null where none does. */
+export async function findRunning(dataDir: string): Promise<string | null> {
+  if (!existsSync(dataDir)) return null
+  const running = await adopt(choosePlace(resolve(dataDir)).pgdata, USER)
+  return running === undefined ? null : urlOf(running.port)
+}
+
+const urlOf = (port: number): string => `postgres://${USER}@127.0.0.1:${port}/postgres`
+
 function openFolder(dataDir: string): void {
   try {
     mkdirSync(dirname(dataDir), { recursive: true })
@@ -88,6 +101,20 @@ function openFolder(dataDir: string): void {
     if (!statSync(dataDir).isDirectory()) throw new EmbeddedPostgresError("not_writable", `${dataDir} is not a folder`)
   } catch (error) {
     throw notWritable(dataDir, error)
+  }
+}
+
+/** A restart may be faster than the drain of the hub before it: being told "in use" then would help nobody. */
+async function takeLock(path: string, patienceMs: number, notice: (line: string) => void): Promise<DataLock> {
+  const deadline = performance.now() + patienceMs
+  for (let told = false; ; told = true) {
+    try {
+      return takeDataLock(path)
+    } catch (error) {
+      if (!(error instanceof EmbeddedPostgresError) || performance.now() >= deadline) throw error
+      if (!told) notice(`${error.message}: waiting ${Math.ceil(patienceMs / 1000)} s for it to end`)
+      await pause(LOCK_POLL_MS)
+    }
   }
 }
 
@@ -185,7 +212,7 @@ async function freePort(): Promise<number> {
 function handle(server: Postmaster, adopted: boolean, durable: boolean, lock: DataLock): EmbeddedPostgres {
   const exited = server.exited.then(() => lock.release())
   return {
-    url: `postgres://${USER}@127.0.0.1:${server.port}/postgres`,
+    url: urlOf(server.port),
     port: server.port,
     adopted,
     pid: server.pid,
