@@ -47,6 +47,13 @@ export function choosePlace(dataDir: string): Place {
   return { pgdata, account, notice }
 }
 
+/** Where the database of `dataDir` is, if there is one: looks only, and changes nothing. */
+export function findPlace(dataDir: string): string | undefined {
+  const marker = join(dataDir, "postgres-location")
+  if (existsSync(marker)) return readFileSync(marker, "utf8").trim()
+  return existsSync(dataDir) ? join(realpathSync(dataDir), "postgres") : undefined
+}
+
 /** Data that an ordinary user made is served as that user, so that they can go on with it later. */
 function ownerOf(pgdata: string): Account {
   const stat = statSync(pgdata, { throwIfNoEntry: false })

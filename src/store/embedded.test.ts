@@ -4,7 +4,13 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Client } from "pg"
-import { type EmbeddedOptions, type EmbeddedPostgres, EmbeddedPostgresError, startEmbedded } from "./embedded.ts"
+import {
+  type EmbeddedOptions,
+  type EmbeddedPostgres,
+  EmbeddedPostgresError,
+  findRunning,
+  startEmbedded,
+} from "./embedded.ts"
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []
 
@@ -85,6 +91,16 @@ test("a second hub on a data directory is refused and told who is there", async 
   expect(refusal.problem).toBe("in_use")
   expect(refusal.message).toBe(`another hub (pid ${holder.process.pid}) uses the data directory ${dataDir}`)
   expect(await ask(holder, "select 1 as up")).toEqual([{ up: 1 }])
+})
+
+test("a command beside a running hub finds its server, and none where none runs", async () => {
+  const dataDir = join(scratch(), "data")
+  expect(await findRunning(dataDir)).toBeNull()
+  const database = await start({ dataDir })
+
+  expect(await findRunning(dataDir)).toBe(database.url)
+  await database.stop()
+  expect(await findRunning(dataDir)).toBeNull()
 })
 
 test("a start waits for a hub on its way out, and says so", async () => {

@@ -19,7 +19,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { promisify } from "node:util"
 import { type DataLock, takeDataLock } from "./data-lock.ts"
 import { EmbeddedPostgresError, errorCode, notWritable } from "./embedded-error.ts"
-import { choosePlace, type Place } from "./embedded-place.ts"
+import { choosePlace, findPlace, type Place } from "./embedded-place.ts"
 import { findBinaries, type PostgresBinaries } from "./postgres-binaries.ts"
 import { adopt, childOptions, end, launch, type Postmaster } from "./postmaster.ts"
 
@@ -92,6 +92,18 @@ export async function findRunning(dataDir: string): Promise<string | null> {
 }
 
 const urlOf = (port: number): string => `postgres://${USER}@127.0.0.1:${port}/postgres`
+
+/** The URL of the embedded server that runs under `dataDir` now, for a command beside a running hub; null when none does. */
+export async function findRunning(dataDir: string): Promise<string | null> {
+  try {
+    const pgdata = findPlace(resolve(dataDir))
+    const running = pgdata === undefined ? undefined : await adopt(pgdata, USER)
+    return running === undefined ? null : urlOf(running)
+  } catch (error) {
+    if (error instanceof EmbeddedPostgresError) return null // out of this account's reach: starting one will say why
+    throw error
+  }
+}
 
 function openFolder(dataDir: string): void {
   try {
@@ -207,6 +219,10 @@ async function freePort(): Promise<number> {
     server.close(() => done(typeof address === "object" && address !== null ? address.port : 0))
   })
   return promise
+}
+
+function urlOf(server: Postmaster): string {
+  return `postgres://${USER}@127.0.0.1:${server.port}/postgres`
 }
 
 function handle(server: Postmaster, adopted: boolean, durable: boolean, lock: DataLock): EmbeddedPostgres {
