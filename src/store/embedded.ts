@@ -84,15 +84,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   }
 }
 
-/** The URL of an embedded PostgreSQL that runs in this data directory now, whoever started it; null where none does. */
-export async function findRunning(dataDir: string): Promise<string | null> {
-  if (!existsSync(dataDir)) return null
-  const running = await adopt(choosePlace(resolve(dataDir)).pgdata, USER)
-  return running === undefined ? null : urlOf(running.port)
-}
-
-const urlOf = (port: number): string => `postgres://${USER}@127.0.0.1:${port}/postgres`
-
 /** The URL of the embedded server that runs under `dataDir` now, for a command beside a running hub; null when none does. */
 export async function findRunning(dataDir: string): Promise<string | null> {
   try {
@@ -228,7 +219,7 @@ function urlOf(server: Postmaster): string {
 function handle(server: Postmaster, adopted: boolean, durable: boolean, lock: DataLock): EmbeddedPostgres {
   const exited = server.exited.then(() => lock.release())
   return {
-    url: urlOf(server.port),
+    url: urlOf(server),
     port: server.port,
     adopted,
     pid: server.pid,
