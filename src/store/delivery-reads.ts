@@ -170,7 +170,8 @@ export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<D
   return { deliveries, hasMore: page.hasMore }
 }
 
-/** A message in the contract's spelling: `to` is where it would have gone, null for the hub's own Slack webhook. */
+/** A message in the contract's spelling: `to` is where it would have gone (of a Slack webhook its
+ * host alone, null for the hub's own). */
 export function messageJson(message: Message): JsonObject {
   const link = { action_url: message.actionUrl, action_label: message.actionLabel }
   switch (message.channel) {
@@ -181,6 +182,9 @@ export function messageJson(message: Message): JsonObject {
     case "telegram":
       return { to: message.chatId, html: message.html, ...link }
     case "slack":
-      return { to: message.webhookUrl, text: message.text, ...link }
+      return { to: message.webhookUrl === null ? null : withoutPath(message.webhookUrl), text: message.text, ...link }
   }
 }
+
+/** Whoever has the whole of a webhook's URL can post to it. */
+const withoutPath = (url: string): string => `${URL.parse(url)?.origin ?? ""}/…`

@@ -1,0 +1,291 @@
+/**
+ * One per channel, so that a broken provider never slows another: when woken, or on its poll, it claims what there is
+ * room for, has each delivery tried once, and settles what it still holds. It owns nothing that cannot be rebuilt from
+ * the rows: a killed dispatcher's leases run out and are rescued.
+ */
+import type { ChannelWorker } from "../channels/channel.ts"
+import { type ClaimedDelivery, DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
+import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
+import { backoffDelay } from "../runtime/backoff.ts"
+import type { ChildSpec } from "../runtime/child-spec.ts"
+import type { Timer } from "../runtime/clock.ts"
+import { type Database, databaseProblem } from "../store/database.ts"
+import { claimDue, type Lease, nextDue, releaseClaimed, renewLeases } from "../store/deliveries.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { describeError } from "../telemetry/scrub.ts"
+import { type Attempted, type AttemptOptions, attempt } from "./attempt.ts"
+import { type Breaker, CLOSED, learn, look } from "./breaker.ts"
+import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
+import { Held, InFlight } from "./in-flight.ts"
+import { createSettler } from "./settling.ts"
+
+export interface DispatcherOptions {
+  readonly worker: ChannelWorker
+  readonly db: Database
+  readonly pubsub: PubSub
+  readonly telemetry: Emitter
+  readonly drain: Drain
+  /** [0, 1). */
+  readonly random: () => number
+  readonly policy?: RetryPolicy
+  /** Sends at once; default 32. */
+  readonly inFlight?: number
+  /** Default 15,000; renewed three times within. */
+  readonly leaseMs?: number
+}
+
+interface Claim {
+  readonly claimed: readonly ClaimedDelivery[]
+  readonly full: boolean
+  readonly since: number
+  /** Milliseconds until the next one is due, where that was asked. */
+  readonly nextDueMs: number | null
+}
+
+export type DispatcherMessage =
+  /** Something became due. */
+  | { readonly kind: "wake" }
+  | { readonly kind: "poll" }
+  | { readonly kind: "renew" }
+  | { readonly kind: "claimed"; readonly outcome: TaskOutcome<Claim> }
+  | { readonly kind: "renewed"; readonly asked: readonly Lease[]; readonly outcome: TaskOutcome<readonly Lease[]> }
+  | { readonly kind: "attempted"; readonly held: Held; readonly outcome: TaskOutcome<Attempted> }
+
+export const dispatcherId = (worker: ChannelWorker): string => `dispatcher:${worker.channel}`
+
+const LEASE_MS = 15_000
+const IN_FLIGHT = 32
+const POLL_MIN_MS = 250
+const POLL_MAX_MS = 1_000
+/** A query's own deadline is 6 s. */
+const QUERY_MS = 8_000
+/** An attempt, and the patience of its settlement. */
+const ATTEMPT_MS = 330_000
+const DATABASE_AWAY = { minMs: 200, maxMs: 5_000, jitter: 1 }
+
+/** The actor `dispatcher:<channel>`. */
+export const dispatcher = (options: DispatcherOptions): ChildSpec =>
+  actor<DispatcherMessage>({
+    id: dispatcherId(options.worker),
+    kind: "dispatcher",
+    shutdownMs: DRAIN_MS + CUT_MS,
+    start: (ctx) => startDispatcher(ctx, options),
+  })
+
+function startDispatcher(
+  ctx: ActorContext<DispatcherMessage>,
+  options: DispatcherOptions,
+): Behaviour<DispatcherMessage> {
+  const { worker, db, pubsub, telemetry, drain, random, policy = DEFAULT_RETRY } = options
+  const { inFlight: bound = IN_FLIGHT, leaseMs = LEASE_MS } = options
+  const { clock } = ctx
+  const { channel } = worker
+  // Of this incarnation: what an earlier one left behind is not ours to settle.
+  const owner = crypto.randomUUID()
+  const settler = createSettler({ db, owner, clock, random, bound })
+  const inFlight = new InFlight()
+  const cutOff = new AbortController()
+  const giveUp = cutOff.signal
+  const attempts: AttemptOptions = { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp }
+
+  let breaker: Breaker = CLOSED
+  /** There may be due deliveries that nobody has asked for yet. */
+  let wanted = true
+  let claiming = false
+  let polled = false
+  let woken = false
+  let failures = 0
+  let notBefore = Number.NEGATIVE_INFINITY
+  let due: { readonly at: number; readonly timer: Timer } | null = null
+  const unstarted: Held[] = []
+
+  const stopping = (): boolean => drain.closing || ctx.signal.aborted
+
+  const room = (): number => {
+    if (breaker.state === "open") return 0
+    if (breaker.state === "probing") return inFlight.size === 0 ? 1 : 0
+    return Math.max(0, bound - inFlight.size)
+  }
+
+  const fill = (): void => {
+    breaker = look(breaker, clock.now())
+    if (claiming || !wanted || stopping() || room() === 0 || clock.now() < notBefore) return
+    claiming = true
+    wanted = false
+    const asksNext = polled
+    polled = false
+    ctx.task(
+      () => claim(asksNext),
+      (outcome) => ({ kind: "claimed", outcome }),
+      { atStop: "finish", timeoutMs: QUERY_MS },
+    )
+  }
+
+  const claim = async (asksNext: boolean): Promise<Claim> => {
+    // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
+    if (inFlight.size > 0) await nextTurn()
+    const limit = room()
+    const since = clock.now()
+    const claimed = limit === 0 ? [] : await claimDue(db, { channel, limit, owner, leaseMs })
+    if (claimed.length > 0)
+      telemetry.emit({ kind: "deliveries_claimed", channel, count: claimed.length, ms: clock.now() - since })
+    const nextDueMs = asksNext && claimed.length === 0 && limit > 0 ? await nextDue(db, channel) : null
+    return { claimed, full: claimed.length === limit, since, nextDueMs }
+  }
+
+  const onClaimed = (outcome: TaskOutcome<Claim>): void => {
+    claiming = false
+    if (outcome.kind === "done") {
+      failures = 0
+      const { claimed, full, since, nextDueMs } = outcome.value
+      const held = claimed.map((one) => new Held(one, since))
+      if (stopping()) unstarted.push(...held)
+      else held.forEach(start)
+      if (full) wanted = true
+      if (nextDueMs !== null && nextDueMs < POLL_MAX_MS) wakeIn(nextDueMs)
+      fill()
+    } else if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") {
+      throw outcome.error
+    } else {
+      databaseAway()
+    }
+  }
+
+  const databaseAway = (): void => {
+    failures += 1
+    wanted = true
+    const ms = backoffDelay(DATABASE_AWAY, failures, random)
+    notBefore = clock.now() + ms
+    wakeIn(ms)
+  }
+
+  const start = (held: Held): void => {
+    inFlight.add(held)
+    const run = (killed: AbortSignal): Promise<Attempted> => {
+      killed.addEventListener("abort", () => held.aborter.abort())
+      return attempt(held, attempts)
+    }
+    ctx.task(run, (outcome) => ({ kind: "attempted", held, outcome }), { atStop: "finish", timeoutMs: ATTEMPT_MS })
+  }
+
+  const onAttempted = (held: Held, outcome: TaskOutcome<Attempted>): void => {
+    inFlight.remove(held)
+    if (outcome.kind === "done") {
+      const { account, againInMs } = outcome.value
+      if (account !== null) hear(account.unusable)
+      if (againInMs !== null) wakeIn(againInMs)
+    } else {
+      // The database refused this one settlement, or nothing ended: the lease runs out and the attempt counts.
+      const error = outcome.kind === "failed" ? outcome.error : new Error("an attempt did not end")
+      telemetry.emit({ kind: "bug_found", where: `delivery/${channel}`, error: describeError(error) })
+    }
+    fill()
+  }
+
+  /** What the attempt says about the account. */
+  const hear = (unusable: string | null): void => {
+    const before = breaker
+    breaker = learn(breaker, unusable !== null, clock.now())
+    if (breaker === before) return
+    if (breaker.state === "closed") {
+      wanted = true
+      telemetry.emit({ kind: "breaker_closed", channel })
+    } else if (breaker.state === "open") {
+      const forMs = breaker.until - clock.now()
+      wanted = true
+      wakeIn(forMs)
+      telemetry.emit({ kind: "breaker_opened", channel, reason: unusable ?? "", forMs })
+    }
+  }
+
+  /** One timer, for the earliest moment that is known here; the poll finds the rest. */
+  const wakeIn = (ms: number): void => {
+    const at = clock.now() + ms
+    if (due !== null && due.at <= at) return
+    due?.timer.cancel()
+    due = { at, timer: ctx.sendAfter(ms + 1, { kind: "wake" }) }
+  }
+
+  const poll = (): void => {
+    ctx.sendAfter(POLL_MIN_MS + random() * (POLL_MAX_MS - POLL_MIN_MS), { kind: "poll" })
+  }
+
+  const renew = (): void => {
+    ctx.sendAfter(leaseMs / 3, { kind: "renew" })
+    const asked = inFlight.leases()
+    if (asked.length === 0) return
+    const run = () => renewLeases(db, owner, asked, leaseMs)
+    ctx.task(run, (outcome) => ({ kind: "renewed", asked, outcome }), { atStop: "finish", timeoutMs: QUERY_MS })
+  }
+
+  const onRenewed = (asked: readonly Lease[], outcome: TaskOutcome<readonly Lease[]>): void => {
+    if (outcome.kind === "done") inFlight.keepOnly(asked, outcome.value)
+    // Otherwise the database is away, for rescuers too; the fence decides when it is back.
+    else if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") throw outcome.error
+  }
+
+  const cut = (): void => {
+    cutOff.abort()
+    for (const held of inFlight.all()) held.aborter.abort()
+  }
+
+  const unsubscribe = pubsub.subscribe((news) => {
+    if (woken || !news.some((one) => one.kind === "deliveries_due" && one.channels.includes(channel))) return
+    woken = ctx.self.send({ kind: "wake" }) === "ok"
+  })
+  const leaveDrain = drain.join({
+    idle: () => inFlight.empty(),
+    cut,
+    resume: () => ctx.self.send({ kind: "wake" }),
+  })
+  let cutTimer: Timer | null = null
+  ctx.signal.addEventListener("abort", () => {
+    unsubscribe()
+    leaveDrain()
+    cutTimer = clock.after(DRAIN_MS, cut)
+  })
+  poll()
+  renew()
+  fill()
+
+  return {
+    handle(message) {
+      switch (message.kind) {
+        case "wake":
+          woken = false
+          if (due !== null && due.at <= clock.now()) due = null
+          if (!stopping()) unstarted.splice(0).forEach(start)
+          wanted = true
+          return fill()
+        case "poll":
+          poll()
+          wanted = true
+          polled = true
+          return fill()
+        case "renew":
+          return renew()
+        case "claimed":
+          return onClaimed(message.outcome)
+        case "renewed":
+          return onRenewed(message.asked, message.outcome)
+        case "attempted":
+          return onAttempted(message.held, message.outcome)
+      }
+    },
+    async terminate() {
+      cutTimer?.cancel()
+      const ids = unstarted.splice(0).map(({ claimed }) => claimed.id)
+      await releaseClaimed(db, owner, ids).catch((error: unknown) => {
+        // Away at the very end: these leases run out instead.
+        if (databaseProblem(error) !== "away") throw error
+      })
+    },
+  }
+}
+
+const nextTurn = (): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  setImmediate(resolve)
+  return promise
+}

@@ -1,0 +1,66 @@
+/** Finds deliveries whose holder was killed or lost, and makes them due again. Any node's rescuer does it for all. */
+import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
+import type { RetryPolicy } from "../domain/delivery.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
+import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
+import type { ChildSpec } from "../runtime/child-spec.ts"
+import { type Database, databaseProblem } from "../store/database.ts"
+import { type Rescued, rescueExpired } from "../store/deliveries.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+
+export interface RescuerOptions {
+  readonly db: Database
+  readonly pubsub: PubSub
+  readonly telemetry: Emitter
+  /** [0, 1). */
+  readonly random: () => number
+  readonly policyOf: (channel: SendingChannel) => RetryPolicy
+}
+
+export type RescuerMessage =
+  | { readonly kind: "look" }
+  | { readonly kind: "rescued"; readonly outcome: TaskOutcome<readonly Rescued[]> }
+
+export const RESCUER = "rescuer"
+
+const EVERY_MS = 5_000
+const BATCH = 500
+
+/** The actor `rescuer`; looks at its start, so that a restart after a kill is also the recovery from it. */
+export const rescuer = (options: RescuerOptions): ChildSpec =>
+  actor<RescuerMessage>({ id: RESCUER, start: (ctx) => startRescuer(ctx, options) })
+
+function startRescuer(ctx: ActorContext<RescuerMessage>, options: RescuerOptions): Behaviour<RescuerMessage> {
+  const { db, pubsub, telemetry, random, policyOf } = options
+
+  const rest = (): void => {
+    ctx.sendAfter(EVERY_MS * (0.8 + 0.4 * random()), { kind: "look" })
+  }
+  const look = (): void => {
+    ctx.task(
+      () => rescueExpired(db, BATCH, policyOf),
+      (outcome) => ({ kind: "rescued", outcome }),
+    )
+  }
+  look()
+
+  return {
+    handle(message) {
+      switch (message.kind) {
+        case "look":
+          return look()
+        case "rescued": {
+          const { outcome } = message
+          if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") throw outcome.error
+          if (outcome.kind !== "done") return rest()
+          const rescued = outcome.value
+          if (rescued.length > 0) telemetry.emit({ kind: "deliveries_rescued", count: rescued.length })
+          const due = new Set(rescued.filter(({ status }) => status === "retrying").map(({ channel }) => channel))
+          const channels = SENDING_CHANNELS.filter((channel) => due.has(channel))
+          if (channels.length > 0) pubsub.publish([{ kind: "deliveries_due", channels }])
+          return rescued.length === BATCH ? look() : rest()
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The way back into the database: settlements of one moment share a statement, and one that the database could not
+ * take is offered again, because an outcome that is lost here is a message that somebody gets twice.
+ */
+import { backoffDelay } from "../runtime/backoff.ts"
+import type { Clock } from "../runtime/clock.ts"
+import { createBatcher } from "../store/batcher.ts"
+import { type Database, databaseProblem } from "../store/database.ts"
+import { type Settled, type Settling, settleMany } from "../store/deliveries.ts"
+
+/** `unwritten`: the database stayed away for longer than anybody waits; the lease ends by itself. */
+export type Written = Settled | { readonly kind: "unwritten" }
+
+export interface Settler {
+  /** Tries until the database has answered; after `giveUp` only once more. Rejects when the database refuses the item. */
+  settle(item: Settling, giveUp: AbortSignal): Promise<Written>
+}
+
+export interface SettlerOptions {
+  readonly db: Database
+  readonly owner: string
+  readonly clock: Clock
+  readonly random: () => number
+  /** No more items than this are ever offered at once. */
+  readonly bound: number
+}
+
+/** While the database is away nobody else can take the delivery either, so patience outlives the lease. */
+const PATIENCE_MS = 300_000
+const AGAIN = { minMs: 100, maxMs: 2_000, jitter: 1 }
+const MAX_BATCH = 500
+const BATCHES_IN_FLIGHT = 2
+
+export function createSettler({ db, owner, clock, random, bound }: SettlerOptions): Settler {
+  const batcher = createBatcher<Settling, Settled | { readonly kind: "refused"; readonly error: unknown }>({
+    maxItems: MAX_BATCH,
+    maxInFlight: BATCHES_IN_FLIGHT,
+    maxWaiting: 2 * bound,
+    async run(items) {
+      try {
+        return await settleMany(db, owner, items)
+      } catch (error) {
+        if (databaseProblem(error) !== "refused") throw error
+        // One item that cannot be stored must not keep its neighbours from being settled.
+        return Promise.all(items.map((item) => alone(item)))
+      }
+    },
+  })
+
+  const alone = async (item: Settling) => {
+    try {
+      const [settled] = await settleMany(db, owner, [item])
+      return settled ?? { kind: "lost" as const }
+    } catch (error) {
+      if (databaseProblem(error) !== "refused") throw error
+      return { kind: "refused" as const, error }
+    }
+  }
+
+  return {
+    async settle(item, giveUp) {
+      const startedAt = clock.now()
+      for (let failures = 1; ; failures++) {
+        const submitted = batcher.submit(item)
+        if (submitted === null) throw new Error("more settlements than deliveries in flight")
+        const result = await submitted.catch((error: unknown) => {
+          if (databaseProblem(error) !== "away") throw error
+          return null
+        })
+        if (result?.kind === "refused") throw result.error
+        if (result !== null) return result
+        if (giveUp.aborted || clock.now() - startedAt > PATIENCE_MS) return { kind: "unwritten" }
+        await pause(clock, backoffDelay(AGAIN, failures, random), giveUp)
+      }
+    },
+  }
+}
+
+/** Waits `ms`, or until the signal. */
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = clock.after(ms, resolve)
+  signal.addEventListener("abort", () => resolve(), { once: true })
+  return promise.finally(() => timer.cancel())
+}

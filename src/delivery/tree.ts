@@ -1,0 +1,53 @@
+/** The delivery room as one branch of the supervision tree: a dispatcher for each channel, the rescuer, the drain. */
+import type { ChannelWorker } from "../channels/channel.ts"
+import type { SendingChannel } from "../domain/channel.ts"
+import { DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
+import type { ChildSpec } from "../runtime/child-spec.ts"
+import type { Clock } from "../runtime/clock.ts"
+import { supervisor } from "../runtime/supervisor.ts"
+import type { Database } from "../store/database.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { dispatcher } from "./dispatcher.ts"
+import { createDrain } from "./drain.ts"
+import { rescuer } from "./rescuer.ts"
+
+export interface DeliveryOptions {
+  readonly db: Database
+  /** Live and captured channels; a channel without a worker keeps its deliveries waiting. */
+  readonly workers: readonly ChannelWorker[]
+  readonly pubsub: PubSub
+  readonly telemetry: Emitter
+  readonly clock: Clock
+  /** [0, 1); default Math.random. */
+  readonly random?: () => number
+  readonly policyOf?: (channel: SendingChannel) => RetryPolicy
+  /** Sends at once; default 32. */
+  readonly inFlightOf?: (channel: SendingChannel) => number | undefined
+  readonly leaseMs?: number
+  /** What sends in flight get at shutdown; default 8,000. */
+  readonly drainMs?: number
+}
+
+/** The supervisor `deliveries`. At a stop all channels finish at once, within some 10 s. */
+export function deliveryTree(options: DeliveryOptions): ChildSpec {
+  const { db, pubsub, telemetry, clock, random = Math.random, policyOf = () => DEFAULT_RETRY, leaseMs } = options
+  const drain = createDrain(clock, {
+    id: "drain",
+    ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
+  })
+  const shared = { db, pubsub, telemetry, random, drain, ...(leaseMs === undefined ? {} : { leaseMs }) }
+  return supervisor({
+    id: "deliveries",
+    strategy: "one_for_one",
+    children: [
+      ...options.workers.map((worker) => {
+        const inFlight = options.inFlightOf?.(worker.channel)
+        const policy = policyOf(worker.channel)
+        return dispatcher({ ...shared, worker, policy, ...(inFlight === undefined ? {} : { inFlight }) })
+      }),
+      rescuer({ db, pubsub, telemetry, random, policyOf }),
+      drain.spec,
+    ],
+  })
+}

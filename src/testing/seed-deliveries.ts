@@ -1,0 +1,54 @@
+// Deliveries as routing would have left them, for tests and benchmarks that begin behind it.
+import type { SendingChannel } from "../domain/channel.ts"
+import { type DeliveryId, newDeliveryId, newEventId } from "../domain/ids.ts"
+import type { Message } from "../domain/message.ts"
+import type { Queryable } from "../store/database.ts"
+import { seal } from "../store/sealed.ts"
+
+export interface Seed {
+  readonly channel?: SendingChannel
+  readonly message?: Message
+  readonly business?: string
+  readonly priority?: 0 | 1 | 2
+}
+
+const INSERT = `
+with input as (
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bytea[])
+    as t (id, event_id, business_id, channel, priority, message)
+), made as (
+  insert into deliveries (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash,
+    priority, status, next_attempt_at)
+  select id, event_id, array['ntf_' || id], 'a-rule', 'r1', business_id, channel, '\\x00', priority, 'queued', now()
+  from input
+)
+insert into messages (delivery_id, message) select id, message from input`
+
+/** Queues deliveries that are due now; answers their ids in order. */
+export async function seedDeliveries(db: Queryable, seeds: readonly Seed[]): Promise<readonly DeliveryId[]> {
+  const ids = seeds.map(() => newDeliveryId(Date.now()))
+  await db.execute(INSERT, [
+    ids,
+    seeds.map(() => newEventId(Date.now())),
+    seeds.map(({ business = "b1" }) => business),
+    seeds.map(({ channel = "telegram" }) => channel),
+    seeds.map(({ priority = 1 }) => priority),
+    seeds.map(({ channel = "telegram", message }, index) => seal(message ?? someMessage(channel, `message ${index}`))),
+  ])
+  return ids
+}
+
+/** A message of a channel with these words. */
+export function someMessage(channel: SendingChannel, words: string): Message {
+  const link = { actionUrl: null, actionLabel: null }
+  switch (channel) {
+    case "telegram":
+      return { channel, chatId: "4711", html: words, ...link }
+    case "slack":
+      return { channel, webhookUrl: null, text: words, ...link }
+    case "email":
+      return { channel, to: "reader@example.com", subject: words, html: words, text: words, ...link }
+    case "sms":
+      return { channel, to: "+9647700000000", text: words, ...link }
+  }
+}
