@@ -137,6 +137,8 @@ class TemplateReader {
     for (const { code, at } of tagsOf(text)) {
       if (/\brecipient\b|\bit\b(?!\s*\??\.)/.test(code)) this.personal = true
       const place = behind(start, placeOf(text, at))
+      // What is included by a computed name cannot be looked into.
+      if (/\b(?:include|layout)\(\s*[^"'`\s]/.test(code)) this.personal = true
       for (const [, , , path] of code.matchAll(/\b(include|layout)\(\s*(["'`])([^"'`$]+)\2/g)) {
         if (path !== undefined) this.includes.push({ path: resolveInclude(path, this.#path), ...place })
       }

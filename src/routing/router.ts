@@ -1,0 +1,198 @@
+/**
+ * Turns unrouted events into plans: woken when events were accepted, and on its own poll, because a wake-up is only a
+ * hint. What it has not done is in the queue table, so nothing is lost with it.
+ */
+import type { EventId } from "../domain/ids.ts"
+import { notificationItem } from "../domain/notification.ts"
+import type { Plan } from "../domain/plan.ts"
+import { notificationStream } from "../domain/stream.ts"
+import type { News, PubSub } from "../pubsub/pubsub.ts"
+import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
+import type { ChildSpec } from "../runtime/child-spec.ts"
+import type { Timer } from "../runtime/clock.ts"
+import { type Database, databaseProblem } from "../store/database.ts"
+import { type Decide, type Routed, routeBatch } from "../store/plans.ts"
+import { saveRuleSet } from "../store/rule-sets.ts"
+import { withOffset } from "../store/streams.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { describeError, scrub } from "../telemetry/scrub.ts"
+import { decideBatch } from "./decide-batch.ts"
+import { failedPlan, type PlanSettings } from "./plan.ts"
+import type { RuleSet } from "./rule-set.ts"
+
+export interface RouterOptions {
+  readonly db: Database
+  /** The set that runs now; asked once per batch. */
+  readonly rules: () => RuleSet
+  readonly settings: PlanSettings
+  readonly pubsub: PubSub
+  readonly telemetry: Emitter
+  /** [0, 1), for jitter. Default Math.random. */
+  readonly random?: () => number
+}
+
+/** `wake`: there may be work now. `poll`: it is time to look. */
+export type RouterMessage = "wake" | "poll"
+
+const BATCH = 200
+const POLL_MS = 500
+const MAX_BACKOFF_MS = 10_000
+/** An event that alone could not be stored so often is given a failed plan, or it would stand before all others. */
+const MAX_FAILURES_ALONE = 3
+
+/** The actor `router`. */
+export const router = (options: RouterOptions): ChildSpec =>
+  actor<RouterMessage>({
+    id: "router",
+    start: (ctx) => new Router(ctx, options),
+    // One waiting wake-up says all that a thousand do.
+    mailbox: { bound: 1, overflow: "drop_newest" },
+    handlerTimeoutMs: 60_000,
+    backoff: { firstStart: "retry" },
+  })
+
+class Router implements Behaviour<RouterMessage> {
+  readonly #ctx: ActorContext<RouterMessage>
+  readonly #options: RouterOptions
+  readonly #unsubscribe: () => void
+  #poll: Timer | null = null
+  #failures = 0
+  /** Clock milliseconds before which wake-ups are not answered: the database is away. */
+  #notBefore = 0
+  #limit = BATCH
+  #savedHash = ""
+  readonly #failedAlone = new Map<EventId, number>()
+
+  constructor(ctx: ActorContext<RouterMessage>, options: RouterOptions) {
+    this.#ctx = ctx
+    this.#options = options
+    this.#unsubscribe = options.pubsub.subscribe((news) => {
+      if (news.some(({ kind }) => kind === "events_accepted")) ctx.self.send("wake")
+    })
+    this.#arm(0)
+  }
+
+  async handle(message: RouterMessage): Promise<void> {
+    if (message === "wake" && this.#ctx.clock.now() < this.#notBefore) return
+    let tried: readonly EventId[] = []
+    try {
+      const hadMore = await this.#route((ids) => {
+        tried = ids
+      })
+      this.#succeeded()
+      this.#arm(hadMore ? 0 : this.#jittered(POLL_MS))
+    } catch (error) {
+      this.#failed(error, tried)
+    }
+  }
+
+  terminate(): void {
+    this.#unsubscribe()
+  }
+
+  /** One batch; true where there is more. `onClaim` hears which events it is about. */
+  async #route(onClaim: (ids: readonly EventId[]) => void): Promise<boolean> {
+    const { db, telemetry, pubsub, settings } = this.#options
+    const { clock } = this.#ctx
+    const began = clock.now()
+    const ruleSet = this.#options.rules()
+    let plans: readonly Plan[] = []
+    const decide: Decide = async (events, find) => {
+      onClaim(events.map((event) => event.id))
+      const [first] = events
+      const condemned = first !== undefined && (this.#failedAlone.get(first.id) ?? 0) >= MAX_FAILURES_ALONE
+      plans = condemned
+        ? events.map((event) => failedPlan(event, ruleSet, "what follows from this event could not be stored"))
+        : await decideBatch(ruleSet, events, find, {
+            settings,
+            wallMillis: clock.wall().getTime(),
+            onBug: (error) => telemetry.emit({ kind: "bug_found", where: "routing", error: describeError(error) }),
+            breathe: () => new Promise((done) => clock.after(0, done)),
+          })
+      return plans
+    }
+    await this.#keep(ruleSet)
+    const routed = await routeBatch(db, this.#limit, decide)
+    if (routed.plans > 0) {
+      pubsub.publish(newsOf(routed))
+      this.#report(routed, plans, clock.now() - began)
+    }
+    return routed.hadMore
+  }
+
+  /** A plan names its rules by revision, so the set is kept before the first plan is. */
+  async #keep(ruleSet: RuleSet): Promise<void> {
+    if (ruleSet.hash === this.#savedHash) return
+    await saveRuleSet(this.#options.db, ruleSet)
+    this.#savedHash = ruleSet.hash
+  }
+
+  #report(routed: Routed, plans: readonly Plan[], ms: number): void {
+    const { telemetry } = this.#options
+    const count = (of: (plan: Plan) => number): number => plans.reduce((sum, plan) => sum + of(plan), 0)
+    telemetry.emit({
+      kind: "route_done",
+      events: routed.plans,
+      rulesMatched: count((plan) => plan.decisions.filter((decision) => decision.matched).length),
+      notifications: routed.notifications.length,
+      deliveries: routed.deliveries,
+      suppressed: count((plan) => plan.deliveries.filter(({ start }) => start.status === "suppressed").length),
+      ms: Math.round(ms * 10) / 10,
+    })
+    for (const { event, failures } of plans) {
+      for (const { rule, reason } of failures) {
+        telemetry.emit({ kind: "route_failed", eventId: event.id, rule, error: scrub(reason) })
+      }
+    }
+  }
+
+  #succeeded(): void {
+    this.#failures = 0
+    this.#notBefore = 0
+    this.#failedAlone.clear()
+    this.#limit = Math.min(BATCH, this.#limit * 2)
+  }
+
+  /**
+   * Away is weather: wait and look again. Anything else may be one event's fault, so the next batches are of one event
+   * each until something works; the one that fails alone again and again is the one.
+   */
+  #failed(error: unknown, tried: readonly EventId[]): void {
+    if (databaseProblem(error) !== "away") {
+      this.#options.telemetry.emit({ kind: "bug_found", where: "router", error: describeError(error) })
+      const [only, another] = tried
+      if (only !== undefined && another === undefined) {
+        this.#failedAlone.set(only, (this.#failedAlone.get(only) ?? 0) + 1)
+      }
+      this.#limit = 1
+    }
+    this.#failures += 1
+    const delay = this.#jittered(Math.min(MAX_BACKOFF_MS, POLL_MS * 2 ** Math.min(this.#failures - 1, 10)))
+    this.#notBefore = this.#ctx.clock.now() + delay
+    this.#arm(delay)
+  }
+
+  #arm(ms: number): void {
+    this.#poll?.cancel()
+    this.#poll = this.#ctx.sendAfter(ms, "poll")
+  }
+
+  #jittered(ms: number): number {
+    return ms * (0.8 + 0.4 * (this.#options.random ?? Math.random)())
+  }
+}
+
+/** All that a commit made known, to be handed over at once. */
+function newsOf({ notifications, due }: Routed): readonly News[] {
+  const messages = notifications.flatMap((notification): readonly News[] => {
+    const { position, recipient } = notification
+    if (position === null) return []
+    const payload = withOffset(JSON.stringify(notificationItem(notification)), position)
+    return [{ kind: "stream_message", stream: notificationStream(recipient), event: "notification", position, payload }]
+  })
+  const recipients = new Set(notifications.filter(({ inbox }) => inbox).map(({ recipient }) => recipient))
+  const counts = [...recipients].map((recipient): News => ({ kind: "counts_changed", recipient }))
+  return due.length === 0
+    ? [...messages, ...counts]
+    : [...messages, ...counts, { kind: "deliveries_due", channels: due }]
+}

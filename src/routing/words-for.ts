@@ -1,0 +1,124 @@
+/**
+ * The words of one rule for one event, made once for all readers to whom they are the same, and its failures, each once.
+ */
+import type { SendingChannel } from "../domain/channel.ts"
+import type { RoutingFailure } from "../domain/decision.ts"
+import type { RuleName } from "../domain/ids.ts"
+import type { Message } from "../domain/message.ts"
+import type { NotificationContent } from "../domain/notification.ts"
+import type { Recipient } from "../domain/recipient.ts"
+import type { Facts } from "./logic.ts"
+import { renderContent, renderMessage, renderTitle, TemplateFailed } from "./render.ts"
+import type { LoadedAction, RuleSet } from "./rule-set.ts"
+
+type Made<T> = { readonly ok: T } | { readonly failed: string }
+
+export class WordsFor {
+  readonly failures: RoutingFailure[] = []
+  readonly #ruleSet: RuleSet
+  readonly #facts: Facts
+  readonly #rule: RuleName
+  readonly #publicUrl: string
+  readonly #contents = new Map<string, Made<NotificationContent>>()
+  readonly #messages = new Map<string, Made<Message>>()
+
+  constructor(
+    { ruleSet, facts }: { readonly ruleSet: RuleSet; readonly facts: Facts },
+    rule: RuleName,
+    publicUrl: string,
+  ) {
+    this.#ruleSet = ruleSet
+    this.#facts = facts
+    this.#rule = rule
+    this.#publicUrl = publicUrl
+  }
+
+  /** The inbox item's words; null: they could not be made, and the failure is kept. */
+  content(action: LoadedAction, recipient: Recipient): NotificationContent | null {
+    return this.#kept("inapp", this.#content(action, recipient))
+  }
+
+  /** Words for a notification that is in no inbox: it has only to be recognised in an explanation, so it never fails. */
+  outsideInbox(action: LoadedAction, recipient: Recipient): NotificationContent {
+    const made = this.#content(action, recipient)
+    if ("ok" in made) return made.ok
+    for (const channel of action.channels) {
+      const title = attempt(() => renderTitle(this.#rendering(action), channel, recipient))
+      if ("ok" in title) return title.ok
+    }
+    return { title: this.#rule, body: "", actionUrl: null, actionLabel: null, data: null }
+  }
+
+  /** The message for one address; null: it could not be made, and the failure is kept. */
+  message(action: LoadedAction, channel: SendingChannel, recipient: Recipient, to: string | null): Message | null {
+    const make = (): Message => renderMessage(this.#rendering(action), channel, recipient, to)
+    const made = this.#kept(channel, this.#shared(this.#messages, action, channel, recipient, make))
+    return made === null ? null : addressed(made, to)
+  }
+
+  #content(action: LoadedAction, recipient: Recipient): Made<NotificationContent> {
+    const make = (): NotificationContent => renderContent(this.#rendering(action), recipient)
+    return this.#shared(this.#contents, action, "inapp", recipient, make)
+  }
+
+  #rendering(action: LoadedAction) {
+    return { templates: this.#ruleSet.templates, action, facts: this.#facts, publicUrl: this.#publicUrl }
+  }
+
+  #shared<T>(
+    made: Map<string, Made<T>>,
+    action: LoadedAction,
+    channel: SendingChannel | "inapp",
+    recipient: Recipient,
+    make: () => T,
+  ): Made<T> {
+    const { templates } = this.#ruleSet
+    const own = templates.find(action.template, channel, recipient.locale)
+    const fallback = templates.findDefault(action.template, recipient.locale)
+    const personal = action.overrides.personal || own?.personal === true || fallback?.personal === true
+    const place = this.#place(action)
+    const key = `${place} ${channel} ${own?.path} ${fallback?.path}${personal ? ` ${recipient.id}` : ""}`
+    let words = made.get(key)
+    if (words === undefined) {
+      words = attempt(make)
+      made.set(key, words)
+    }
+    return words
+  }
+
+  /** An action's place within the rule, as a name for it. */
+  readonly #actions: LoadedAction[] = []
+  #place(action: LoadedAction): number {
+    const place = this.#actions.indexOf(action)
+    return place >= 0 ? place : this.#actions.push(action) - 1
+  }
+
+  #kept<T>(channel: string, made: Made<T>): T | null {
+    if ("ok" in made) return made.ok
+    const reason = `${channel}: ${made.failed}`
+    if (!this.failures.some((failure) => failure.reason === reason)) this.failures.push({ rule: this.#rule, reason })
+    return null
+  }
+}
+
+function attempt<T>(make: () => T): Made<T> {
+  try {
+    return { ok: make() }
+  } catch (error) {
+    if (error instanceof TemplateFailed) return { failed: error.message }
+    throw error
+  }
+}
+
+/** The same words to another address. */
+function addressed(message: Message, to: string | null): Message {
+  switch (message.channel) {
+    case "email":
+    case "sms":
+      return { ...message, to: to ?? "" }
+    case "telegram":
+      return { ...message, chatId: to ?? "" }
+    case "slack":
+      return { ...message, webhookUrl: to }
+  }
+}
