@@ -94,6 +94,8 @@ function request(
   if (pin !== null) {
     // The certificate and the Host stay those of the name; only the address was decided beforehand.
     headers.set("host", target.host)
+    // A kept connection is found again by its address, and could have been opened for another name at that address.
+    chosen.keepalive = false
     if (target.protocol === "https:") chosen.tls = { serverName: target.hostname }
     target.hostname = pin.family === 6 ? `[${pin.address}]` : pin.address
   }

@@ -186,13 +186,14 @@ function startDispatcher(
   /** What the attempt says about the account. */
   const hear = (unusable: string | null): void => {
     const before = breaker
-    breaker = learn(breaker, unusable !== null, clock.now())
+    const now = clock.now()
+    breaker = learn(breaker, unusable !== null, now)
     if (breaker === before) return
     if (breaker.state === "closed") {
       wanted = true
       telemetry.emit({ kind: "breaker_closed", channel })
     } else if (breaker.state === "open") {
-      const forMs = breaker.until - clock.now()
+      const forMs = Math.round(breaker.until - now)
       wanted = true
       wakeIn(forMs)
       telemetry.emit({ kind: "breaker_opened", channel, reason: unusable ?? "", forMs })
