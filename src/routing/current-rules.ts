@@ -37,7 +37,7 @@ const POLLS_PER_REVISION = 12
 const REPORTED_ERRORS = 5
 
 /** Loads the folders for the first time; errors mean that there is nothing to run with. */
-export async function openRules(
+export async function currentRules(
   options: RulesOptions,
 ): Promise<{ readonly ok: CurrentRules } | { readonly errors: readonly RuleError[] }> {
   const began = options.clock.now()
