@@ -1,0 +1,81 @@
+// Bundles the pages: every src/web/<page>/index.html becomes dist/web/<page>.html with its scripts, styles and pictures
+// beside it under dist/web/assets, named by their content. `bun scripts/pages.ts` builds them; the hub calls
+// `pagesFolder` and gets them built if they are not yet, or are older than their sources.
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { join } from "node:path"
+
+const ROOT = join(import.meta.dirname, "..")
+const SOURCES = join(ROOT, "src/web")
+const OUT = join(ROOT, "dist/web")
+
+/** The folder with the built pages. Throws Error with the bundler's words where there are none and none can be built. */
+export async function pagesFolder(): Promise<string> {
+  if (!isStale()) return OUT
+  try {
+    await buildPages()
+  } catch (error) {
+    // An installation that cannot be written keeps the pages that it came with.
+    if (!existsSync(OUT)) throw error
+  }
+  return OUT
+}
+
+/** Builds all pages into a folder of their own and swaps it in whole, so that nobody is served half a build. */
+export async function buildPages(): Promise<void> {
+  const draft = `${OUT}.${process.pid}`
+  rmSync(draft, { recursive: true, force: true })
+  mkdirSync(draft, { recursive: true })
+  try {
+    for (const page of pages()) {
+      const built = await Bun.build({
+        entrypoints: [join(SOURCES, page, "index.html")],
+        outdir: draft,
+        minify: true,
+        target: "browser",
+        naming: { entry: `${page}.[ext]`, chunk: "assets/[name]-[hash].[ext]", asset: "assets/[name]-[hash].[ext]" },
+        throw: false,
+      })
+      if (!built.success) throw new Error(`page ${page} cannot be built: ${built.logs.map(String).join("\n")}`)
+    }
+    swapIn(draft)
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** Nodes that start together may all build; the first one's folder is as good as any. */
+function swapIn(draft: string): void {
+  const old = `${draft}.old`
+  try {
+    if (existsSync(OUT)) renameSync(OUT, old)
+    renameSync(draft, OUT)
+  } catch (error) {
+    if (!existsSync(OUT)) throw error
+  } finally {
+    rmSync(old, { recursive: true, force: true })
+  }
+}
+
+function pages(): string[] {
+  return readdirSync(SOURCES)
+    .filter((name) => existsSync(join(SOURCES, name, "index.html")))
+    .sort()
+}
+
+/** Without sources (an installed package) what was built is all there is. */
+function isStale(): boolean {
+  if (!existsSync(SOURCES)) return false
+  const oldest = Math.min(...pages().map((page) => changedAt(join(OUT, `${page}.html`))))
+  const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
+  const newest = Math.max(...files.map((file) => changedAt(join(SOURCES, file))))
+  return newest > oldest
+}
+
+function changedAt(path: string): number {
+  return existsSync(path) ? statSync(path).mtimeMs : 0
+}
+
+if (import.meta.main) {
+  await buildPages()
+  console.log(`pages built: ${OUT}`)
+}

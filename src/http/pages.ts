@@ -1,0 +1,83 @@
+/**
+ * The hub's pages, as `scripts/pages.ts` built them: read once at the start, served with a policy that lets nothing
+ * run but the page's own files. URLs in them are relative, so a path prefix in front of the hub changes nothing.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { extname, join } from "node:path"
+import { problem } from "./problem.ts"
+import type { Call, Route, RouteFile } from "./route.ts"
+
+interface Served {
+  readonly body: Buffer<ArrayBuffer>
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  // The outbox shows mails in sandboxed frames of their own.
+  "frame-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ")
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".woff2": "font/woff2",
+}
+
+/** Folders of `src/web` whose address is not their name. */
+const ADDRESSES: Readonly<Record<string, string>> = { home: "/", "test-page": "/test" }
+
+/** Routes for every built page in `folder`, and for what they load. */
+export function pageRoutes(folder: string): RouteFile {
+  const routes: Route[] = []
+  const open = (path: string, handle: Route["handle"]): void => {
+    routes.push({ method: "GET", path, access: "open", doc: null, handle })
+  }
+  for (const file of filesOf(folder)) {
+    if (extname(file) !== ".html") continue
+    const name = file.slice(0, -".html".length)
+    const page = read(join(folder, file), { "cache-control": "no-cache", "content-security-policy": POLICY })
+    open(ADDRESSES[name] ?? `/${name}`, (call) => serve(page, call))
+  }
+  const assets = new Map<string, Served>()
+  for (const file of filesOf(join(folder, "assets"))) {
+    // Their names change with their content.
+    assets.set(file, read(join(folder, "assets", file), { "cache-control": "public, max-age=31536000, immutable" }))
+  }
+  const notFound = () => problem("not_found", "no page has such a file")
+  open("/assets/:file", (call) => {
+    const asset = assets.get(call.params["file"] ?? "")
+    return asset === undefined ? notFound() : serve(asset, call)
+  })
+  const icon = [...assets].find(([file]) => file.startsWith("favicon-") && file.endsWith(".svg"))?.[1]
+  open("/favicon.ico", (call) => (icon === undefined ? notFound() : serve(icon, call)))
+  return { routes }
+}
+
+const filesOf = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
+
+function read(path: string, headers: Readonly<Record<string, string>>): Served {
+  const body = readFileSync(path)
+  const etag = `"${new Bun.CryptoHasher("sha256").update(body).digest("base64url").slice(0, 22)}"`
+  return { body, headers: { ...headers, etag, "content-type": TYPES[extname(path)] ?? "application/octet-stream" } }
+}
+
+function serve({ body, headers }: Served, { request }: Call): Response {
+  const known = request.headers
+    .get("if-none-match")
+    ?.split(",")
+    .map((tag) => tag.trim().replace(/^W\//, ""))
+  const same = known?.includes(headers["etag"] ?? "") === true
+  return same ? new Response(null, { status: 304, headers }) : new Response(body, { headers })
+}
