@@ -8,5 +8,3 @@ alter table deliveries
   add column claimed_at timestamptz,
   -- Claims look at one priority after the other, highest first.
   add check (priority between 0 and 2);
-create index deliveries_dead on deliveries (id) where status in ('dead', 'unknown');
-create index deliveries_captured on deliveries (id) where status = 'captured';

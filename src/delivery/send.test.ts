@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test"
+import type { ChannelWorker } from "../channels/channel.ts"
+import type { ClaimedDelivery, Outcome } from "../domain/delivery.ts"
+import { type BusinessId, newDeliveryId, newEventId } from "../domain/ids.ts"
+import { fakeClock } from "../testing/fake-clock.ts"
+import { someMessage } from "../testing/seed-deliveries.ts"
+import { sendOnce } from "./send.ts"
+
+const claimed: ClaimedDelivery = {
+  id: newDeliveryId(0),
+  event: newEventId(0),
+  business: "b1" as BusinessId, // matches the pattern
+  channel: "sms",
+  attempt: 1,
+  tries: 1,
+  maybeDuplicate: false,
+  ageMs: 0,
+  message: someMessage("sms", "hello"),
+}
+const never = new AbortController().signal
+
+const worker = (send: ChannelWorker["send"]): ChannelWorker => ({ channel: "sms", send })
+
+test("a channel that keeps no deadline is given up, as of unknown end", async () => {
+  const clock = fakeClock()
+  const { promise: forever } = Promise.withResolvers<Outcome>()
+  let aborted = false
+  const sent = sendOnce(
+    claimed,
+    worker(({ signal }) => {
+      signal.addEventListener("abort", () => {
+        aborted = true
+      })
+      return forever
+    }),
+    { clock, signal: never },
+  )
+  await clock.advance(16_000)
+  expect(aborted).toBe(true)
+  await clock.advance(500)
+  expect(await sent).toMatchObject({ outcome: { kind: "unknown", reason: "no_answer_of_channel" }, bug: null })
+  expect(clock.pending).toBe(0)
+})
+
+test("an aborted channel still says what it saw", async () => {
+  const clock = fakeClock()
+  const aborter = new AbortController()
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  const sent = sendOnce(
+    claimed,
+    worker(() => promise),
+    { clock, signal: aborter.signal },
+  )
+  aborter.abort()
+  resolve({ kind: "delivered", providerMessageId: "42" })
+  expect(await sent).toMatchObject({ outcome: { kind: "delivered", providerMessageId: "42" } })
+  expect(clock.pending).toBe(0)
+})
+
+test("whatever a channel throws, at once or later, is an unknown end and a bug to report", async () => {
+  const bug = new Error("oops")
+  const atOnce = worker(() => {
+    throw bug
+  })
+  const later = worker(() => Promise.reject(bug))
+  for (const broken of [atOnce, later]) {
+    const sent = await sendOnce(claimed, broken, { clock: fakeClock(), signal: never })
+    expect(sent).toMatchObject({ outcome: { kind: "unknown", reason: "channel_crashed" } })
+    expect(sent.bug).toBe(bug)
+  }
+})
