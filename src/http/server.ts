@@ -2,6 +2,9 @@
  * The listener. Bun's own body limit is set out of reach, because it answers 413 without a word; the real limits are
  * in `body.ts`. `reusePort` is off, because a second hub would silently take half of the connections.
  */
+
+import type { ChildSpec } from "../runtime/child-spec.ts"
+import { type RunningService, service } from "../runtime/service.ts"
 import type { App } from "./app.ts"
 
 /** What of Bun's websocket handler the listener passes on; `Data` is the business of whoever upgrades. */
@@ -26,6 +29,12 @@ export interface Listening {
 
 const UNREACHABLE_LIMIT = Number.MAX_SAFE_INTEGER
 const IDLE_SECONDS = 10
+/** What requests in flight get at a stop, and what sockets get before that. */
+const DRAIN_MS = 4_000
+const SOCKETS_MS = 5_000
+
+/** Elysia fills what a handler leaves out with its own, which would stumble over data that is not Elysia's. */
+const unheard = { open() {}, close() {}, drain() {} }
 
 /** Throws EADDRINUSE or EACCES where the port cannot be had. */
 export function listen<Data>(options: ListenOptions<Data>): Listening {
@@ -37,7 +46,7 @@ export function listen<Data>(options: ListenOptions<Data>): Listening {
     development: false,
     maxRequestBodySize: UNREACHABLE_LIMIT,
     idleTimeout: IDLE_SECONDS,
-    ...(options.websocket === undefined ? {} : { websocket: options.websocket as Bun.WebSocketHandler<unknown> }), // the data is theirs alone
+    ...(options.websocket === undefined ? {} : { websocket: { ...unheard, ...options.websocket } }),
   } as Parameters<typeof elysia.listen>[0])
   const server = elysia.server
   if (server === null) throw new Error("Elysia listens without a server")
@@ -54,4 +63,34 @@ export function listen<Data>(options: ListenOptions<Data>): Listening {
       await server.stop(true)
     },
   }
+}
+
+export interface HttpListenerOptions<Data> extends ListenOptions<Data> {
+  /** Runs first at a stop: sockets must be gone before the listener can end. */
+  readonly beforeStop: () => Promise<void>
+}
+
+/** The listener as the last child of the tree: last up, first down. */
+export function httpListener<Data>(options: HttpListenerOptions<Data>): {
+  readonly child: ChildSpec
+  /** The port that was taken; 0 before the start. */
+  port(): number
+} {
+  let port = 0
+  const child = service({
+    id: "http",
+    shutdownMs: DRAIN_MS + SOCKETS_MS,
+    start(): RunningService {
+      // A restart takes the port of the first start, which clients know.
+      const listening = listen({ ...options, port: port === 0 ? options.port : port })
+      port = listening.port
+      return {
+        async stop() {
+          await options.beforeStop()
+          await listening.stop(DRAIN_MS)
+        },
+      }
+    },
+  })
+  return { child, port: () => port }
 }
