@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   runtime: [],
   config: ["domain"],
   telemetry: ["domain", "runtime"],
-  store: ["domain"],
+  store: ["domain", "runtime"],
   pubsub: ["domain", "runtime", "telemetry"],
   ingest: ["domain", "runtime", "telemetry", "store", "pubsub", "http"],
   routing: ["domain", "runtime", "telemetry", "store", "pubsub"],

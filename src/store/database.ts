@@ -50,8 +50,8 @@ export interface DatabaseOptions {
   /** Connections at most. */
   readonly max?: number
   readonly applicationName?: string
-  /** Called on each change between answering and not answering. */
-  readonly onHealth?: (up: boolean) => void
+  /** Called on each change between answering (null) and not answering (why). */
+  readonly onHealth?: (error: unknown) => void
 }
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -67,10 +67,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   let misses = 0
   let up = true
 
-  const report = (now: boolean): void => {
-    if (now === up) return
-    up = now
-    options.onHealth?.(now)
+  const report = (error: unknown): void => {
+    if ((error === null) === up) return
+    up = error === null
+    options.onHealth?.(error)
   }
 
   const replacePool = async (): Promise<void> => {
@@ -84,7 +84,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   /** Keeps count of what a failure says about the pool, then lets the caller have it. */
   const failed = (error: unknown): void => {
     if (databaseProblem(error) !== "away") return
-    report(false)
+    report(error)
     if (!(error instanceof Error) || !/timeout/i.test(error.message)) return
     misses += 1
     if (misses < MISSES_BEFORE_REPLACEMENT) return
@@ -95,7 +95,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   const answered = (): void => {
     misses = 0
-    report(true)
+    report(null)
   }
 
   const run = async (text: string, values: readonly SqlValue[] = []): Promise<pg.QueryResult> => {

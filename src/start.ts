@@ -1,0 +1,155 @@
+/**
+ * The steps before the tree runs, each of which may refuse: telemetry, the database and its migrations, the first
+ * rules. A refusal is lines for the operator, never a stack.
+ */
+import { type Config, type ConfigWarning, explainConfigError, missingChannelCredentials } from "./config.ts"
+import type { PartHealth } from "./http/health.ts"
+import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
+import { explainRuleError } from "./routing/rule-error.ts"
+import { systemClock } from "./runtime/clock.ts"
+import { StartFailed } from "./runtime/tree.ts"
+import { type Database, databaseProblem, openDatabase } from "./store/database.ts"
+import { type EmbeddedOptions, type EmbeddedPostgres, EmbeddedPostgresError, startEmbedded } from "./store/embedded.ts"
+import { migrate } from "./store/migrate.ts"
+import { createTelemetry, type Telemetry } from "./telemetry/bus.ts"
+import { createLog } from "./telemetry/log.ts"
+import { createMetrics, type Metrics } from "./telemetry/metrics.ts"
+import { describeError } from "./telemetry/scrub.ts"
+
+/** The hub cannot start here and now; each line says one reason. */
+export class StartRefused extends Error {
+  override readonly name = "StartRefused"
+  readonly lines: readonly string[]
+  constructor(lines: readonly string[], cause?: unknown) {
+    super(lines.join("; "), { cause })
+    this.lines = lines
+  }
+
+  /** The tree's first start failed: a port that is taken is the operator's business, anything else is a bug. */
+  static from(error: unknown, config: Config): unknown {
+    if (!(error instanceof StartFailed)) return error
+    const cause = error.cause
+    const code = cause instanceof Error && "code" in cause ? cause.code : null
+    const where = `${config.http.host}:${config.http.port}`
+    if (code === "EADDRINUSE")
+      return new StartRefused([`port ${config.http.port} is taken: stop what listens there, or set PORT`], error)
+    if (code === "EACCES")
+      return new StartRefused([`${where} may not be listened on by this user: set PORT to 1024 or more`], error)
+    return new StartRefused([error.message], error)
+  }
+}
+
+export interface Voices {
+  readonly telemetry: Telemetry
+  readonly metrics: Metrics
+  close(): void
+}
+
+/** Telemetry with its subscribers: the log and the metrics. */
+export function openTelemetry(config: Config, warnings: readonly ConfigWarning[], version: string): Voices {
+  const telemetry = createTelemetry()
+  const log = createLog(config.log)
+  const metrics = createMetrics()
+  telemetry.subscribe(log.subscriber)
+  telemetry.subscribe(metrics.subscriber)
+  telemetry.emit({ kind: "hub_starting", version, nodeEnv: config.nodeEnv })
+  for (const { name, problem } of warnings) telemetry.emit({ kind: "config_warning", setting: name, problem })
+  return {
+    telemetry,
+    metrics,
+    close() {
+      metrics.close()
+      log.close()
+    },
+  }
+}
+
+export interface Store {
+  readonly db: Database
+  readonly embedded: { readonly server: EmbeddedPostgres; readonly options: EmbeddedOptions } | null
+}
+
+const SHOWN_ERRORS = 10
+/** A database that is elsewhere may come up after us: it gets this long. */
+const PATIENCE_MS = 60_000
+const RETRY_MS = 1_000
+
+/** Opens DATABASE_URL or starts the embedded server, and brings the schema up to date. Throws StartRefused. */
+export async function openStore(
+  config: Config,
+  telemetry: Telemetry,
+  options: { readonly notice: (line: string) => void; readonly signal?: AbortSignal },
+): Promise<Store> {
+  const embedded = config.databaseUrl === null ? await embeddedServer(config, options.notice) : null
+  const url = embedded?.server.url ?? config.databaseUrl?.reveal() ?? ""
+  const began = systemClock.now()
+  try {
+    for (const name of (await migrated(url, options.signal)).applied) {
+      telemetry.emit({ kind: "migration_applied", name, ms: systemClock.now() - began })
+    }
+  } catch (error) {
+    await embedded?.server.stop()
+    throw new StartRefused([`the database cannot be used: ${describeError(error)}`], error)
+  }
+  let away = 0
+  const db = openDatabase({
+    url,
+    onHealth(error) {
+      if (error === null) telemetry.emit({ kind: "database_up", afterMs: systemClock.now() - away })
+      else {
+        away = systemClock.now()
+        telemetry.emit({ kind: "database_down", error: describeError(error) })
+      }
+    },
+  })
+  return { db, embedded }
+}
+
+async function embeddedServer(config: Config, notice: (line: string) => void): Promise<NonNullable<Store["embedded"]>> {
+  const options: EmbeddedOptions = { dataDir: config.dataDir, durable: true, notice }
+  try {
+    return { server: await startEmbedded(options), options }
+  } catch (error) {
+    if (error instanceof EmbeddedPostgresError) throw new StartRefused([error.message], error)
+    throw error
+  }
+}
+
+/** Migrates, waiting for a database that is not there yet. */
+async function migrated(
+  url: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly applied: readonly string[] }> {
+  const deadline = systemClock.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await migrate(url)
+    } catch (error) {
+      const wait = databaseProblem(error) === "away" && systemClock.now() < deadline && signal?.aborted !== true
+      if (!wait) throw error
+      await new Promise<void>((resolve) => systemClock.after(RETRY_MS, resolve))
+    }
+  }
+}
+
+/** The rules that the hub starts with: all good, and with credentials for every channel they use. Throws StartRefused. */
+export async function firstRules(config: Config, telemetry: Telemetry): Promise<CurrentRules> {
+  const { rulesDir, templatesDir } = config
+  const loaded = await currentRules({ rulesDir, templatesDir, clock: systemClock, telemetry })
+  if ("errors" in loaded) throw new StartRefused(loaded.errors.map(explainRuleError))
+  if (config.production) {
+    const used = loaded.ok.get().rules.flatMap((rule) => rule.actions.flatMap((action) => action.channels))
+    const missing = missingChannelCredentials(config, used)
+    if (missing.length > 0) throw new StartRefused(missing.map(explainConfigError))
+  }
+  return loaded.ok
+}
+
+/** What `/health/detailed` says of the rules: which run, and why the present files do not. */
+export function rulesHealth(rules: CurrentRules): PartHealth {
+  const { revision, rules: running, loadedAt } = rules.get()
+  const refused = rules.refused().map(explainRuleError)
+  const detail = { revision, rules: running.length, loaded_at: new Date(loadedAt).toISOString() }
+  if (refused.length === 0) return { status: "up", detail }
+  return { status: "degraded", detail: { ...detail, refused: refused.slice(0, SHOWN_ERRORS), errors: refused.length } }
+}
