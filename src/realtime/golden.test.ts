@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
 import { type Encoded, serializerV1, serializerV2 } from "./frame.ts"
-import { RawClient, type Room, startRoom } from "./realtime-fixture.ts"
 import type { TopicFamily } from "./topic.ts"
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { connect } from "node:net"
+import { person, type Room, startRoom } from "../testing/realtime-room.ts"
 import { originAllowed } from "./handshake.ts"
-import { person, type Room, startRoom } from "./realtime-fixture.ts"
 
 let room: Room
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { connect as dial, type Socket } from "node:net"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
 import { resourceStream } from "../domain/stream.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
-import { person, RawClient, type Room, startRoom } from "./realtime-fixture.ts"
+import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
 
 const TOPIC = "resources:b1:l1"
 const stream = resourceStream("b1" as BusinessId, "l1" as LocationId)

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "bun:test"
 import { type Channel, Socket } from "phoenix"
 import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
 import { notificationStream, resourceStream } from "../domain/stream.ts"
-import { person, type Room, startRoom } from "./realtime-fixture.ts"
+import { person, type Room, startRoom } from "../testing/realtime-room.ts"
 
 const tenancy = [{ business: "b1" as BusinessId, locations: ["l1" as LocationId] }]
 const stream = resourceStream("b1" as BusinessId, "l1" as LocationId)

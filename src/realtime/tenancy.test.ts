@@ -3,7 +3,7 @@ import fc from "fast-check"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
 import type { Grant, Tenancy } from "../domain/principal.ts"
 import { resourceStream } from "../domain/stream.ts"
-import { person, RawClient, startRoom } from "./realtime-fixture.ts"
+import { person, RawClient, startRoom } from "../testing/realtime-room.ts"
 
 /** Few letters and many hyphens: as many strings as possible that spell more than one place. */
 const id = fc.constantFrom("a", "b", "a-b", "b-a", "a-a", "a-b-a", "b-", "-a", "A", "a.b")

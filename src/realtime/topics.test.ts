@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import type { BusinessId, LocationId } from "../domain/ids.ts"
+import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
 import { resourceStream } from "../domain/stream.ts"
 import type { News } from "../pubsub/pubsub.ts"
-import { RawClient, type Room, startRoom } from "./realtime-fixture.ts"
+import { fakeClock } from "../testing/fake-clock.ts"
+import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
 
 const TOPIC = "resources:b1:l1"
 const stream = resourceStream("b1" as BusinessId, "l1" as LocationId)
@@ -95,6 +96,69 @@ describe("order", () => {
         ["resources:b1", { n: 1, _offset: 4 }],
       ]),
     )
+  })
+})
+
+describe("lost hints", () => {
+  test("a lost message with nothing after it is found by the check that runs every few seconds", async () => {
+    const clock = fakeClock()
+    const own = await startRoom({ clock, random: () => 0.5 })
+    const watcher = await RawClient.open(own.url())
+    const joined = watcher.join(TOPIC)
+    await clock.flush()
+    await joined
+    own.streams.append(stream, { n: 1 })
+    own.streams.append(stream, { n: 2 })
+    await clock.advance(9_900)
+    expect(own.streams.historyReads).toBe(0)
+    await clock.advance(200)
+    expect(await offsets(watcher, 2)).toEqual([1, 2])
+    await own.stop()
+  })
+
+  test("two nodes of which one hears half of the news show the same, in the same order", async () => {
+    const deaf = await startRoom({ heads: room.streams.heads, history: room.streams.history })
+    const far = await RawClient.open(deaf.url())
+    await far.join(TOPIC)
+    await client.join(TOPIC)
+    for (const n of upTo(200)) {
+      const news = append(n)
+      room.publish([news])
+      if (n % 2 === 0) deaf.publish([news])
+    }
+    expect(await offsets(client, 200)).toEqual(upTo(200))
+    expect(await offsets(far, 200)).toEqual(upTo(200))
+    await deaf.stop()
+  })
+
+  test("counts that cannot be read now are read again until they can", async () => {
+    const clock = fakeClock()
+    let asked = 0
+    const recipient = "u1" as RecipientId
+    const own = await startRoom({
+      clock,
+      people: { t: person("u1", []) },
+      async countsOf() {
+        asked += 1
+        if (asked === 1) throw new Error("the database is away")
+        return new Map([[recipient, { unread: asked }]])
+      },
+    })
+    const watcher = await RawClient.open(own.url("vsn=2.0.0&token=t"))
+    const joined = watcher.join("notifications:u1")
+    await clock.flush()
+    await joined
+    await clock.advance(10)
+    await clock.advance(1_000)
+    expect(await watcher.frame()).toEqual(["1", null, "notifications:u1", "counts", { unread: 2 }])
+    own.publish([
+      { kind: "counts_changed", recipient },
+      { kind: "counts_changed", recipient },
+    ])
+    await clock.advance(10)
+    expect(await watcher.frame()).toEqual([null, null, "notifications:u1", "counts", { unread: 3 }])
+    expect(asked).toBe(3)
+    await own.stop()
   })
 })
 

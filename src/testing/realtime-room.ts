@@ -4,12 +4,12 @@ import type { Json } from "../domain/json.ts"
 import type { Principal, Tenancy } from "../domain/principal.ts"
 import type { StreamKey } from "../domain/stream.ts"
 import { localPubSub, type News } from "../pubsub/pubsub.ts"
+import { createRealtime, type Realtime, type RealtimeDeps } from "../realtime/realtime.ts"
+import type { StreamItem } from "../realtime/sequencer.ts"
+import type { SocketData } from "../realtime/websocket.ts"
 import { systemClock } from "../runtime/clock.ts"
 import { startTree, type Tree } from "../runtime/tree.ts"
 import type { TelemetryEvent } from "../telemetry/events.ts"
-import { createRealtime, type Realtime, type RealtimeDeps } from "./realtime.ts"
-import type { StreamItem } from "./sequencer.ts"
-import type { SocketData } from "./websocket.ts"
 
 export interface Room {
   readonly realtime: Realtime
