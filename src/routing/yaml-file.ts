@@ -58,6 +58,10 @@ export class YamlFile {
 
   #parse(text: string): Node | null {
     const before = this.#errors.count
+    if (isAbsurdlyDeep(text)) {
+      this.#refuseAt(0, "nested too deeply")
+      return null
+    }
     let contents: Node | null
     try {
       const document = parseDocument(text, { lineCounter: this.#counter, uniqueKeys: true, prettyErrors: false })
@@ -75,7 +79,7 @@ export class YamlFile {
         },
       })
     } catch (error) {
-      // The parser recurses: what is nested absurdly deep ends its stack, and is the file's fault.
+      // The parser recurses: what ends its stack is the file's fault.
       if (!(error instanceof RangeError)) throw error
       this.#refuseAt(0, "nested too deeply")
       return null
@@ -169,6 +173,18 @@ export class YamlFile {
     this.refuse(node, describe(node), "true or false")
     return null
   }
+}
+
+const MAX_NESTING = 200
+
+/** The parser's time grows with the square of the depth. Brackets within texts are counted too: rules have few. */
+function isAbsurdlyDeep(text: string): boolean {
+  let depth = 0
+  for (const [bracket] of text.matchAll(/[[{\]}]/g)) {
+    depth = bracket === "[" || bracket === "{" ? depth + 1 : Math.max(0, depth - 1)
+    if (depth > MAX_NESTING) return true
+  }
+  return new RegExp(`^\\s*(?:[-?] +){${MAX_NESTING}}`, "m").test(text)
 }
 
 const isAnyNode = (item: unknown): item is Node => isMap(item) || isSeq(item) || isScalar(item) || isAlias(item)

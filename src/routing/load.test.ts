@@ -1,0 +1,317 @@
+import { describe, expect, test } from "bun:test"
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
+import { eventView } from "../domain/event.ts"
+import { hubEvent, oneRule, PLAIN_TEMPLATE, refusals, ruleFolders, ruleSetOf } from "../testing/rule-fixtures.ts"
+import { EVENT_FIELDS } from "./facts.ts"
+import { LATER } from "./later.ts"
+import { checkRules, loadRuleSet } from "./load.ts"
+
+const ROOT = join(import.meta.dirname, "../..")
+
+/** The errors of one rule file beside a plain template. */
+const errorsOf = (rules: string) => refusals({ ...PLAIN_TEMPLATE, "rules/a.yaml": rules })
+
+const action = (line: string): string =>
+  oneRule({ action: `to: { roles: [r] }\nchannels: [inapp]\ntemplate: plain\n${line}` })
+
+describe("the shipped rules", () => {
+  test("load without an error", async () => {
+    const { errors, summary } = await checkRules(
+      { rulesDir: join(ROOT, "rules"), templatesDir: join(ROOT, "templates") },
+      0,
+    )
+    expect(errors).toEqual([])
+    expect(summary?.rules).toBeGreaterThan(20)
+  })
+})
+
+describe("an error names file, line and column, what was expected and the nearest right word", () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    [
+      "a misspelt key of a rule",
+      "rules:\n  - nam: x\n    event_type: a\n    actions: []\n",
+      'rules/a.yaml:2:5 unknown key "nam" in a rule, expected one of name, event_type, source, conditions, actions; did you mean "name"?',
+    ],
+    ["a misspelt key of an action", action("chanels: [sms]"), 'rules/a.yaml:9:9 unknown key "chanels" in an action'],
+    ["a misspelt key's suggestion", action("chanels: [sms]"), 'did you mean "channels"?'],
+    [
+      "a misspelt key of the file",
+      "ruls: []\n",
+      'rules/a.yaml:1:1 unknown key "ruls" in a rule file, expected rules; did you mean "rules"?',
+    ],
+    [
+      "a missing key",
+      "rules:\n  - name: x\n    event_type: a\n",
+      'rules/a.yaml:2:5 a rule without "actions", expected "actions:"',
+    ],
+    [
+      "an old spelling",
+      "rules:\n  - name: x\n    event_type_pattern: a.*\n    actions: []\n",
+      'rules/a.yaml:3:5 unknown key "event_type_pattern" in a rule, expected one of name, event_type, source, conditions, actions; did you mean "event_type"?',
+    ],
+    [
+      "an action's key on the rule",
+      oneRule({ head: "channels: [inapp]" }),
+      'rules/a.yaml:4:5 "channels" in the wrong place, expected it under "actions:"',
+    ],
+    [
+      "an audience's key on the action",
+      action("roles: [x]"),
+      'rules/a.yaml:9:9 "roles" in the wrong place, expected it under "to:"',
+    ],
+    [
+      "an unknown channel",
+      oneRule({ action: "to: { roles: [r] }\nchannels: [inapp, emial]\ntemplate: plain" }),
+      'rules/a.yaml:7:27 unknown channel "emial", expected one of inapp, email, sms, telegram, slack; did you mean "email"?',
+    ],
+    [
+      "an old channel",
+      oneRule({ action: "to: { roles: [r] }\nchannels: [in-app]\ntemplate: plain" }),
+      'did you mean "inapp"?',
+    ],
+    [
+      "a channel twice",
+      oneRule({ action: "to: { roles: [r] }\nchannels: [inapp, in_app]\ntemplate: plain" }),
+      'rules/a.yaml:7:27 the channel "inapp" twice',
+    ],
+    [
+      "no channel",
+      oneRule({ action: "to: { roles: [r] }\nchannels: []\ntemplate: plain" }),
+      "rules/a.yaml:7:19 an empty list, expected a list of channels",
+    ],
+    [
+      "an unknown template",
+      oneRule({ action: "to: { roles: [r] }\nchannels: [inapp]\ntemplate: plian" }),
+      'rules/a.yaml:8:19 unknown template "plian", expected the name of a folder under templates/; did you mean "plain"?',
+    ],
+    [
+      "an unknown priority",
+      action("priority: urgent"),
+      'rules/a.yaml:9:19 unknown priority "urgent", expected one of low, normal, high; did you mean "high"?',
+    ],
+    ["a flag that is a word", action("bypass_quiet_hours: yes"), 'rules/a.yaml:9:29 "yes", expected true or false'],
+    ["data that is no text", action("data: { limit: 5 }"), "rules/a.yaml:9:24 5, expected a text (numbers in quotes)"],
+    [
+      "an audience of nobody",
+      oneRule({ action: "to: {}\nchannels: [inapp]\ntemplate: plain" }),
+      'rules/a.yaml:6:13 "to" that names nobody, expected one of roles, users, everyone',
+    ],
+    [
+      "a list where a map is",
+      "rules:\n  - [1]\n",
+      "rules/a.yaml:2:5 a list, expected a rule: a map of keys and values",
+    ],
+    ["rules that are no list", "rules: soon\n", 'rules/a.yaml:1:8 "soon", expected a list of rules'],
+    [
+      "an event type that is a number",
+      oneRule({ type: "5" }),
+      "rules/a.yaml:3:17 5, expected an event type such as invoice.overdue, invoice.* or **",
+    ],
+    ["a star within a part", oneRule({ type: "inv*" }), 'rules/a.yaml:3:17 "inv*": * stands for a whole part'],
+    ["broken YAML", "rules:\n  - name: [x\n", "rules/a.yaml:3:1 no valid YAML"],
+    [
+      "a key twice",
+      action("priority: low\npriority: high"),
+      "rules/a.yaml:10:9 no valid YAML: Map keys must be unique",
+    ],
+    ["an unknown tag", action("category: !secret x"), "rules/a.yaml:9:19 no valid YAML: Unresolved tag: !secret"],
+    [
+      "an alias",
+      action("category: &c x\ndata: { a: *c }"),
+      "rules/a.yaml:10:20 the alias *c, expected the value itself: aliases are not taken",
+    ],
+    ["an empty file", "", "rules/a.yaml:1:1 an empty file, expected YAML"],
+    ["a broken Eta string", action("action_url: /x/<%= it.payload.y( %>"), "rules/a.yaml:9:24 "],
+    [
+      "an Eta string with an unknown variable",
+      action("action_label: See <%= it.evnt.type %>"),
+      'rules/a.yaml:9:27 the variable "it.evnt", expected it. and one of event, payload, recipient, links; did you mean "it.event"?',
+    ],
+    [
+      "a user that is misspelt",
+      oneRule({ action: "to: { users: [{ vra: payload.x }] }\nchannels: [inapp]\ntemplate: plain" }),
+      'rules/a.yaml:6:25 unknown operator "vra"',
+    ],
+  ]
+  test.each(cases)("%s", async (_, rules, expected) => {
+    const errors = await errorsOf(rules)
+    expect(errors.find((error) => error.includes(expected)) ?? errors).toContain(expected)
+  })
+
+  test("all errors of all files come at once, in order", async () => {
+    const errors = await refusals({
+      ...PLAIN_TEMPLATE,
+      "rules/b/late.yaml": "rules: 1\n",
+      "rules/a.yaml": oneRule({ action: "to: { roles: [r] }\nchannels: [fax]\ntemplate: none\npriority: x" }),
+      "templates/broken/default.eta": "a\n<%= it.payload.x( %>",
+    })
+    expect(errors.map((error) => error.split(" ")[0])).toEqual([
+      "rules/a.yaml:7:20",
+      "rules/a.yaml:8:19",
+      "rules/a.yaml:9:19",
+      "rules/b/late.yaml:1:8",
+      "templates/broken/default.eta:2:1",
+    ])
+  })
+
+  test("a second rule of one name says where the first is, in whichever file", async () => {
+    const errors = await refusals({ ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule(), "rules/b.yaml": oneRule() })
+    expect(errors).toEqual([
+      'rules/b.yaml:2:11 a second rule named "the-rule", expected another name; the first is at rules/a.yaml:2:11',
+    ])
+  })
+
+  test("a file that would be left out in silence is an error", async () => {
+    expect(await refusals({ "rules/a.yml": oneRule() })).toEqual([
+      "rules/a.yml:1:1 a rule file that ends in .yml, expected .yaml",
+    ])
+  })
+
+  test("a file that is too large or no UTF-8 is an error", async () => {
+    const folders = await ruleFolders({ "rules/large.yaml": "#".repeat(300_000) })
+    await Bun.write(join(folders.rulesDir, "latin.yaml"), new Uint8Array([0x23, 0xe9]))
+    const { errors } = await checkRules(folders, 0)
+    await folders.remove()
+    expect(errors.map(({ file, problem }) => `${file} ${problem}`)).toEqual(
+      ["rules/large.yaml a file of 300000 bytes", "rules/latin.yaml a file that is not UTF-8"]
+        .sort((a, b) => (a < b ? 1 : -1))
+        .reverse(),
+    )
+  })
+
+  test("a folder that is not there is an error", async () => {
+    const { errors } = await checkRules({ rulesDir: "/nowhere/rules", templatesDir: "/nowhere/templates" }, 0)
+    expect(errors.map((error) => error.file)).toEqual(["rules", "templates"])
+  })
+
+  test("YAML that is nested absurdly deep is an error, not a crash", async () => {
+    const deep = ["rules/a.yaml:1:1 nested too deeply"]
+    expect(await errorsOf(`rules: ${"[".repeat(60_000)}`)).toEqual(deep)
+    expect(await errorsOf("- ".repeat(60_000))).toEqual(deep)
+  })
+})
+
+describe("what the contract names for later is refused instead of read over", () => {
+  const soon = (word: string): string => `"${word}" is not supported by this version yet`
+
+  test.each(LATER.action.map((key) => [key]))("action key %s", async (key) => {
+    expect(await errorsOf(action(`${key}: x`))).toEqual([`rules/a.yaml:9:9 ${soon(key)}`])
+  })
+  test.each(LATER.channel.map((key) => [key]))("channel %s", async (key) => {
+    const rules = oneRule({ action: `to: { roles: [r] }\nchannels: [${key}]\ntemplate: plain` })
+    expect(await errorsOf(rules)).toEqual([`rules/a.yaml:7:20 ${soon(key)}`])
+  })
+  test.each(LATER.actionType.map((key) => [key]))("action type %s", async (key) => {
+    const rules = oneRule().replace("type: notify", `type: ${key}`)
+    expect(await errorsOf(rules)).toEqual([`rules/a.yaml:5:15 ${soon(key)}`])
+  })
+  test("lists in an audience, and sources of a file", async () => {
+    const rules = oneRule({ action: "to: { lists: [vip], roles: [r] }\nchannels: [inapp]\ntemplate: plain" })
+    expect(await errorsOf(`sources: []\n${rules}`)).toEqual([
+      `rules/a.yaml:1:1 ${soon("sources")}`,
+      `rules/a.yaml:7:15 ${soon("lists")}`,
+    ])
+  })
+  test.each(LATER.templateData.map((name) => [name]))("it.%s in a template", async (name) => {
+    const errors = await refusals({ "templates/t/default.eta": `x\n y <%= it.${name} %>` })
+    expect(errors.length).toBe(1)
+    expect(errors[0]).toStartWith("templates/t/default.eta:2:4 ")
+    expect(errors[0]).toEndWith("is not supported by this version yet")
+  })
+})
+
+describe("a rule", () => {
+  test("is what its file says, with defaults for what it leaves out", async () => {
+    const set = await ruleSetOf({
+      ...PLAIN_TEMPLATE,
+      "rules/a.yaml": oneRule({ action: "channels: [in_app, sms]\ntemplate: plain" }),
+    })
+    const [rule] = set.rules
+    expect(rule).toMatchObject({
+      name: "the-rule",
+      eventTypes: ["test.happened"],
+      source: null,
+      condition: null,
+      at: "rules/a.yaml:2:5",
+    })
+    expect(rule?.actions[0]).toMatchObject({
+      to: { roles: [], users: [{ var: "payload.user_id" }], everyone: false },
+      channels: ["inapp", "sms"],
+      priority: "normal",
+      bypassQuietHours: false,
+      category: null,
+      actionUrl: null,
+      data: null,
+    })
+  })
+
+  test("may not be a test, and a test is no rule", async () => {
+    const set = await ruleSetOf({
+      ...PLAIN_TEMPLATE,
+      "rules/a.yaml": oneRule(),
+      "rules/a.test.yaml": "tests: nonsense",
+    })
+    expect(set.rules.length).toBe(1)
+    expect(Object.keys(set.files)).toEqual(["rules/a.yaml", "templates/plain/default.eta"])
+  })
+
+  test("the names behind event. are those that an event has", () => {
+    expect(Object.keys(eventView(hubEvent()))).toEqual([...EVENT_FIELDS])
+  })
+})
+
+describe("the rules that fit an event type", () => {
+  const set = () =>
+    ruleSetOf({
+      ...PLAIN_TEMPLATE,
+      "rules/a.yaml": ["a.b", "a.*", "'**'", "[a.b, a.*]", "A.B", "a.**.z"]
+        .map((type, i) => oneRule({ type }).replace("rules:\n", "").replace("the-rule", `r${i}`))
+        .reduce((all, rule) => all + rule, "rules:\n"),
+    })
+  test.each([
+    ["a.b", ["r0", "r1", "r2", "r3"]],
+    ["a.c", ["r1", "r2", "r3"]],
+    ["A.B", ["r2", "r4"]],
+    ["a.b.c", ["r2"]],
+    ["a.b.z", ["r2", "r5"]],
+    ["constructor", ["r2"]],
+  ])("%s", async (type, names) => {
+    expect((await set()).rulesFor(type).map((rule) => String(rule.name))).toEqual(names)
+  })
+})
+
+describe("the revision", () => {
+  const git = (cwd: string, ...args: readonly string[]): string =>
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", ...args], {
+      cwd,
+      encoding: "utf8",
+    }).trim()
+
+  test("is the content's hash outside of git, the commit inside, and both when the folder differs from it", async () => {
+    const folders = await ruleFolders({ ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule() })
+    const load = async () => {
+      const loaded = await loadRuleSet(folders, 0)
+      if ("errors" in loaded) throw new Error("does not load")
+      return loaded.ok
+    }
+    const outside = await load()
+    expect(outside.revision).toBe(outside.hash.slice(0, 12))
+    git(folders.root, "init", "-q")
+    git(folders.root, "add", ".")
+    git(folders.root, "commit", "-qm", "rules")
+    const commit = git(folders.root, "rev-parse", "HEAD")
+    expect((await load()).revision).toBe(commit)
+    await folders.write({ "rules/b.test.yaml": "tests: []" })
+    expect((await load()).revision).toBe(commit)
+    await folders.write({ "rules/b.yaml": oneRule().replace("the-rule", "another") })
+    const dirty = await load()
+    expect(dirty.revision).toBe(`${commit}+dirty.${dirty.hash.slice(0, 12)}`)
+    await folders.remove()
+  })
+
+  test("the hash is the same for the same content, wherever the folders are", async () => {
+    const files = { ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule() }
+    expect((await ruleSetOf(files)).hash).toBe((await ruleSetOf(files)).hash)
+  })
+})
