@@ -15,6 +15,7 @@ h3 { font-size: .8rem; margin: 1.1rem 0 .3rem; color: var(--dim); font-weight: 6
 p { margin: .4rem 0; max-width: 68ch } a { color: var(--accent) } .dim { color: var(--dim) }
 input { flex: 1 1 14rem; font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .35rem .7rem }
 input:focus-visible, summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px }
+[id] { scroll-margin-top: 4.2rem }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: .45rem 0 }
 summary { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: baseline; padding: .55rem .9rem; cursor: pointer; list-style: none }
 summary::-webkit-details-marker { display: none }
@@ -38,6 +39,11 @@ const el = (tag, className, ...children) => {
   return node
 }
 const pretty = (value) => el("pre", "", JSON.stringify(value, null, 2))
+const prose = (text) => {
+  const node = document.createDocumentFragment()
+  text.split("\`").forEach((part, index) => node.append(index % 2 === 1 ? el("code", "", part) : part))
+  return node
+}
 const row = (...cells) => el("tr", "", ...cells.map((cell) => el("td", "", cell)))
 const schemaName = (schema) => {
   if (!schema) return ""
@@ -48,6 +54,8 @@ const schemaName = (schema) => {
 }
 const link = (schema) => {
   const name = schemaName(schema)
+  if (schema?.oneOf) return el("span", "", ...schema.oneOf.flatMap((one, index) => [index > 0 ? " or " : "", link(one)]))
+  if (schema?.type === "array") return el("span", "", "list of ", link(schema.items))
   if (!schema?.$ref) return document.createTextNode(name)
   const anchor = el("a", "", name)
   anchor.href = "#schema-" + name
@@ -62,15 +70,15 @@ const resolve = (doc, value) => value.$ref ? value.$ref.slice(2).split("/").redu
 const operation = (doc, path, method, op) => {
   const open = op.security?.length === 0
   const inside = el("div", "in")
-  if (op.description) inside.append(el("p", "", op.description))
+  if (op.description) inside.append(el("p", "", prose(op.description)))
   if (op.parameters) inside.append(el("h3", "", "Parameters"), el("table", "", ...op.parameters.map((parameter) =>
-    row(parameter.name, el("span", "dim", parameter.in), parameter.description ?? schemaName(parameter.schema)))))
+    row(parameter.name, el("span", "dim", parameter.in), prose(parameter.description ?? schemaName(parameter.schema))))))
   if (op.requestBody) inside.append(el("h3", "", "Body"), ...content(op.requestBody.content).filter(Boolean))
   const answers = Object.entries(op.responses)
   inside.append(el("h3", "", "Answers"), ...answers.filter(([, answer]) => !answer.$ref).flatMap(([status, answer]) => [
-    el("p", "", el("code", "", status), " ", answer.description), ...content(answer.content).filter(Boolean)]))
+    el("p", "", el("code", "", status), " ", prose(answer.description)), ...content(answer.content).filter(Boolean)]))
   const refusals = answers.filter(([, answer]) => answer.$ref)
-  if (refusals.length) inside.append(el("h3", "", "Refusals"), el("table", "", ...refusals.map(([status, answer]) => row(status, resolve(doc, answer).description))))
+  if (refusals.length) inside.append(el("h3", "", "Refusals"), el("table", "", ...refusals.map(([status, answer]) => row(status, prose(resolve(doc, answer).description)))))
   const node = el("details", "op", el("summary", "", el("span", "method " + method, method.toUpperCase()), el("code", "path", path),
     el("span", "dim", op.summary), open ? el("span", "tag", "open") : null), inside)
   node.id = op.operationId
@@ -102,7 +110,7 @@ const render = (doc) => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
     if (!target) return
     if (target.tagName === "DETAILS") target.open = true
-    target.scrollIntoView({ block: "center" })
+    target.scrollIntoView()
   }
   addEventListener("hashchange", reveal)
   reveal()
