@@ -97,5 +97,6 @@ export const EVENT_LIST_DOC: RouteDoc = {
 export const STATS_DOC: RouteDoc = {
   summary: "Totals over what is kept",
   tag: "Events",
+  parameters: [{ name: "business_id", in: "query", description: "Only of this business" }],
   answers: { 200: { description: "Totals of the caller's businesses", schema: ref("EventStats") } },
 }

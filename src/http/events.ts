@@ -50,8 +50,13 @@ export function eventRoutes(options: { readonly db: Database }): RouteFile {
     return json(200, pageBody(seen.map(eventBody), more ? (after ?? null) : null, more))
   }
 
-  const stats = async ({ principal }: Call): Promise<Answer> =>
-    json(200, await eventStats(db, wholeBusinesses(principal.tenancy)))
+  const stats = async (call: Call): Promise<Answer> => {
+    const business = readBusiness(query(call), call.principal.tenancy)
+    if (business !== null && typeof business === "object") return business
+    const mine = wholeBusinesses(call.principal.tenancy)
+    if (business === null) return json(200, await eventStats(db, mine))
+    return json(200, await eventStats(db, mine === null || mine.includes(business) ? [business] : []))
+  }
 
   return {
     routes: [
@@ -82,11 +87,9 @@ function readFilter(parameters: URLSearchParams, tenancy: Tenancy): EventFilter 
   const errors: FieldError[] = []
   const since = readTime(parameters, "since", errors)
   const until = readTime(parameters, "until", errors)
-  const wanted = parameters.get("business_id")
-  const business = wanted === null ? null : asBusinessId(wanted)
-  if (wanted !== null && business === null) errors.push({ pointer: "?business_id", detail: "expected a business id" })
   if (errors.length > 0) return invalid(errors)
-  if (business !== null && grantFor(tenancy, business) === null) return notFound("business")
+  const business = readBusiness(parameters, tenancy)
+  if (business !== null && typeof business === "object") return business
   return {
     businesses: business === null ? confinedTo(tenancy) : [business],
     type: parameters.get("type") ?? undefined,
@@ -96,4 +99,13 @@ function readFilter(parameters: URLSearchParams, tenancy: Tenancy): EventFilter 
     after: page.after ?? undefined,
     limit: page.limit,
   }
+}
+
+/** The business that is asked for, null for any, or the refusal. */
+function readBusiness(parameters: URLSearchParams, tenancy: Tenancy): BusinessId | null | Problem {
+  const wanted = parameters.get("business_id")
+  if (wanted === null) return null
+  const business = asBusinessId(wanted)
+  if (business === null) return invalid([{ pointer: "?business_id", detail: "expected a business id" }])
+  return grantFor(tenancy, business) === null ? notFound("business") : business
 }

@@ -45,8 +45,7 @@ export const router = (options: RouterOptions): ChildSpec =>
   actor<RouterMessage>({
     id: "router",
     start: (ctx) => new Router(ctx, options),
-    // One waiting wake-up says all that a thousand do.
-    mailbox: { bound: 1, overflow: "drop_newest" },
+    mailbox: { bound: 4, overflow: "reject" },
     handlerTimeoutMs: 60_000,
     backoff: { firstStart: "retry" },
   })
@@ -60,6 +59,7 @@ class Router implements Behaviour<RouterMessage> {
   /** Clock milliseconds before which wake-ups are not answered: the database is away. */
   #notBefore = 0
   #limit = BATCH
+  #woken = false
   #savedHash = ""
   readonly #failedAlone = new Map<EventId, number>()
 
@@ -67,12 +67,15 @@ class Router implements Behaviour<RouterMessage> {
     this.#ctx = ctx
     this.#options = options
     this.#unsubscribe = options.pubsub.subscribe((news) => {
-      if (news.some(({ kind }) => kind === "events_accepted")) ctx.self.send("wake")
+      // One waiting wake-up says all that a thousand do.
+      if (this.#woken || !news.some(({ kind }) => kind === "events_accepted")) return
+      this.#woken = ctx.self.send("wake") === "ok"
     })
     this.#arm(0)
   }
 
   async handle(message: RouterMessage): Promise<void> {
+    if (message === "wake") this.#woken = false
     if (message === "wake" && this.#ctx.clock.now() < this.#notBefore) return
     let tried: readonly EventId[] = []
     try {
