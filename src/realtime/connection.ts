@@ -9,9 +9,10 @@ import type { Clock } from "../runtime/clock.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import type { Encoded, Incoming, Payload, ReplyStatus, Serializer } from "./frame.ts"
+import { type JoinedOn, JoinedTopic } from "./joined-topic.ts"
 import type { RealtimeLimits } from "./limits.ts"
 import { TokenBucket } from "./token-bucket.ts"
-import type { Admission, JoinOutcome, PushOutcome, TopicClient, TopicFamily } from "./topic.ts"
+import type { Admission, JoinOutcome, PushOutcome, TopicFamily } from "./topic.ts"
 
 /** How frames leave. `subscribe` makes the transport pass on what is published under a name. */
 export interface Transport {
@@ -33,31 +34,20 @@ export interface ConnectionDeps {
   readonly telemetry: Emitter
 }
 
-interface Joined {
-  readonly family: TopicFamily
-  /** As the client sent it: what later messages are compared with, and the refs of `phx_close`. */
-  readonly joinRef: Json
-  /** What replies carry: the join's ref where it had no join_ref. */
-  readonly replyRef: Json
-  readonly view: string
-  readonly subscription: string
-  readonly client: TopicClient
-}
-
 const unmatched = { reason: "unmatched topic" } as const
 const sameRef = (a: Json, b: Json): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
 const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => value instanceof Promise
 
-export class Connection {
+export class Connection implements JoinedOn {
   readonly principal: Principal
   readonly #serializer: Serializer
   readonly #deps: ConnectionDeps
-  readonly #joined = new Map<string, Joined>()
+  readonly #joined = new Map<string, JoinedTopic>()
   /** Topics whose join or push is being worked on, with the frames that wait behind it. */
-  readonly #busy = new Map<string, Incoming[]>()
+  #busy: Map<string, Incoming[]> | null = null
   #waiting = 0
   #joining = 0
-  readonly #joins: TokenBucket
+  #joins: TokenBucket | null = null
   #transport: Transport | null = null
   #openedAt = 0
   /** A polite close was sent; the next sweep cuts what is still there. */
@@ -67,7 +57,6 @@ export class Connection {
     this.principal = principal
     this.#serializer = serializer
     this.#deps = deps
-    this.#joins = new TokenBucket(deps.clock, deps.limits.joinBurst, deps.limits.joinsPerSecond)
   }
 
   get topics(): number {
@@ -87,7 +76,7 @@ export class Connection {
     this.#transport = null
     for (const { family } of this.#joined.values()) this.#left(family)
     this.#joined.clear()
-    this.#busy.clear()
+    this.#busy = null
     const ms = this.#deps.clock.now() - this.#openedAt
     this.#deps.telemetry.emit({ kind: "socket_closed", transport: transport.name, code, ms })
   }
@@ -116,7 +105,7 @@ export class Connection {
         this.#reply(null, frame.ref, frame.topic, "ok", {})
         return
       }
-      const queue = this.#busy.get(frame.topic)
+      const queue = this.#busy?.get(frame.topic)
       if (queue === undefined) this.#take(frame)
       else if (this.#waiting >= this.#deps.limits.waitingFrames) this.close(1008, "too many frames")
       else {
@@ -128,6 +117,12 @@ export class Connection {
       this.#deps.telemetry.emit({ kind: "bug_found", where: "realtime connection", error: describeError(error) })
       this.close(1011, "")
     }
+  }
+
+  /** For a topic's family: to this client alone, while it has joined. */
+  pushTo(joined: JoinedTopic, event: string, payload: Payload): void {
+    if (this.#joined.get(joined.topic) !== joined) return
+    this.#send(this.#serializer.push(joined.replyRef, null, joined.topic, event, payload))
   }
 
   /** What feeds a view is gone: its topics on this connection end with `phx_error`, and the client rejoins. */
@@ -157,13 +152,14 @@ export class Connection {
   #take(frame: Incoming): void {
     const working = this.#handle(frame)
     if (!isPromise(working)) return
+    this.#busy ??= new Map()
     this.#busy.set(frame.topic, [])
     void working.then(() => this.#next(frame.topic))
   }
 
   /** The frames that waited behind a topic's work, until one of them is work again. */
   #next(topic: string): void {
-    const queue = this.#busy.get(topic)
+    const queue = this.#busy?.get(topic)
     if (queue === undefined) return
     for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) {
       this.#waiting -= 1
@@ -173,7 +169,9 @@ export class Connection {
         return
       }
     }
-    this.#busy.delete(topic)
+    this.#busy?.delete(topic)
+    // Most connections join once and are quiet from then on: nothing is kept for their next join.
+    if (this.#busy?.size === 0) this.#busy = null
   }
 
   /** Never throws, never rejects. */
@@ -195,7 +193,7 @@ export class Connection {
     return this.#push(frame, joined)
   }
 
-  #join(frame: Incoming, old: Joined | undefined): undefined | Promise<void> {
+  #join(frame: Incoming, old: JoinedTopic | undefined): undefined | Promise<void> {
     const { topic, joinRef, ref, payload } = frame
     const { families, limits, telemetry } = this.#deps
     // The older one is gone even if this join is refused; it is told so after this join's answer.
@@ -223,22 +221,15 @@ export class Connection {
       return undefined
     }
 
-    let entry: Joined | null = null
-    const client: TopicClient = {
-      push: (event, body) => {
-        if (entry !== null && this.#joined.get(topic) === entry) {
-          this.#send(this.#serializer.push(entry.replyRef, null, topic, event, body))
-        }
-      },
-    }
+    const entry = new JoinedTopic(this, family, topic, joinRef, ref)
     const admit = ({ response, view, subscription }: Admission): boolean => {
       if (this.#transport === null || this.#closing) return false
       this.#reply(joinRef, ref, topic, "ok", response)
       answered()
-      const name = subscription(this.#serializer.version)
-      entry = { family, joinRef, replyRef: joinRef ?? ref, view, subscription: name, client }
+      entry.view = view
+      entry.subscription = subscription(this.#serializer.version)
       this.#joined.set(topic, entry)
-      this.#transport.subscribe(name)
+      this.#transport.subscribe(entry.subscription)
       return true
     }
     const finish = (outcome: JoinOutcome): void => {
@@ -247,11 +238,11 @@ export class Connection {
     }
     const crashed = (error: unknown): void => {
       telemetry.emit({ kind: "bug_found", where: `join of ${family.name}`, error: describeError(error) })
-      if (entry === null) refuse(family.name, { reason: "join crashed" })
-      else this.#crashTopic(topic, entry, "channel_crash")
+      if (this.#joined.get(topic) === entry) this.#crashTopic(topic, entry, "channel_crash")
+      else refuse(family.name, { reason: "join crashed" })
     }
     try {
-      const outcome = family.join({ topic, payload, principal: this.principal, client, admit })
+      const outcome = family.join({ topic, payload, principal: this.principal, client: entry, admit })
       if (!isPromise(outcome)) {
         finish(outcome)
         return undefined
@@ -269,7 +260,7 @@ export class Connection {
     }
   }
 
-  #leave(frame: Incoming, joined: Joined | undefined): void {
+  #leave(frame: Incoming, joined: JoinedTopic | undefined): void {
     if (joined === undefined) {
       this.#reply(frame.joinRef, frame.ref, frame.topic, "ok", {})
       return
@@ -280,7 +271,7 @@ export class Connection {
     this.#send(this.#closeFrame(frame.topic, joined))
   }
 
-  #push(frame: Incoming, joined: Joined): undefined | Promise<void> {
+  #push(frame: Incoming, joined: JoinedTopic): undefined | Promise<void> {
     const { topic, ref, event, payload } = frame
     const answer = (status: ReplyStatus, response: Payload): void =>
       this.#reply(joined.replyRef, ref, topic, status, response)
@@ -308,8 +299,8 @@ export class Connection {
       if (this.#joined.get(topic) === joined) this.#crashTopic(topic, joined, "channel_crash")
     }
     try {
-      const { client } = joined
-      const outcome = joined.family.push?.({ topic, event, payload, principal: this.principal, client }) ?? "unknown"
+      const { principal } = this
+      const outcome = joined.family.push?.({ topic, event, payload, principal, client: joined }) ?? "unknown"
       if (isPromise(outcome)) return outcome.then(finish).catch(crashed)
       finish(outcome)
       return undefined
@@ -320,16 +311,16 @@ export class Connection {
   }
 
   /** Null is no join_ref at all, which is allowed; another join's is a message that came too late. */
-  #isStale(frame: Incoming, joined: Joined): boolean {
+  #isStale(frame: Incoming, joined: JoinedTopic): boolean {
     return frame.joinRef !== null && !sameRef(frame.joinRef, joined.joinRef)
   }
 
-  #crashTopic(topic: string, joined: Joined, reason: string): void {
+  #crashTopic(topic: string, joined: JoinedTopic, reason: string): void {
     this.#remove(topic, joined)
     this.#send(this.#serializer.push(joined.joinRef, joined.joinRef, topic, "phx_error", { reason }))
   }
 
-  #remove(topic: string, joined: Joined): void {
+  #remove(topic: string, joined: JoinedTopic): void {
     this.#joined.delete(topic)
     this.#transport?.unsubscribe(joined.subscription)
     this.#left(joined.family)
@@ -339,7 +330,7 @@ export class Connection {
     this.#deps.telemetry.emit({ kind: "topic_left", family: family.name })
   }
 
-  #closeFrame(topic: string, joined: Joined): Encoded {
+  #closeFrame(topic: string, joined: JoinedTopic): Encoded {
     return this.#serializer.push(joined.joinRef, joined.joinRef, topic, "phx_close", {})
   }
 
@@ -351,8 +342,9 @@ export class Connection {
     this.#transport?.send(frame)
   }
 
-  #tooMany(limits: RealtimeLimits): string | null {
-    if (this.#joined.size + this.#joining >= limits.topicsPerSocket) return "too many channels joined"
+  #tooMany({ topicsPerSocket, joinBurst, joinsPerSecond }: RealtimeLimits): string | null {
+    if (this.#joined.size + this.#joining >= topicsPerSocket) return "too many channels joined"
+    this.#joins ??= new TokenBucket(this.#deps.clock, joinBurst, joinsPerSecond)
     return this.#joins.take() ? null : "too many joins"
   }
 }

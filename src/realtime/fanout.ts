@@ -8,9 +8,20 @@ import { type Serializer, serializerV1, serializerV2 } from "./frame.ts"
 
 /** A wire topic that shows a view. A pair of ids has two: `resources:a-b` and `resources:a:b`. */
 export interface Spelling {
-  readonly form: "whole" | "hyphen" | "colon"
+  readonly form: Form
   readonly topic: string
+  /** Native names, by version of the protocol. */
+  readonly names: Readonly<Record<Serializer["version"], string>>
 }
+
+export type Form = "whole" | "hyphen" | "colon"
+
+/** A view's wire topic in one form; `id` is the view's. */
+export const spelling = (id: string, form: Form, topic: string): Spelling => ({
+  form,
+  topic,
+  names: { "1": `1 ${form} ${id}`, "2": `2 ${form} ${id}` },
+})
 
 /** What a joined topic shows: one stream, or (for callers without limits) every stream that one string spells. */
 export interface TopicView {
@@ -37,16 +48,19 @@ export interface NativeTopics {
 
 const serializers: readonly Serializer[] = [serializerV2, serializerV1]
 
-/** The native topic of a view in one spelling and version. */
-export const subscriptionName = (view: TopicView, form: Spelling["form"], version: "1" | "2"): string =>
-  `${version} ${form} ${view.id}`
+/** The native topic of a view in one form and version. */
+export function subscriptionName({ id, spellings }: TopicView, form: Form, version: Serializer["version"]): string {
+  const found = spellings.find((each) => each.form === form)
+  if (found === undefined) throw new Error(`${id} is never spelled in the ${form} form`)
+  return found.names[version]
+}
 
 /** Sends messages to everyone who shows the view; how many frames that were. All of it happens in this tick. */
 export function fanOut(native: NativeTopics, view: TopicView, messages: readonly Message[]): number {
   let frames = 0
-  for (const { form, topic } of view.spellings) {
+  for (const { topic, names } of view.spellings) {
     for (const serializer of serializers) {
-      const name = subscriptionName(view, form, serializer.version)
+      const name = names[serializer.version]
       const subscribers = native.subscribers(name)
       if (subscribers === 0) continue
       for (const { event, payload } of messages) native.publish(name, serializer.broadcast(topic, event, payload))
@@ -59,8 +73,8 @@ export function fanOut(native: NativeTopics, view: TopicView, messages: readonly
 /** How many sockets here show the view. */
 export function audience(native: NativeTopics, view: TopicView): number {
   let sockets = 0
-  for (const { form } of view.spellings) {
-    for (const { version } of serializers) sockets += native.subscribers(subscriptionName(view, form, version))
+  for (const { names } of view.spellings) {
+    for (const { version } of serializers) sockets += native.subscribers(names[version])
   }
   return sockets
 }

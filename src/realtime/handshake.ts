@@ -10,7 +10,8 @@ const TOKEN_PROTOCOL = "base64url.bearer.phx."
 const MOST_TOKEN_CHARS = 16_384
 
 export interface HandshakeSettings {
-  readonly authenticate: (token: string) => Promise<Principal | null>
+  /** Null: nobody. `unavailable`: it cannot be found out now. */
+  readonly authenticate: (token: string) => Promise<Principal | null | "unavailable">
   readonly anonymousTopics: boolean
   readonly allowedOrigins: "any" | "same_origin" | readonly string[]
   readonly publicUrl: string
@@ -24,6 +25,8 @@ export type Handshake =
       /** What to answer as `sec-websocket-protocol`; empty: no such header. */
       readonly protocol: "phoenix" | ""
     }
+  /** Answered with 503, so that nobody takes a database that is away for a bad token. */
+  | { readonly kind: "unavailable" }
   | { readonly kind: "refused"; readonly reason: "vsn" | "origin" | "protocol" | "token" | "anonymous" }
 
 /** Sees everything of every business, but only on `resources:*`: for development and closed networks. */
@@ -53,6 +56,7 @@ export async function shakeHands(request: Request, settings: HandshakeSettings):
       : { kind: "refused", reason: "anonymous" }
   }
   const principal = token.length > MOST_TOKEN_CHARS ? null : await settings.authenticate(token)
+  if (principal === "unavailable") return { kind: "unavailable" }
   return principal === null
     ? { kind: "refused", reason: "token" }
     : { kind: "accepted", principal, serializer, protocol }

@@ -1,7 +1,7 @@
 /** `notifications:{recipient}`: a person's own notifications and counts; nobody else's, whatever their role. */
 import type { RecipientId } from "../domain/ids.ts"
 import { notificationStream } from "../domain/stream.ts"
-import type { TopicView } from "./fanout.ts"
+import { spelling, type TopicView } from "./fanout.ts"
 import { recoverFrom } from "./recovery.ts"
 import type { TopicClient, TopicFamily } from "./topic.ts"
 import type { Topics } from "./topics.ts"
@@ -32,7 +32,7 @@ export function notificationsView(recipient: RecipientId): TopicView {
     id: stream,
     family: "notifications",
     streams: [stream],
-    spellings: [{ form: "whole", topic: stream }],
+    spellings: [spelling(stream, "whole", stream)],
     // A recipient's id may be an e-mail address, which belongs on no screen and in no log.
     actor: `topic notifications:#${Bun.hash(stream).toString(36)}`,
   }

@@ -21,7 +21,8 @@ import { defaultLimits, type RealtimeLimits } from "./limits.ts"
 import { notificationsTopic } from "./notifications-topic.ts"
 import { resourcesTopic } from "./resources-topic.ts"
 import type { TopicFamily } from "./topic.ts"
-import { type ReadHistory, topicActor } from "./topic-actor.ts"
+import { topicActor } from "./topic-actor.ts"
+import type { ReadHistory } from "./topic-message.ts"
 import { Topics } from "./topics.ts"
 import { type SocketData, websocketHandler } from "./websocket.ts"
 
@@ -109,7 +110,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       telemetry.emit({ kind: "bug_found", where: "socket handshake", error: describeError(error) })
       return null
     })
-    if (hands === null) return refuse("unavailable", 503, { "retry-after": "1" })
+    if (hands === null || hands.kind === "unavailable") return refuse("unavailable", 503, { "retry-after": "1" })
     if (hands.kind === "refused") return refuse(hands.reason, 403)
     const { principal, serializer, protocol } = hands
     const connection = new Connection(principal, serializer, { families, limits, clock, telemetry })
@@ -117,7 +118,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     // Said by ourselves, because Bun would answer the first one offered, which may be the token.
     const offered = request.headers.has("sec-websocket-protocol")
     const headers = offered ? { headers: { "sec-websocket-protocol": protocol } } : {}
-    if (from.upgrade(request, { data: { connection }, ...headers })) return undefined
+    if (from.upgrade(request, { data: connection, ...headers })) return undefined
     return refuse("upgrade", 400)
   }
 

@@ -6,10 +6,10 @@
 import { asBusinessId, asLocationId, type BusinessId, type LocationId } from "../domain/ids.ts"
 import type { Tenancy } from "../domain/principal.ts"
 import { resourceStream, type StreamKey } from "../domain/stream.ts"
-import type { TopicView } from "./fanout.ts"
+import { type Form, spelling, type TopicView } from "./fanout.ts"
 
 export type ResolvedTopic =
-  | { readonly kind: "view"; readonly view: TopicView; readonly form: "whole" | "hyphen" | "colon" }
+  | { readonly kind: "view"; readonly view: TopicView; readonly form: Form }
   | { readonly kind: "unauthorized" }
   /** Two places of the caller's spell this string: only the colon form says which one is meant. */
   | { readonly kind: "ambiguous_topic" }
@@ -17,7 +17,7 @@ export type ResolvedTopic =
 interface Place {
   readonly business: BusinessId
   readonly location: LocationId | null
-  readonly form: "whole" | "hyphen" | "colon"
+  readonly form: Form
 }
 
 const PREFIX = "resources:"
@@ -90,21 +90,22 @@ function placeView(business: BusinessId, location: LocationId | null): TopicView
     streams: [stream],
     spellings:
       location === null
-        ? [{ form: "whole", topic: PREFIX + business }]
+        ? [spelling(stream, "whole", PREFIX + business)]
         : [
-            { form: "hyphen", topic: `${PREFIX}${business}-${location}` },
-            { form: "colon", topic: `${PREFIX}${business}:${location}` },
+            spelling(stream, "hyphen", `${PREFIX}${business}-${location}`),
+            spelling(stream, "colon", `${PREFIX}${business}:${location}`),
           ],
     actor: `topic ${stream}`,
   }
 }
 
 function spelledView(topic: string, places: readonly Place[]): TopicView {
+  const id = `spelled ${topic}`
   return {
-    id: `spelled ${topic}`,
+    id,
     family: "resources",
     streams: places.map(({ business, location }) => resourceStream(business, location)),
-    spellings: [{ form: "whole", topic }],
+    spellings: [spelling(id, "whole", topic)],
     actor: `topic spelled ${topic}`,
   }
 }

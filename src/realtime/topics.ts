@@ -7,11 +7,11 @@ import { notificationStream, type StreamKey } from "../domain/stream.ts"
 import type { News } from "../pubsub/pubsub.ts"
 import type { PoolRef } from "../runtime/pool.ts"
 import { ActorDown, type ActorRef, Busy, CallTimeout } from "../runtime/ref.ts"
-import { type Spelling, subscriptionName, type TopicView } from "./fanout.ts"
+import { type Form, subscriptionName, type TopicView } from "./fanout.ts"
 import type { Recover } from "./recovery.ts"
 import { spelledViewId } from "./resource-view.ts"
 import type { Admission, JoinOutcome, JoinRequest } from "./topic.ts"
-import type { Entered, StreamNews, TopicMessage } from "./topic-actor.ts"
+import type { Entered, StreamNews, TopicMessage } from "./topic-message.ts"
 
 const unavailable = { kind: "refused", response: { reason: "unavailable" } } as const
 
@@ -80,12 +80,14 @@ export class Topics {
   async enter(
     request: Pick<JoinRequest, "admit">,
     view: TopicView,
-    form: Spelling["form"],
+    form: Form,
     recover: Recover | null,
   ): Promise<JoinOutcome> {
     const admit = (response: Admission["response"]): void => {
-      const subscription: Admission["subscription"] = (version) => subscriptionName(view, form, version)
-      request.admit({ response, view: view.id, subscription })
+      // The strings of the view that lives, so that ten thousand sockets on it do not hold ten thousand copies.
+      const living = this.#live.get(view.id)?.view ?? view
+      const subscription: Admission["subscription"] = (version) => subscriptionName(living, form, version)
+      request.admit({ response, view: living.id, subscription })
     }
     for (let tries = TRIES; tries > 0; tries--) {
       const ref = this.#live.get(view.id)?.ref ?? (await this.#start(view))

@@ -5,14 +5,13 @@
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import type { Connection, Transport } from "./connection.ts"
+import type { Encoded } from "./frame.ts"
 import type { RealtimeLimits } from "./limits.ts"
 
 export type Socket = Bun.ServerWebSocket<SocketData>
 
 /** What travels from the upgrade to the handlers. */
-export interface SocketData {
-  readonly connection: Connection
-}
+export type SocketData = Connection
 
 export interface WebSocketDeps {
   readonly limits: RealtimeLimits
@@ -42,17 +41,17 @@ export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<Sock
     sendPings: false,
     open(socket) {
       guarded("realtime open", socket, () => {
-        const { connection } = socket.data
-        connection.opened(transport(socket))
+        const connection = socket.data
+        connection.opened(new WebSocketTransport(socket))
         deps.opened(connection)
       })
     },
     message(socket, raw) {
-      guarded("realtime message", socket, () => socket.data.connection.receive(raw))
+      guarded("realtime message", socket, () => socket.data.receive(raw))
     },
     close(socket, code) {
       guarded("realtime close", socket, () => {
-        const { connection } = socket.data
+        const connection = socket.data
         deps.closed(connection)
         connection.closed(code)
       })
@@ -60,15 +59,37 @@ export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<Sock
   }
 }
 
-const transport = (socket: Socket): Transport => ({
-  name: "websocket",
-  send(frame) {
+class WebSocketTransport implements Transport {
+  readonly name = "websocket"
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  send(frame: Encoded): void {
+    const socket = this.#socket
     // 0: nothing was taken. The socket is closing or over its backlog, and then a reply is missing: it must not live on.
     if (socket.send(frame) === 0 && socket.readyState === WebSocket.OPEN) socket.terminate()
-  },
-  subscribe: (name) => void socket.subscribe(name),
-  unsubscribe: (name) => void socket.unsubscribe(name),
-  close: (code, reason) => socket.close(code, reason),
-  cut: () => socket.terminate(),
-  backlog: () => socket.getBufferedAmount(),
-})
+  }
+
+  subscribe(name: string): void {
+    this.#socket.subscribe(name)
+  }
+
+  unsubscribe(name: string): void {
+    this.#socket.unsubscribe(name)
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+  }
+
+  cut(): void {
+    this.#socket.terminate()
+  }
+
+  backlog(): number {
+    return this.#socket.getBufferedAmount()
+  }
+}

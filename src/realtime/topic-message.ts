@@ -1,0 +1,47 @@
+/** What a topic's actor is told: news, sockets that want in, and the answers to what it asked of the database. */
+import type { StreamKey } from "../domain/stream.ts"
+import type { TaskOutcome } from "../runtime/actor.ts"
+import type { Payload } from "./frame.ts"
+import type { Heads } from "./heads.ts"
+import type { Recover } from "./recovery.ts"
+import type { StreamItem } from "./sequencer.ts"
+
+/** A message of a stream; `position` null: it has no place in the history and goes out as it comes. */
+export interface StreamNews {
+  readonly stream: StreamKey
+  readonly position: number | null
+  readonly event: string
+  readonly payload: string
+}
+
+/** What came after a position, in order; `pruned` where a part of it is gone. */
+export type ReadHistory = (stream: StreamKey, after: number, limit: number) => Promise<readonly StreamItem[] | "pruned">
+
+export type Entered = { readonly kind: "joined"; readonly recovered: number | null } | { readonly kind: "unavailable" }
+
+export interface Entry {
+  readonly recover: Recover | null
+  /** Answers the socket and subscribes it, at once. */
+  admit(response: Payload): void
+  readonly reply: (entered: Entered) => void
+}
+
+export type TopicMessage =
+  | { readonly kind: "news"; readonly items: readonly StreamNews[] }
+  | { readonly kind: "enter"; readonly entry: Entry }
+  | { readonly kind: "heads_read"; readonly outcome: TaskOutcome<Heads> }
+  /** From the check that runs every few seconds: how far the streams go. */
+  | { readonly kind: "reaches"; readonly positions: ReadonlyMap<StreamKey, number> }
+  | { readonly kind: "refill_due"; readonly stream: StreamKey }
+  | {
+      readonly kind: "refilled"
+      readonly stream: StreamKey
+      readonly outcome: TaskOutcome<readonly StreamItem[] | "pruned">
+    }
+  | {
+      readonly kind: "missed_read"
+      readonly stream: StreamKey
+      readonly offset: number
+      readonly outcome: TaskOutcome<readonly StreamItem[] | "pruned">
+    }
+  | { readonly kind: "audience_check" }
