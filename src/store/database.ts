@@ -190,5 +190,11 @@ function newPool(options: DatabaseOptions): pg.Pool {
   pool.on("error", () => {
     // An idle connection died: the pool drops it, and the next query makes another.
   })
+  // A connection that dies while a transaction holds it tells its own listeners too, and with none the process ends.
+  pool.on("connect", (client) => {
+    client.on("error", () => {
+      // The transaction's next statement fails, and its end drops the connection.
+    })
+  })
   return pool
 }
