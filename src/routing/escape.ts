@@ -46,28 +46,30 @@ export function cutMrkdwn(text: string, max: number): string {
   return `${head.slice(0, end)}…`
 }
 
+/** Tags, entities and characters, each as one piece. */
+const HTML_PIECES = /<[^>]*>|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{1,8});|[^<&]|[<&]/giu
+
+/** What a piece counts when tags and entities are read. */
+const widthOf = (piece: string): number =>
+  piece.length < 2 ? 1 : piece[0] === "<" ? 0 : piece[0] === "&" ? 1 : piece.length
+
 /** Telegram counts what is left when tags and entities are read. Closes the tags that the cut leaves open. */
 export function cutHtml(html: string, max: number): string {
   if (html.length <= max) return html
+  const pieces = html.match(HTML_PIECES) ?? []
+  if (pieces.reduce((sum, piece) => sum + widthOf(piece), 0) <= max) return html
   const open: string[] = []
-  let visible = 0
+  let left = max - 1
   let end = 0
-  let result = ""
-  for (const [token] of html.matchAll(/<[^>]*>|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{1,8});|[^<&]|[<&]/giu)) {
-    const tag = /^<(\/?)([a-z][a-z0-9-]*)/i.exec(token)
-    if (tag === null) {
-      const width = token.startsWith("&") && token.length > 1 ? 1 : token.length
-      if (visible + width > max - 1) {
-        end = -1
-        break
-      }
-      visible += width
-    } else if (tag[1] === "/") open.pop()
-    else open.push(tag[2] ?? "")
-    result += token
+  for (const piece of pieces) {
+    left -= widthOf(piece)
+    if (left < 0) break
+    end += piece.length
+    const tag = /^<(\/?)([a-z][a-z0-9-]*)/i.exec(piece)
+    if (tag?.[1] === "/") open.pop()
+    else if (tag?.[2] !== undefined) open.push(tag[2])
   }
-  if (end === 0) return html
-  return `${result}…${open
+  return `${html.slice(0, end)}…${open
     .reverse()
     .map((name) => `</${name}>`)
     .join("")}`
