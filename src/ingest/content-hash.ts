@@ -9,20 +9,22 @@ export const contentHash = (
   severity: Severity,
   location: LocationId | null,
   payload: JsonObject,
-): Buffer =>
-  sha256(
-    `[${JSON.stringify(type)},"${severity}",${location === null ? "null" : `"${location}"`},${canonical(payload)}]`,
-  )
+): Buffer => sha256(canonical([type, severity, location, payload]))
 
 export const sha256 = (text: string): Buffer => new Bun.CryptoHasher("sha256").update(text).digest()
 
-/** JSON with sorted keys and no space. The value must be within `JSON_LIMITS`. */
-export function canonical(value: Json): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
+/** JSON with its keys in one order, whatever order they came in. The value must have passed `checkJson`. */
+export const canonical = (value: Json): string => JSON.stringify(ordered(value))
+
+// A copy and one native stringify is twice as fast as writing the text by hand.
+function ordered(value: Json): Json {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map(ordered)
   const object = value as JsonObject // neither null nor a list
-  const parts = Object.keys(object)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonical(object[key] ?? null)}`)
-  return `{${parts.join(",")}}`
+  const copy: Record<string, Json> = {}
+  for (const key of Object.keys(object).sort()) {
+    const item = object[key] ?? null
+    copy[key] = typeof item === "object" ? ordered(item) : item
+  }
+  return copy
 }
