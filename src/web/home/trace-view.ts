@@ -7,6 +7,7 @@ import type { Trace, TraceDelivery, TraceRule } from "./shapes.ts"
 export function traceView(trace: Trace, payload: unknown, payloadOpen: boolean): readonly HTMLElement[] {
   const matched = trace.rules.filter((rule) => rule.verdict !== "not_matched")
   const others = trace.rules.filter((rule) => rule.verdict === "not_matched")
+  const spoke = new Set(trace.notifications.map((told) => told.rule))
   return [
     eventPart(trace),
     el("section", {}, el("h3", {}, "Who was told"), toldPart(trace)),
@@ -15,7 +16,7 @@ export function traceView(trace: Trace, payload: unknown, payloadOpen: boolean):
       {},
       el("h3", {}, "What the rules said"),
       el("p", { class: "hint" }, sentence(trace.reason)),
-      el("ul", { class: "rules list" }, ...[...matched, ...others].map(ruleRow)),
+      el("ul", { class: "rules list" }, ...[...matched, ...others].map((rule) => ruleRow(rule, spoke.has(rule.rule)))),
     ),
     ...(payload === null ? [] : [payloadPart(payload, payloadOpen)]),
   ]
@@ -109,8 +110,9 @@ const VERDICTS: Readonly<Record<TraceRule["verdict"], readonly [drawing: string,
   failed: ["cross", "Failed"],
 }
 
-function ruleRow({ rule, verdict, reason }: TraceRule): HTMLElement {
-  const [drawing, word] = VERDICTS[verdict]
+function ruleRow({ rule, verdict, reason }: TraceRule, spoke: boolean): HTMLElement {
+  const [drawing, plain] = VERDICTS[verdict]
+  const word = verdict === "matched" && !spoke ? "Matched, made no notification" : plain
   return el(
     "li",
     { class: "verdict", "data-verdict": verdict },
@@ -133,5 +135,9 @@ function payloadPart(payload: unknown, open: boolean): HTMLElement {
   )
 }
 
-const sentence = (text: string): string =>
-  text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`
+/** With a full stop, and a capital unless it begins with a name such as `payload.amount`. */
+function sentence(text: string): string {
+  if (text === "") return ""
+  const begun = /^[a-z]+[ ,]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`
+}
