@@ -117,6 +117,23 @@ describe("every refusal is problem details", () => {
     expect(JSON.stringify(front.emitted)).not.toMatch(/hunter2|ahmed@/)
   })
 
+  test("a refused caller that sends on is cut off, whatever it was refused for", async () => {
+    for (const path of ["/echo", "/service", "/nowhere"]) {
+      const response = await fetch(front.url + path, {
+        ...echo(chunked()),
+        headers: { "content-type": "application/json" },
+      })
+      expect(response.status).toBeGreaterThanOrEqual(400)
+      expect(response.headers.get("connection")).toBe("close")
+      await problemOf(response)
+    }
+    expect(
+      (await front.call("/echo", { body: "{", headers: { "content-type": "application/json" } })).headers.get(
+        "connection",
+      ),
+    ).not.toBe("close")
+  })
+
   test("405 names what the path knows", async () => {
     const response = await front.call("/open/1", { method: "PUT" })
     expect(response.headers.get("allow")).toBe("GET, DELETE, HEAD, OPTIONS")

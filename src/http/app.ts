@@ -11,6 +11,7 @@ import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { admit } from "./access.ts"
 import type { Authenticate } from "./auth.ts"
+import { maySendOn } from "./body.ts"
 import { clientAddress } from "./client-address.ts"
 import { corsHeaders, preflightHeaders } from "./cors.ts"
 import { pathFinder } from "./path-finder.ts"
@@ -113,6 +114,7 @@ export function createApp(options: AppOptions): App {
           ...secure,
           ...cors,
           ...given.headers,
+          ...(maySendOn(request) ? { connection: "close" } : {}),
           "x-request-id": requestId,
         },
       })

@@ -11,10 +11,15 @@ export const BATCH_BYTES = 8 * 1024 * 1024
 const READ_DEADLINE_MS = 15_000
 
 const tooLarge = (limit: number, actual: number | null): Problem =>
-  problem("too_large", `at most ${limit} bytes are taken here${actual === null ? "" : `; got ${actual}`}`, {
-    // What is left of the body is not worth reading.
-    headers: { connection: "close" },
-  })
+  problem("too_large", `at most ${limit} bytes are taken here${actual === null ? "" : `; got ${actual}`}`)
+
+/** More than this is not read for the sake of a refusal: the connection is given up instead. */
+const WORTH_READING = 64 * 1024
+
+/** True where a refused request may still be sending a body that nobody wants. */
+export function maySendOn({ headers }: Request): boolean {
+  return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > WORTH_READING
+}
 
 /** The media type without parameters, lower case; "" where there is none. */
 export function mediaType(request: Request): string {
