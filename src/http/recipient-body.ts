@@ -32,8 +32,9 @@ const LIMIT = { memberships: 200, locations: 1_000, roles: 100, devices: 50 } as
 export function readRecipient(value: Json, id: RecipientId, principal: Principal, pointer: string): RecipientRead {
   if (!isJsonObject(value)) return { errors: [{ pointer, detail: "expected an object" }] }
   const errors: FieldError[] = []
+  // A field may be a path; the keys of the body that get here hold no slash, except unknown ones, which are only shown.
   const wrong = (field: string, detail: string): null => {
-    errors.push({ pointer: pointerTo(pointer, field), detail })
+    errors.push({ pointer: field.split("/").reduce(pointerTo, pointer), detail })
     return null
   }
   for (const key of Object.keys(value))

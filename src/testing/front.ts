@@ -116,3 +116,6 @@ export const tokenFor = (claims: Readonly<Record<string, unknown>>, secret = JWT
   new SignJWT({ exp: Math.floor(Date.now() / 1_000) + 3_600, ...claims })
     .setProtectedHeader({ alg: "HS256" })
     .sign(new TextEncoder().encode(secret))
+
+/** The body of an answer, as what the test expects it to be. */
+export const jsonOf = async <T>(answer: Response | Promise<Response>): Promise<T> => (await (await answer).json()) as T // the test says so, and checks

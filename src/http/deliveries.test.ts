@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import type { JsonObject } from "../domain/json.ts"
+import { insertEvents } from "../store/events.ts"
+import { incoming } from "../testing/builders.ts"
+import { B1_KEY, type Front, jsonOf, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
+import { seedDeliveries } from "../testing/seed-deliveries.ts"
+import { seedNotifications } from "../testing/seed-notifications.ts"
+import { deliveryRoutes } from "./deliveries.ts"
+import { traceRoutes } from "./trace.ts"
+
+let front: Front
+beforeAll(async () => {
+  front = await startFront((parts) => [deliveryRoutes(parts), traceRoutes(parts)])
+})
+afterAll(() => front.stop())
+
+const get = async (
+  path: string,
+  key?: string,
+): Promise<{ status: number; body: JsonObject & { data: JsonObject[] } }> => {
+  const answer = await front.call(path, key === undefined ? {} : { key })
+  return { status: answer.status, body: await jsonOf<JsonObject & { data: JsonObject[] }>(answer) }
+}
+const become = (id: string, status: string, reason: string | null = null): Promise<number> =>
+  front.db.execute(
+    "update deliveries set status = $2, reason = $3, attempt = 3, next_attempt_at = null where id = $1",
+    [id, status, reason],
+  )
+const replay = (json: unknown, key?: string): Promise<Response> =>
+  front.call("/admin/dlq/replay", { json, ...(key === undefined ? {} : { key }) })
+
+describe("deliveries", () => {
+  test("are found by notification, status and channel, and read one by one", async () => {
+    const [item] = await seedNotifications(front.db, "ann", ["one"])
+    const { body } = await get(`/v1/deliveries?notification_id=${item?.id}&status=queued&channel=sms`, SERVICE_KEY)
+    expect(body.data).toHaveLength(1)
+    const one = await get(`/v1/deliveries/${String(body.data[0]?.["id"])}`, SERVICE_KEY)
+    expect(one.body).toMatchObject({
+      event_id: item?.event,
+      notification_ids: [item?.id],
+      rule: "a-rule",
+      status: "queued",
+      attempts: [],
+    })
+    expect((await get(`/v1/deliveries?notification_id=${item?.id}&status=dead`, SERVICE_KEY)).body.data).toEqual([])
+  })
+
+  test("a wrong filter is refused with its pointer", async () => {
+    const { status, body } = await get("/v1/deliveries?status=odd&channel=pigeon&event_id=evt_1", SERVICE_KEY)
+    expect(status).toBe(422)
+    expect(body["errors"]).toMatchObject([{ pointer: "?status" }, { pointer: "?channel" }, { pointer: "?event_id" }])
+  })
+
+  test("of another business are 404 one by one and absent from the list", async () => {
+    const [id] = await seedDeliveries(front.db, [{ business: "b9" }])
+    expect((await get(`/v1/deliveries/${id}`, B1_KEY)).status).toBe(404)
+    expect((await get("/v1/deliveries?limit=200", B1_KEY)).body.data.map((d) => d["id"])).not.toContain(id)
+    expect((await get(`/v1/deliveries/${id}`, SERVICE_KEY)).status).toBe(200)
+  })
+
+  test("are not for people without a role", async () => {
+    expect((await get("/v1/deliveries", await tokenFor({ sub: "u1", business_id: "b1" }))).status).toBe(403)
+  })
+})
+
+describe("the outbox", () => {
+  test("shows captured messages as their reader would see them, to operators only", async () => {
+    const [id] = await seedDeliveries(front.db, [
+      {
+        channel: "email",
+        message: {
+          channel: "email",
+          to: "a@example.com",
+          subject: "Hi",
+          html: "<b>Hi</b>",
+          text: "Hi",
+          actionUrl: null,
+          actionLabel: null,
+        },
+      },
+      { channel: "email" },
+    ])
+    await become(id ?? "", "captured")
+    const { body } = await get("/v1/outbox?channel=email")
+    expect(body.data).toMatchObject([
+      { id, status: "captured", message: { to: "a@example.com", subject: "Hi", html: "<b>Hi</b>" } },
+    ])
+    expect((await get("/v1/outbox", SERVICE_KEY)).status).toBe(403)
+  })
+})
+
+describe("dead letters", () => {
+  test("are listed with their counts by cause", async () => {
+    const ids = await seedDeliveries(front.db, [{ business: "dead" }, { business: "dead" }, { business: "dead" }])
+    for (const id of ids.slice(0, 2)) await become(id, "dead", "attempts_exhausted")
+    await become(ids[2] ?? "", "unknown", "timeout")
+    const key = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "dead" }] })
+    const { body } = await get("/admin/dlq", key)
+    expect(body.data).toHaveLength(3)
+    expect(body["groups"]).toEqual([
+      { channel: "telegram", status: "dead", reason: "attempts_exhausted", count: 2 },
+      { channel: "telegram", status: "unknown", reason: "timeout", count: 1 },
+    ])
+  })
+
+  test("one is sent again: it is queued, its channel is woken, and a second replay is a conflict", async () => {
+    const [id = ""] = await seedDeliveries(front.db, [{}])
+    await become(id, "dead", "attempts_exhausted")
+    const mark = front.news.length
+    const answer = await replay({ job_id: id })
+    expect(answer.status).toBe(202)
+    expect(await answer.json()).toEqual({ replayed: 1, job_id: id, status: "queued" })
+    expect(front.news.slice(mark).flat()).toEqual([{ kind: "deliveries_due", channels: ["telegram"] }])
+    expect((await get(`/v1/deliveries/${id}`)).body).toMatchObject({ status: "queued", reason: "replayed" })
+    expect((await replay({ job_id: id })).status).toBe(409)
+  })
+
+  test("of another business cannot be replayed, and it looks as if there were none", async () => {
+    const [id = ""] = await seedDeliveries(front.db, [{ business: "b2" }])
+    await become(id, "dead")
+    const key = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "b1" }] })
+    expect((await replay({ job_id: id }, key)).status).toBe(404)
+    expect((await replay({ job_id: "dlv_1" })).status).toBe(422)
+    expect((await replay({ job_id: id }, SERVICE_KEY)).status).toBe(403)
+  })
+})
+
+describe("a trace", () => {
+  test("tells what was decided, who was told and what became of each message", async () => {
+    const [item] = await seedNotifications(front.db, "bob", ["one"])
+    const { body } = await get(`/v1/events/${item?.event}/trace`, SERVICE_KEY)
+    expect(body).toMatchObject({
+      event: { id: item?.event, type: "test.happened" },
+      status: "routed",
+      rules: [{ rule: "a-rule", matched: true, reason: "payload.n (1) >= 1 is true" }],
+      notifications: [
+        { id: item?.id, recipient: "bob", deliveries: [{ channel: "sms", status: "queued", reason: null }] },
+      ],
+    })
+  })
+
+  test("of an event that waits says so, and of another tenant's there is none", async () => {
+    const [stored] = await insertEvents(front.db, [incoming({ business: incoming().event.business })], Date.now())
+    const { body } = await get(`/v1/events/${stored?.id}/trace`, SERVICE_KEY)
+    expect(body).toMatchObject({ status: "waiting", rules: [], notifications: [] })
+    const key = await tokenFor({ sub: "s", roles: ["service"], tenants: [{ business: "b2" }] })
+    expect((await get(`/v1/events/${stored?.id}/trace`, key)).status).toBe(404)
+  })
+})
