@@ -133,11 +133,13 @@ describe("a delivery", () => {
     })
   })
 
-  test("that becomes due without any news is found by the poll", async () => {
-    await run([pretend("telegram", () => Promise.resolve(DELIVERED))])
-    const [id] = await seedDeliveries(db, [{}])
-    await told.waitFor("delivery_settled", 1)
-    expect(await read(id)).toMatchObject({ status: "delivered" })
+  test("that becomes due without any news is found by the poll, again and again", async () => {
+    await run([pretend("telegram", () => Promise.resolve(DELIVERED))], { random: () => 0 })
+    for (const round of [1, 2, 3]) {
+      const [id] = await seedDeliveries(db, [{}])
+      await told.waitFor("delivery_settled", round)
+      expect(await read(id)).toMatchObject({ status: "delivered" })
+    }
   })
 
   test("of a channel without credentials is captured", async () => {
@@ -272,12 +274,13 @@ describe("a lease", () => {
 describe("a stop", () => {
   test("lets what is in flight finish, takes nothing new, and leaves no lease", async () => {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
-    const worker = pretend("telegram", () => promise)
+    const worker = pretend("telegram", (_, signal) => Promise.race([promise, untilAborted(signal)]))
     const tree = await run([worker], { inFlightOf: () => 2, drainMs: 5_000 })
     const ids = await queue({}, {}, {})
     await worker.begun(2)
     const stopped = tree.stop()
     wake("telegram")
+    expect(await leased()).toBe(2)
     resolve(DELIVERED)
     await stopped
     expect(worker.sent).toHaveLength(2)
