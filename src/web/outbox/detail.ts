@@ -1,0 +1,76 @@
+/** One captured message on the stage: what it is, why it was sent, and how its reader would see it. */
+import type { Api } from "../home/api.ts"
+import { el, words } from "../home/dom.ts"
+import { moment } from "../home/moment.ts"
+import { readTrace, type Trace } from "../home/shapes.ts"
+import type { Captured } from "./captured.ts"
+import { frameOf } from "./frames.ts"
+
+export function detailOf(captured: Captured, api: Api): HTMLElement {
+  const { id, eventId, rule, status, reason, createdAt, maybeDuplicate } = captured
+  const state = reason === null || reason === "captured" ? status : `${status}: ${reason}`
+  return el(
+    "article",
+    { "aria-labelledby": "detail-title" },
+    el(
+      "header",
+      { class: "detail-top" },
+      el("h2", { id: "detail-title", tabindex: "-1" }, words(rule)),
+      el(
+        "p",
+        { class: "facts" },
+        el("span", { class: "pill" }, state),
+        maybeDuplicate ? el("span", { class: "pill" }, "maybe a duplicate") : null,
+        moment(createdAt),
+        el("code", { title: "The delivery" }, id),
+      ),
+      traceOf(eventId, api),
+    ),
+    el("div", { class: "stage" }, frameOf(captured)),
+  )
+}
+
+/** The event's trace, fetched when somebody wants to know. */
+function traceOf(eventId: string, api: Api): HTMLElement {
+  const inside = el("div", { class: "trace", "aria-live": "polite" }, "…")
+  const box = el(
+    "details",
+    {},
+    el("summary", {}, "Why was this sent? ", el("code", { title: "The event" }, eventId)),
+    inside,
+  )
+  box.addEventListener("toggle", () => {
+    if (!box.open || box.dataset["asked"] !== undefined) return
+    box.dataset["asked"] = "yes"
+    void api.call("GET", `v1/events/${encodeURIComponent(eventId)}/trace`).then((answer) => {
+      if (answer.kind !== "ok") {
+        delete box.dataset["asked"] // the next opening asks again
+        inside.replaceChildren(el("p", { class: "refusal" }, answer.detail))
+        return
+      }
+      const trace = readTrace(answer.body)
+      const json = el(
+        "details",
+        {},
+        el("summary", {}, "The trace as JSON"),
+        el("pre", {}, JSON.stringify(answer.body, null, 2)),
+      )
+      inside.replaceChildren(...(trace === null ? [] : summary(trace)), json)
+    })
+  })
+  return box
+}
+
+function summary({ event, reason, rules }: Trace): HTMLElement[] {
+  const listened = rules.map(({ rule, verdict, reason: why }) =>
+    el(
+      "li",
+      { class: verdict },
+      el("b", {}, rule),
+      ` ${verdict === "matched" ? "matched" : verdict === "failed" ? "failed" : "did not match"}`,
+      why === "" ? null : el("span", { dir: "auto" }, `: ${why}`),
+    ),
+  )
+  const from = [event.type, `from ${event.source}`, event.place].filter((part) => part !== "").join(" · ")
+  return [el("p", {}, el("code", {}, from)), el("p", {}, reason), el("ul", {}, ...listened)]
+}

@@ -1,0 +1,118 @@
+/** Each message in the frame that its reader would see it in: a phone, a mail program, Telegram, Slack. */
+import { el, words } from "../home/dom.ts"
+import type { Captured, Message } from "./captured.ts"
+import { mailWindow } from "./mail-window.ts"
+import { draw, outsideLink } from "./marked.ts"
+import { readMrkdwn } from "./mrkdwn.ts"
+import { segmentsOf } from "./sms-segments.ts"
+import { readTelegramHtml } from "./telegram-html.ts"
+
+type Of<C extends Message["channel"]> = Extract<Message, { channel: C }>
+
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" })
+const clock = (time: string): string => (Number.isNaN(Date.parse(time)) ? "" : CLOCK.format(Date.parse(time)))
+
+function when(time: string): string {
+  const then = Date.parse(time)
+  if (Number.isNaN(then)) return ""
+  const day = DAY.format(then)
+  return `${day === DAY.format(Date.now()) ? "Today" : day} ${CLOCK.format(then)}`
+}
+
+/** The message in its frame, with a line below it that a developer wants to know. */
+export function frameOf({ message, createdAt }: Captured): HTMLElement {
+  if (message === null) return el("p", { class: "gone" }, "The text of this message is no longer kept.")
+  switch (message.channel) {
+    case "sms":
+      return phone(message, createdAt)
+    case "email":
+      return mailWindow(message, createdAt)
+    case "telegram":
+      return telegram(message, createdAt)
+    case "slack":
+      return slack(message, createdAt)
+  }
+}
+
+function phone(message: Of<"sms">, createdAt: string): HTMLElement {
+  const { encoding, count, length } = segmentsOf(message.text)
+  const parts = `${count} ${count === 1 ? "segment" : "segments"}`
+  return el(
+    "figure",
+    { class: "frame sms" },
+    el(
+      "div",
+      { class: "phone" },
+      el("div", { class: "phone-top" }, el("span", { class: "avatar", "aria-hidden": "true" }, "H"), "Your sender"),
+      el(
+        "div",
+        { class: "phone-screen" },
+        el("p", { class: "phone-when" }, when(createdAt)),
+        el("p", { class: "bubble", dir: "auto" }, message.text),
+      ),
+    ),
+    el("figcaption", {}, `To ${message.to ?? "?"} · ${parts}, ${length} characters in ${encoding}`),
+  )
+}
+
+/** As the channel does it: Telegram takes buttons only to places on the public web. */
+const takesButton = (url: string): boolean => {
+  const parsed = URL.parse(url)
+  return (
+    parsed?.protocol === "https:" && parsed.hostname.includes(".") && !/^[\d.]+$|\.local(host)?$/.test(parsed.hostname)
+  )
+}
+
+function telegram(message: Of<"telegram">, createdAt: string): HTMLElement {
+  const { marked, refusal } = readTelegramHtml(message.html)
+  const { actionUrl } = message
+  const label = message.actionLabel ?? "Open"
+  const asButton = actionUrl !== null && takesButton(actionUrl)
+  const text = el("div", { class: "text", dir: "auto" }, ...draw(marked))
+  if (actionUrl !== null && !asButton) text.append("\n\n", `${label}: `, outsideLink(actionUrl, actionUrl))
+  const button = asButton ? outsideLink(actionUrl, words(label)) : null
+  button?.classList.add("telegram-button")
+  const caption = `To chat ${message.to ?? "?"}${actionUrl === null || asButton ? "" : " · the link is text, because Telegram takes buttons to public https addresses only"}`
+  return el(
+    "figure",
+    { class: "frame telegram" },
+    el(
+      "div",
+      { class: "chat" },
+      el("div", { class: "bubble" }, text, el("span", { class: "when" }, clock(createdAt))),
+      button,
+    ),
+    refusal === null ? null : el("p", { class: "refusal" }, `Telegram would refuse this message: ${refusal}.`),
+    el("figcaption", {}, caption),
+  )
+}
+
+function slack(message: Of<"slack">, createdAt: string): HTMLElement {
+  const text = el("div", { class: "text", dir: "auto" }, ...draw(readMrkdwn(message.text)))
+  if (message.actionUrl !== null)
+    text.append("\n", outsideLink(message.actionUrl, words(message.actionLabel ?? "Open")))
+  const host = message.to === null ? null : URL.parse(message.to)?.host
+  return el(
+    "figure",
+    { class: "frame slack" },
+    el(
+      "div",
+      { class: "post" },
+      el("span", { class: "app", "aria-hidden": "true" }, "H"),
+      el(
+        "div",
+        { class: "post-body" },
+        el(
+          "p",
+          { class: "post-top" },
+          el("b", {}, "Hubbub"),
+          el("span", { class: "badge" }, "APP"),
+          el("span", { class: "when" }, clock(createdAt)),
+        ),
+        text,
+      ),
+    ),
+    el("figcaption", {}, host == null ? "To the hub's own Slack webhook" : `To a webhook at ${host}`),
+  )
+}

@@ -1,0 +1,247 @@
+/** The page `/outbox`: a list of captured messages beside the one that is looked at, refreshed while somebody looks. */
+import { type Api, createApi } from "../home/api.ts"
+import { el, icon, part, words } from "../home/dom.ts"
+import { keepMoments, moment } from "../home/moment.ts"
+import { forgetToken, keepToken, keptToken } from "../home/session.ts"
+import { addressee, type Captured, gist, matches } from "./captured.ts"
+import { detailOf } from "./detail.ts"
+import { createFeed, type Feed, FeedTrouble } from "./feed.ts"
+
+const POLL_MS = 2_000
+const POLL_AWAY_MS = 6_000
+
+const list = part("list", HTMLUListElement)
+const detail = part("detail", HTMLElement)
+const search = part("search", HTMLInputElement)
+const count = part("count", HTMLElement)
+const live = part("live", HTMLElement)
+const older = part("older", HTMLButtonElement)
+const empty = part("empty", HTMLElement)
+const door = part("door", HTMLFormElement)
+const doorWhy = part("door-why", HTMLElement)
+const tokenField = part("token", HTMLInputElement)
+const main = part("main", HTMLElement)
+const narrow = matchMedia("(max-width: 52rem)")
+
+let api: Api | null = null
+let feed: Feed | null = null
+let chosen: string | null = null
+let shown: string | null = null
+let poll: ReturnType<typeof setTimeout> | undefined
+let asked = 0
+let loaded = false
+
+function enter(token: string): void {
+  api = createApi(token, () => {})
+  feed = createFeed(api)
+  loaded = false
+  door.hidden = true
+  main.hidden = false
+  void refresh()
+}
+
+function leave(why: string): void {
+  clearTimeout(poll)
+  forgetToken()
+  api = null
+  feed = null
+  main.hidden = true
+  door.hidden = false
+  doorWhy.textContent = why
+  setLive("idle", "")
+  tokenField.focus()
+}
+
+/** Asks for the newest and, while somebody looks, again after a while. */
+async function refresh(): Promise<void> {
+  clearTimeout(poll)
+  const current = feed
+  if (current === null) return
+  const turn = ++asked
+  let wait = POLL_MS
+  try {
+    const changed = await current.refresh()
+    if (current !== feed || turn !== asked) return
+    setLive("live", "Live")
+    if (changed || !loaded) {
+      loaded = true
+      draw()
+    }
+  } catch (error) {
+    if (current !== feed || turn !== asked) return
+    if (!(error instanceof FeedTrouble)) throw error
+    if (error.kind === "refused")
+      return leave(`${error.message}. The outbox is for operators: role admin, or an admin key.`)
+    setLive("away", error.message)
+    wait = POLL_AWAY_MS
+  }
+  if (!document.hidden) poll = setTimeout(() => void refresh(), wait)
+  else setLive("idle", "Paused")
+}
+
+function setLive(state: "idle" | "live" | "away", text: string): void {
+  if (live.textContent === text) return
+  live.dataset["state"] = state
+  live.textContent = text
+}
+
+const found = (): readonly Captured[] => {
+  const wanted = search.value.trim()
+  const items = feed?.items ?? []
+  return wanted === "" ? items : items.filter((item) => matches(item, wanted))
+}
+
+function draw(): void {
+  const items = found()
+  const total = feed?.items.length ?? 0
+  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["id"] : undefined
+  const asking = `${items.length}${feed?.hasMore === true && items.length === total ? "+" : ""}`
+  count.textContent = items.length === total ? asking : `${items.length} of ${total}`
+  list.replaceChildren(...items.map(entry))
+  older.hidden = feed?.hasMore !== true
+  empty.hidden = items.length > 0
+  empty.dataset["kind"] = total === 0 && chosen === null ? "nothing" : "filtered"
+  if (focused !== undefined) buttonOf(focused)?.focus({ preventScroll: true })
+  if (shown === null && !narrow.matches && items[0] !== undefined) show(items[0].id)
+  else if (shown !== null && detail.dataset["id"] !== shown) show(shown)
+}
+
+function entry(item: Captured): HTMLElement {
+  const node = el(
+    "button",
+    { type: "button", class: "entry", "data-id": item.id, "aria-current": item.id === shown ? "true" : null },
+    el(
+      "span",
+      { class: `channel ${item.channel}` },
+      icon(item.channel),
+      el("span", { class: "visually-hidden" }, item.channel),
+    ),
+    el("span", { class: "entry-to" }, el("bdi", {}, addressee(item))),
+    moment(item.createdAt),
+    words(gist(item), "entry-gist"),
+    words(item.rule, "entry-rule"),
+  )
+  return el("li", {}, node)
+}
+
+const buttonOf = (id: string): HTMLElement | null => list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`)
+
+/** Puts a message on the stage; an id that is not loaded leaves the stage empty. */
+function show(id: string | null): void {
+  shown = id
+  for (const node of list.querySelectorAll(".entry[aria-current]")) node.removeAttribute("aria-current")
+  if (id !== null) buttonOf(id)?.setAttribute("aria-current", "true")
+  const item = feed?.items.find((one) => one.id === id)
+  main.dataset["view"] = item === undefined ? "list" : "message"
+  detail.dataset["id"] = item?.id ?? ""
+  if (item === undefined || api === null) detail.replaceChildren()
+  else detail.replaceChildren(back(), detailOf(item, api))
+  detail.scrollTop = 0
+}
+
+function back(): HTMLElement {
+  const node = el("button", { type: "button", class: "button back" }, icon("back"), "All messages")
+  node.addEventListener("click", () => close())
+  return node
+}
+
+/** What a person picks stands in the address, so that it can be shared, and Back leads to the list on a phone. */
+function pick(id: string): void {
+  const address = `#${id}`
+  if (narrow.matches && location.hash !== address) history.pushState(null, "", address)
+  else history.replaceState(null, "", address)
+  show(id)
+}
+
+function close(): void {
+  const was = shown
+  history.replaceState(null, "", location.pathname + location.search)
+  show(null)
+  if (was !== null) buttonOf(was)?.focus()
+}
+
+/** Moves to the next or previous message of the list. */
+function step(by: 1 | -1): void {
+  const items = found()
+  const next = items[items.findIndex(({ id }) => id === shown) + by]
+  if (next === undefined || (shown === null && by < 0)) return
+  pick(next.id)
+  const node = buttonOf(next.id)
+  if (!narrow.matches) node?.focus({ preventScroll: true })
+  node?.scrollIntoView({ block: "nearest" })
+}
+
+function fromAddress(): void {
+  const token = keptToken()
+  if (token !== null && api === null) enter(token)
+  const id = /^#(dlv_\w+)$/.exec(location.hash)?.[1] ?? null
+  if (id !== shown && (id !== null || narrow.matches)) show(id)
+}
+
+list.addEventListener("click", (event) => {
+  const node = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-id]") : null
+  if (node?.dataset["id"] === undefined) return
+  pick(node.dataset["id"])
+  if (narrow.matches) document.getElementById("detail-title")?.focus()
+})
+
+for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=channel]"))
+  radio.addEventListener("change", () => {
+    chosen = radio.value === "" ? null : radio.value
+    feed?.choose(chosen)
+    loaded = false
+    show(null)
+    void refresh()
+  })
+
+search.addEventListener("input", draw)
+
+older.addEventListener("click", () => {
+  older.disabled = true
+  void (feed?.older() ?? Promise.resolve())
+    .catch((error: unknown) => setLive("away", error instanceof Error ? error.message : "the hub does not answer"))
+    .finally(() => {
+      older.disabled = false
+      draw()
+    })
+})
+
+door.addEventListener("submit", (event) => {
+  event.preventDefault()
+  const token = tokenField.value.trim().replace(/^bearer +/i, "")
+  if (token === "") return
+  tokenField.value = ""
+  keepToken(token)
+  enter(token)
+})
+
+part("forget", HTMLButtonElement).addEventListener("click", () => leave(""))
+
+document.addEventListener("keydown", (event) => {
+  if (main.hidden || event.ctrlKey || event.metaKey || event.altKey) return
+  const typing = event.target === search
+  if (event.key === "Escape") {
+    if (typing && search.value !== "") {
+      search.value = ""
+      draw()
+    } else if (typing) search.blur()
+    else if (narrow.matches) close()
+  } else if (event.key === "/" && !typing) {
+    event.preventDefault()
+    search.focus()
+  } else if (event.target instanceof HTMLInputElement && !typing) return
+  else if (event.key === "ArrowDown" || (event.key === "j" && !typing)) {
+    event.preventDefault()
+    step(1)
+  } else if (event.key === "ArrowUp" || (event.key === "k" && !typing)) {
+    event.preventDefault()
+    step(-1)
+  }
+})
+
+document.addEventListener("visibilitychange", () => void refresh())
+window.addEventListener("popstate", fromAddress)
+window.addEventListener("hashchange", fromAddress)
+keepMoments()
+fromAddress()
+if (api === null) leave("")
