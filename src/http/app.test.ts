@@ -52,6 +52,7 @@ beforeAll(async () => {
     HUB_ALLOWED_ORIGINS: "https://erp.example",
     HUB_TRUSTED_PROXIES: "127.0.0.1",
     HUB_ADMIN_ALLOW: "10.0.0.0/8",
+    HUB_PUBLIC_URL: "https://erp.example/hub/",
   })
 })
 afterAll(() => front.stop())
@@ -65,7 +66,7 @@ async function problemOf(response: Response): Promise<JsonObject> {
   )
   expect(body["status"]).toBe(response.status)
   expect(body["request_id"]).toBe(response.headers.get("x-request-id") ?? "")
-  expect(body["type"]).toBe(`/docs#problem-${body["code"]}`)
+  expect(body["type"]).toBe(`/hub/docs#problem-${body["code"]}`)
   return body
 }
 

@@ -3,7 +3,7 @@
  * calling, request ids, problem details for every refusal, headers, one telemetry event. No hook runs on a request but
  * this one function, because the hot path of ingest goes through it.
  */
-import { type AnyElysia, Elysia } from "elysia"
+import { Elysia } from "elysia"
 import type { Config } from "../config.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { databaseProblem } from "../store/database.ts"
@@ -25,8 +25,6 @@ export interface AppOptions {
   readonly telemetry: Emitter
   /** Everything that answers, in any order; two routes of one method and path are a bug. */
   readonly files: readonly RouteFile[]
-  /** Elysia instances that answer for themselves, outside of this file's care. */
-  readonly plugins?: readonly AnyElysia[]
 }
 
 /** What `server.ts` listens with, and what tests may call without a listener. */
@@ -43,6 +41,7 @@ export function createApp(options: AppOptions): App {
   const { allowedOrigins, trustedProxies, adminAllow } = config.http
   const routes = options.files.flatMap((file) => file.routes)
   const find = pathFinder(routes)
+  const prefix = new URL(config.http.publicUrl).pathname.replace(/\/$/, "")
   const door = { authenticate: options.authenticate, adminAllow }
   const secure: Readonly<Record<string, string>> = {
     "x-content-type-options": "nosniff",
@@ -105,7 +104,7 @@ export function createApp(options: AppOptions): App {
       return given
     }
     if (given.kind === "problem")
-      return new Response(problemBody(given, pathOf(request), requestId), {
+      return new Response(problemBody(given, { prefix, instance: pathOf(request), requestId }), {
         status: PROBLEMS[given.code].status,
         headers: {
           "content-type": "application/problem+json",
@@ -174,7 +173,6 @@ export function createApp(options: AppOptions): App {
       { parse: "none" },
     )
   }
-  for (const plugin of options.plugins ?? []) elysia.use(plugin)
   elysia.onError(({ code, error, request, server }) => {
     if (code === "NOT_FOUND") return unrouted(request, server)
     return respond(problemOf(error, "http"), request, requestIdOf(request))

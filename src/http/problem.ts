@@ -57,17 +57,25 @@ export const notFound = (what: string): Problem => problem("not_found", `no ${wh
 export const unavailable = (detail: string, retryAfter = 2): Problem =>
   problem("unavailable", detail, { headers: { "retry-after": String(retryAfter) } })
 
-/** The JSON text of a problem. `instance` is the path without its query, which may hold a token. */
-export function problemBody(given: Problem, instance: string, requestId: string): string {
+/** What a refusal says of its request. `instance` is the path without its query, which may hold a token. */
+export interface ProblemPlace {
+  /** Where the hub lives behind a reverse proxy: "" or `/hub`. */
+  readonly prefix: string
+  readonly instance: string
+  readonly requestId: string
+}
+
+/** The JSON text of a problem. */
+export function problemBody(given: Problem, place: ProblemPlace): string {
   const { status, title } = PROBLEMS[given.code]
   return JSON.stringify({
-    type: `/docs#problem-${given.code}`,
+    type: `${place.prefix}/docs#problem-${given.code}`,
     title,
     status,
     detail: given.detail,
-    instance,
+    instance: place.instance,
     code: given.code,
-    request_id: requestId,
+    request_id: place.requestId,
     ...(given.errors.length > 0 ? { errors: given.errors } : {}),
   })
 }
