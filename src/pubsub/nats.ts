@@ -154,6 +154,8 @@ export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
         async stop() {
           const connection = link
           link = null
+          // Not an outage: nothing is to be told.
+          state = "down"
           if (connection === null) return
           const deadline = Promise.withResolvers<void>()
           const timer = clock.after(DRAIN_MS, deadline.resolve)

@@ -50,6 +50,7 @@ export class Connection implements JoinedOn {
   #joins: TokenBucket | null = null
   #transport: Transport | null = null
   #openedAt = 0
+  #heardAt = 0
   /** A polite close was sent; the next sweep cuts what is still there. */
   #closing = false
 
@@ -66,6 +67,7 @@ export class Connection implements JoinedOn {
   opened(transport: Transport): void {
     this.#transport = transport
     this.#openedAt = this.#deps.clock.now()
+    this.#heardAt = this.#openedAt
     this.#deps.telemetry.emit({ kind: "socket_opened", transport: transport.name })
   }
 
@@ -93,6 +95,7 @@ export class Connection implements JoinedOn {
   /** One frame from the client. Never throws. */
   receive(raw: string | Uint8Array<ArrayBuffer>): void {
     if (this.#transport === null || this.#closing) return
+    this.#heardAt = this.#deps.clock.now()
     try {
       const frame = this.#serializer.decode(raw)
       if (frame === null) {
@@ -132,7 +135,7 @@ export class Connection implements JoinedOn {
     }
   }
 
-  /** Called every second or so: expired credentials and clients that do not read. */
+  /** Called every second or so: clients that do not read, do not speak, or whose credential has run out. */
   sweep(wallMillis: number): void {
     const transport = this.#transport
     if (transport === null) return
@@ -143,6 +146,8 @@ export class Connection implements JoinedOn {
     } else if (slow) {
       this.#deps.telemetry.emit({ kind: "reader_dropped", transport: transport.name, backlogBytes })
       this.close(1013, "slow reader")
+    } else if (this.#deps.clock.now() - this.#heardAt >= this.#deps.limits.idleSeconds * 1_000) {
+      this.close(1002, "")
     } else if (this.principal.expiresAt !== null && this.principal.expiresAt <= wallMillis) {
       for (const [topic, joined] of this.#joined) this.#crashTopic(topic, joined, "token_expired")
       this.close(1008, "token expired")

@@ -137,6 +137,18 @@ test("a frame over the limit closes with 1009", async () => {
   expect(await client.closed).toBe(1009)
 })
 
+test("a client that only listens is ended with 1002, one that beats its heart is not", async () => {
+  const clock = fakeClock()
+  room = await startRoom({ clock })
+  const [listening, beating] = [await RawClient.open(room.url()), await RawClient.open(room.url())]
+  for (let n = 0; n < 4; n++) {
+    await clock.advance(29_000)
+    expect(await beating.settled()).toEqual([])
+  }
+  expect(await listening.closed).toBe(1002)
+  expect(room.realtime.gauges.sockets()).toBe(1)
+})
+
 test("a token that runs out ends its topics and then its socket", async () => {
   const clock = fakeClock(new Date(0))
   const people = { t: person("u1", "*", 5_000) }

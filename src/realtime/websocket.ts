@@ -32,7 +32,8 @@ export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<Sock
   }
   return {
     maxPayloadLength: limits.frameBytes,
-    idleTimeout: limits.idleSeconds,
+    // Bun counts what we send as a sign of life, so the sweep closes silent clients first and this is the net below it.
+    idleTimeout: limits.idleSeconds + 10,
     // A dropped frame would be a silent hole, so a socket over its limit is cut; it comes back and recovers.
     backpressureLimit: limits.backlogBytes,
     closeOnBackpressureLimit: true,
