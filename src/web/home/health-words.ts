@@ -37,9 +37,10 @@ function rules(detail: Fields): string {
   const errors = number(detail["errors"]) ?? 0
   const first: unknown = Array.isArray(refused) ? refused[0] : null
   return join([
-    count === null ? "" : counted(count, "rule"),
     // A revision is a long hash: its beginning tells two apart.
-    typeof revision === "string" ? `revision ${revision.slice(0, 10)}` : "",
+    [count === null ? "" : counted(count, "rule"), typeof revision === "string" ? `at ${revision.slice(0, 10)}` : ""]
+      .filter((word) => word !== "")
+      .join(" "),
     errors > 0 ? `the last change was refused with ${counted(errors, "error")}` : "",
     typeof first === "string" ? first : "",
   ])
@@ -67,7 +68,7 @@ function channels(detail: Fields): string {
 
 function realtime(detail: Fields): string {
   const sockets = number(detail["sockets"])
-  return sockets === null ? facts(detail) : counted(sockets, "open screen")
+  return sockets === null ? facts(detail) : counted(sockets, "open socket")
 }
 
 /** The first few plain values, with their names. */

@@ -32,12 +32,12 @@ export function inboxRow(item: Item, open: boolean, fresh: boolean, actions: Row
         "div",
         { class: "item-head" },
         el("h3", {}, unread ? el("span", { class: "visually-hidden" }, "Unread: ") : null, title),
-        moment(item.createdAt),
         item.body === "" ? null : el("p", { class: "body", dir: "auto" }, item.body),
       ),
       el(
         "p",
         { class: "meta" },
+        moment(item.createdAt),
         severityWord(item.severity),
         el("span", { class: "rule", title: "The rule that made this notification" }, item.rule),
         item.place === "" ? null : el("span", {}, item.place),

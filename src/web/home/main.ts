@@ -59,6 +59,7 @@ function open(session: Session): void {
       joined() {
         void inbox.load()
         void events.load()
+        void showHealth()
       },
       broken: doubt,
       arrived(item) {

@@ -37,8 +37,8 @@ function eventPart({ event, revision }: Trace): HTMLElement {
       fact("Place", event.place || "–"),
       fact("Happened", moment(event.occurredAt)),
       fact("Accepted", moment(event.acceptedAt)),
-      fact("Event", el("code", {}, event.id)),
-      revision === null ? fact("Rules", "–") : fact("Rules", el("code", { title: revision }, revision.slice(0, 12))),
+      revision === null ? null : fact("Rules' revision", el("code", { title: revision }, revision.slice(0, 12))),
+      el("div", { class: "wide" }, el("dt", {}, "Event"), el("dd", {}, el("code", {}, event.id))),
     ),
   )
 }
