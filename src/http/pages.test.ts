@@ -43,3 +43,10 @@ test("a file that no page has is not found, whatever its name", async () => {
     expect((await front.call(`/assets/${name}`, { key: null })).status).toBe(404)
   }
 })
+
+test("the outbox alone may be styled inline, because the mails in it are; scripts stay the page's own", async () => {
+  const policyOf = async (path: string) =>
+    (await front.call(path, { key: null })).headers.get("content-security-policy") ?? ""
+  expect(await policyOf("/outbox")).toContain("script-src 'self'; style-src 'self' 'unsafe-inline';")
+  expect(await policyOf("/test")).toContain("style-src 'self';")
+})

@@ -12,19 +12,21 @@ interface Served {
   readonly headers: Readonly<Record<string, string>>
 }
 
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  // The outbox shows mails in sandboxed frames of their own.
-  "frame-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ")
+/** A mail is styled inline, and its frame inherits the policy of the page around it: there inline styles, no scripts. */
+const INLINE_STYLES: ReadonlySet<string> = new Set(["outbox"])
+
+const policyOf = (page: string): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self'${INLINE_STYLES.has(page) ? " 'unsafe-inline'" : ""}`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ")
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -47,7 +49,7 @@ export function pageRoutes(folder: string): RouteFile {
   for (const file of filesOf(folder)) {
     if (extname(file) !== ".html") continue
     const name = file.slice(0, -".html".length)
-    const page = read(join(folder, file), { "cache-control": "no-cache", "content-security-policy": POLICY })
+    const page = read(join(folder, file), { "cache-control": "no-cache", "content-security-policy": policyOf(name) })
     open(ADDRESSES[name] ?? `/${name}`, (call) => serve(page, call))
   }
   const assets = new Map<string, Served>()
