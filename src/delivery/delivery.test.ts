@@ -301,6 +301,22 @@ describe("a stop", () => {
     expect(await leased()).toBe(0)
   })
 
+  test("ends all channels at the same time, not one after the other", async () => {
+    const settledAtAbort: number[] = []
+    const workers = SENDING_CHANNELS.map((channel) =>
+      pretend(channel, (_, signal) => {
+        signal.addEventListener("abort", () => settledAtAbort.push(told.of("delivery_settled").length))
+        return untilAborted(signal)
+      }),
+    )
+    const tree = await run(workers, { drainMs: 20 })
+    await queue(...SENDING_CHANNELS.map((channel) => ({ channel })))
+    await Promise.all(workers.map((worker) => worker.begun(1)))
+    await tree.stop()
+    expect(settledAtAbort).toEqual([0, 0, 0, 0])
+    expect(await leased()).toBe(0)
+  })
+
   test("gives back what was claimed but not begun, with its attempt", async () => {
     const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>()
     const { promise: gate, resolve: open } = Promise.withResolvers<void>()
