@@ -227,7 +227,7 @@ export class Connection implements JoinedOn {
     }
 
     const entry = new JoinedTopic(this, family, topic, joinRef, ref)
-    const admit = ({ response, view, subscription }: Admission): boolean => {
+    const admit = ({ response, recovered, view, subscription }: Admission): boolean => {
       if (this.#transport === null || this.#closing) return false
       this.#reply(joinRef, ref, topic, "ok", response)
       answered()
@@ -235,11 +235,12 @@ export class Connection implements JoinedOn {
       entry.subscription = subscription(this.#serializer.version)
       this.#joined.set(topic, entry)
       this.#transport.subscribe(entry.subscription)
+      // Here, not after: every join that is told is followed by its leave, also when the socket goes meanwhile.
+      telemetry.emit({ kind: "topic_joined", family: family.name, recovered })
       return true
     }
     const finish = (outcome: JoinOutcome): void => {
       if (outcome.kind === "refused") refuse(family.name, outcome.response)
-      else telemetry.emit({ kind: "topic_joined", family: family.name, recovered: outcome.recovered })
     }
     const crashed = (error: unknown): void => {
       telemetry.emit({ kind: "bug_found", where: `join of ${family.name}`, error: describeError(error) })

@@ -52,8 +52,8 @@ function probe(publish: (name: string, frame: Encoded) => void): TopicFamily & {
     join({ topic, payload, admit }) {
       if (topic === "resources:refuse") return { kind: "refused", response: { reason: "unauthorized" } }
       if (topic === "resources:crash") throw new Error("the join crashes")
-      admit({ response: payload, view: "probe", subscription: (version) => native(version, topic) })
-      return { kind: "joined", recovered: null }
+      admit({ response: payload, recovered: null, view: "probe", subscription: (version) => native(version, topic) })
+      return { kind: "joined" }
     },
     push({ topic, event, payload, client }) {
       switch (event) {

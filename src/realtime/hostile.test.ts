@@ -63,8 +63,8 @@ test("frames that wait behind a join are answered in order after it, and other t
         prefix: "slow:",
         async join({ admit }) {
           await join.promise
-          admit({ response: {}, view: "slow", subscription: (version) => `slow ${version}` })
-          return { kind: "joined", recovered: null }
+          admit({ response: {}, recovered: null, view: "slow", subscription: (version) => `slow ${version}` })
+          return { kind: "joined" }
         },
       },
     ],
@@ -158,6 +158,21 @@ test("a token that runs out ends its topics and then its socket", async () => {
   await clock.advance(6_000)
   expect(await client.frame()).toEqual(["1", "1", TOPIC, "phx_error", { reason: "token_expired" }])
   expect(await client.closed).toBe(1008)
+})
+
+test("every join that is told is followed by its leave, also when sockets go in the middle of it", async () => {
+  room = await startRoom()
+  const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(room.url())))
+  for (const [n, client] of clients.entries()) {
+    for (let topic = 0; topic < 5; topic++) client.send(["1", "1", `resources:b1:l${n}${topic}`, "phx_join", {}])
+    if (n % 2 === 0) client.close()
+  }
+  await room.realtime.drain()
+  await Promise.all(clients.map(({ closed }) => closed))
+  await room.tree.stop()
+  const count = (kind: string) => room.events.filter((event) => event.kind === kind).length
+  expect(count("topic_joined")).toBe(count("topic_left"))
+  expect([count("socket_opened"), count("socket_closed")]).toEqual([20, 20])
 })
 
 test("a drain closes every socket with 1012 and refuses new ones", async () => {

@@ -291,8 +291,8 @@ class Topic {
   }
 
   #admit(entry: Entry, response: Payload, count: number | null): void {
-    entry.admit(response)
-    entry.reply({ kind: "joined", recovered: count })
+    entry.admit(response, count)
+    entry.reply({ kind: "joined" })
   }
 
   #push(messages: readonly Message[]): void {

@@ -17,12 +17,14 @@ export interface StreamNews {
 /** What came after a position, in order; `pruned` where a part of it is gone. */
 export type ReadHistory = (stream: StreamKey, after: number, limit: number) => Promise<readonly StreamItem[] | "pruned">
 
-export type Entered = { readonly kind: "joined"; readonly recovered: number | null } | { readonly kind: "unavailable" }
+export interface Entered {
+  readonly kind: "joined" | "unavailable"
+}
 
 export interface Entry {
   readonly recover: Recover | null
   /** Answers the socket and subscribes it, at once. */
-  admit(response: Payload): void
+  admit(response: Payload, recovered: number | null): void
   readonly reply: (entered: Entered) => void
 }
 

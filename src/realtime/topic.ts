@@ -26,6 +26,8 @@ export interface JoinRequest {
 
 export interface Admission {
   readonly response: Payload
+  /** How many missed messages it brings back; null: it was not a recovery, or none was possible. */
+  readonly recovered: number | null
   /** What feeds this topic: the id of its `TopicView`, for a crash to find its sockets by. */
   readonly view: string
   /** Names of the native topics to subscribe to; `name` gets the socket's protocol version. */
@@ -34,7 +36,7 @@ export interface Admission {
 
 /** `joined`: `admit` was called (its answer does not matter). */
 export type JoinOutcome =
-  | { readonly kind: "joined"; readonly recovered: number | null }
+  | { readonly kind: "joined" }
   | { readonly kind: "refused"; readonly response: JsonObject & { readonly reason: string } }
 
 export interface ClientPush {

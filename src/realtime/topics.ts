@@ -83,11 +83,11 @@ export class Topics {
     form: Form,
     recover: Recover | null,
   ): Promise<JoinOutcome> {
-    const admit = (response: Admission["response"]): void => {
+    const admit = (response: Admission["response"], recovered: number | null): void => {
       // The strings of the view that lives, so that ten thousand sockets on it do not hold ten thousand copies.
       const living = this.#live.get(view.id)?.view ?? view
       const subscription: Admission["subscription"] = (version) => subscriptionName(living, form, version)
-      request.admit({ response, view: living.id, subscription })
+      request.admit({ response, recovered, view: living.id, subscription })
     }
     for (let tries = TRIES; tries > 0; tries--) {
       const ref = this.#live.get(view.id)?.ref ?? (await this.#start(view))
@@ -97,7 +97,7 @@ export class Topics {
           (reply) => ({ kind: "enter", entry: { recover, admit, reply } }),
           this.#joinTimeoutMs,
         )
-        return entered.kind === "joined" ? entered : unavailable
+        return entered.kind === "joined" ? { kind: "joined" } : unavailable
       } catch (error) {
         if (error instanceof Busy || error instanceof CallTimeout) return unavailable
         if (!(error instanceof ActorDown)) throw error
