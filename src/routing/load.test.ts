@@ -6,6 +6,7 @@ import { hubEvent, oneRule, PLAIN_TEMPLATE, refusals, ruleFolders, ruleSetOf } f
 import { EVENT_FIELDS } from "./facts.ts"
 import { LATER } from "./later.ts"
 import { checkRules, loadRuleSet } from "./load.ts"
+import { channelsOf, ruleSetView } from "./rule-set.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 
@@ -243,6 +244,36 @@ describe("a rule", () => {
       category: null,
       actionUrl: null,
       data: null,
+    })
+  })
+
+  test("is shown as its file says it, and names the channels that it needs", async () => {
+    const action =
+      "to: { everyone: true }\nchannels: [in_app, sms]\ntemplate: plain\naction_url: /x/<%= it.payload.id %>"
+    const set = await ruleSetOf({
+      ...PLAIN_TEMPLATE,
+      "rules/a.yaml": oneRule({ action, conditions: "- { field: x, operator: exists }" }),
+    })
+    expect(channelsOf(set)).toEqual(new Set(["inapp", "sms"]))
+    expect(JSON.parse(JSON.stringify(ruleSetView(set)))).toMatchObject({
+      revision: set.revision,
+      loaded_at: "1970-01-01T00:00:00.000Z",
+      rules: [
+        {
+          name: "the-rule",
+          event_type: ["test.happened"],
+          conditions: { exists: [{ var: "payload.x" }] },
+          actions: [
+            {
+              to: { everyone: true },
+              channels: ["inapp", "sms"],
+              action_url: "/x/<%= it.payload.id %>",
+              priority: "normal",
+            },
+          ],
+          at: "rules/a.yaml:2:5",
+        },
+      ],
     })
   })
 

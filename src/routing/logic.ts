@@ -14,7 +14,7 @@ export interface Facts {
 }
 
 /** Nested iteration over an event's lists is the one way to make a rule slow: 2,000 × 2,000 takes a second. */
-const MAX_STEPS = 100_000
+const MAX_STEPS = 50_000
 const MAX_TEXT = 65_536
 
 /** The logic is sound and this event makes it too costly, or has a value there that cannot be compared. */

@@ -1,4 +1,6 @@
 /** The rules and templates that run together: loaded whole, swapped whole, never changed in place. */
+import type { Channel } from "../domain/channel.ts"
+import type { Json, JsonObject } from "../domain/json.ts"
 import type { NotifyAction, Rule } from "../domain/rule.ts"
 import type { TemplateFunction } from "./eta-engine.ts"
 import { eventTypeFits, isWildcard } from "./event-pattern.ts"
@@ -62,3 +64,34 @@ export function indexRules(rules: readonly LoadedRule[]): RuleSet["rulesFor"] {
     return all
   }
 }
+
+/** The channels that some rule uses: production wants a credential for each. */
+export const channelsOf = ({ rules }: RuleSet): ReadonlySet<Channel> =>
+  new Set(rules.flatMap((rule) => rule.actions).flatMap((action) => action.channels))
+
+/** The set as `GET /v1/rules` shows it: each rule in the words of its file, conditions as they were compiled. */
+export const ruleSetView = ({ revision, loadedAt, rules }: RuleSet): JsonObject => ({
+  revision,
+  loaded_at: new Date(loadedAt).toISOString(),
+  rules: rules.map((rule) => ({
+    name: rule.name,
+    event_type: rule.eventTypes,
+    source: rule.source,
+    conditions: rule.condition,
+    actions: rule.actions.map(actionView),
+    at: rule.at,
+  })),
+})
+
+const actionView = (action: LoadedAction): Json => ({
+  type: action.type,
+  to: { roles: action.to.roles, users: action.to.users, everyone: action.to.everyone },
+  channels: action.channels,
+  template: action.template,
+  priority: action.priority,
+  bypass_quiet_hours: action.bypassQuietHours,
+  category: action.category,
+  action_url: action.actionUrl,
+  action_label: action.actionLabel,
+  data: action.data,
+})
