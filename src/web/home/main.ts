@@ -29,7 +29,7 @@ function open(session: Session): void {
     over.abort()
     forgetToken()
     part("trace", HTMLDialogElement).close()
-    askForToken(`The hub no longer takes this token: ${detail}. Paste a new one.`)
+    askForToken(`The hub does not take this token: ${detail}. Paste a new one.`)
   })
   const trace = createTracePanel(api)
   const events = createRecentEvents(api, trace.show)
