@@ -2,6 +2,7 @@
 // may read and change. A PostgreSQL server does not fit into an executable: this one asks for DATABASE_URL.
 import { cpSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { buildPages } from "./pages.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 const OUT = join(ROOT, "dist/binary")
@@ -21,5 +22,7 @@ if (build.exitCode !== 0) process.exit(build.exitCode)
 for (const name of BESIDE) {
   if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(OUT, name), { recursive: true })
 }
+await buildPages()
+cpSync(join(ROOT, "dist/web"), join(OUT, "web"), { recursive: true })
 const name = existsSync(join(OUT, "hub.exe")) ? "hub.exe" : "hub"
 console.log(`${join(OUT, name)}: ${Math.round(statSync(join(OUT, name)).size / 2 ** 20)} MiB`)

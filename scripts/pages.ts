@@ -2,7 +2,7 @@
 // beside it under dist/web/assets, named by their content. `bun scripts/pages.ts` builds them; the hub calls
 // `pagesFolder` and gets them built if they are not yet, or are older than their sources.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 
 const ROOT = join(import.meta.dirname, "..")
 const SOURCES = join(ROOT, "src/web")
@@ -10,6 +10,8 @@ const OUT = join(ROOT, "dist/web")
 
 /** The folder with the built pages. Throws Error with the bundler's words where there are none and none can be built. */
 export async function pagesFolder(): Promise<string> {
+  // The single executable brings its pages in a folder beside it.
+  if (!existsSync(SOURCES) && !existsSync(OUT)) return join(dirname(process.execPath), "web")
   if (!isStale()) return OUT
   try {
     await buildPages()
