@@ -1,0 +1,58 @@
+/** The hub as a process of its own, as an operator runs it: to be killed, stopped and started again. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { testEnvironment } from "./start-hub.ts"
+
+const ROOT = join(import.meta.dir, "../..")
+
+export interface HubProcess {
+  readonly pid: number
+  readonly port: number
+  /** Everything it has said on standard error, so far. */
+  readonly log: () => string
+  /** Settles with the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>
+  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void
+}
+
+export interface HubProcessOptions {
+  readonly databaseUrl: string
+  /** 0: any. A restarted hub takes the port of the one before it. */
+  readonly port?: number
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** Starts `bun src/main.ts serve` and resolves when it listens; rejects with its words when it ends before. */
+export async function startHubProcess(options: HubProcessOptions): Promise<HubProcess> {
+  const dataDir = mkdtempSync(join(tmpdir(), "hub-process-"))
+  const child = Bun.spawn([process.execPath, "--no-env-file", "src/main.ts", "serve"], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      ...testEnvironment(options.databaseUrl, dataDir),
+      PORT: String(options.port ?? 0),
+      LOG_LEVEL: "info",
+      LOG_FORMAT: "json",
+      ...options.settings,
+    },
+    stdout: "ignore",
+    stderr: "pipe",
+  })
+  let log = ""
+  const { promise: listening, resolve, reject } = Promise.withResolvers<number>()
+  const exited = child.exited.then((code) => {
+    rmSync(dataDir, { recursive: true, force: true })
+    reject(new Error(`the hub ended before it listened: ${log}`))
+    return child.signalCode ?? code
+  })
+  void (async () => {
+    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
+      log += chunk
+      const line = /"event":"hub_listening"[^}]*"port":(\d+)/.exec(log)
+      if (line !== null) resolve(Number(line[1]))
+    }
+  })()
+  const port = await listening
+  return { pid: child.pid, port, log: () => log, exited, signal: (name) => child.kill(name) }
+}
