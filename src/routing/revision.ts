@@ -12,15 +12,24 @@ const run = promisify(execFile)
 
 /** The commit of a folder and whether the folder differs from it; null: no repository, no git, or no answer in time. */
 async function stateOf(dir: string): Promise<{ readonly commit: string; readonly clean: boolean } | null> {
-  const git = async (...args: readonly string[]): Promise<string> => {
-    const options = { timeout: GIT_DEADLINE_MS, maxBuffer: 1_048_576 }
-    return (await run("git", ["--no-optional-locks", "-C", dir, ...args], options)).stdout.trim()
-  }
+  // Ignored files count: they run, and no commit has them.
+  const args = [
+    "--no-optional-locks",
+    "-C",
+    dir,
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--ignored",
+    "--untracked-files=all",
+    "--",
+    ".",
+  ]
   try {
-    const commit = await git("rev-parse", "--verify", "HEAD")
-    // Ignored files count: they run, and no commit has them.
-    const differences = await git("status", "--porcelain", "--ignored", "--untracked-files=all", "--", ".")
-    return { commit, clean: !differences.split("\n").some(matters) }
+    const { stdout } = await run("git", args, { timeout: GIT_DEADLINE_MS, maxBuffer: 4_194_304 })
+    const lines = stdout.split("\n")
+    const commit = /^# branch\.oid ([0-9a-f]{40,64})$/m.exec(stdout)?.[1]
+    return commit === undefined ? null : { commit, clean: !lines.some(matters) }
   } catch {
     // git says no in many ways (no repository, none installed, another owner, too slow): the hash serves for all of them.
     return null
@@ -28,7 +37,8 @@ async function stateOf(dir: string): Promise<{ readonly commit: string; readonly
 }
 
 /** A line of `git status` about a file that is loaded, or about a whole folder. */
-const matters = (line: string): boolean => /(?:\.eta|\.yaml|\/)"?$/.test(line) && !/\.test\.yaml"?$/.test(line)
+const matters = (line: string): boolean =>
+  !line.startsWith("# ") && /(?:\.eta|\.yaml|\/)"?$/.test(line) && !/\.test\.yaml"?$/.test(line)
 
 /** `<commit>`, `<commit>+dirty.<hash>` or `<hash>`. The hash is the content's, shortened. */
 export async function revisionOf(rulesDir: string, templatesDir: string, hash: string): Promise<string> {
