@@ -97,7 +97,14 @@ function draw(): void {
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["id"] : undefined
   const asking = `${items.length}${feed?.hasMore === true && items.length === total ? "+" : ""}`
   count.textContent = items.length === total ? asking : `${items.length} of ${total}`
+  const box = list.parentElement
+  const top = list.querySelector<HTMLElement>(".entry")
+  const before = top?.offsetTop ?? 0
+  const scrolled = box?.scrollTop ?? 0
   list.replaceChildren(...items.map(entry))
+  // Whoever reads further down is not moved by what comes on top.
+  const same = top?.dataset["id"] === undefined ? null : buttonOf(top.dataset["id"])
+  if (box !== null && scrolled > 0 && same !== null) box.scrollTop = scrolled + same.offsetTop - before
   older.hidden = feed?.hasMore !== true
   empty.hidden = items.length > 0
   empty.dataset["kind"] = total === 0 && chosen === null ? "nothing" : "filtered"
