@@ -123,7 +123,17 @@ function operation(logic: Json): { readonly operator: string | null; readonly ar
 /** A clause that only keeps a missing value out; where it holds there is nothing to say of it. */
 const isGuard = (logic: Json): boolean => operation(logic).operator === "exists"
 
+const MAX_SHOWN_ITEMS = 10
+
+/** A value in a few words. What is long is cut before it is written out: an event may be 256 KB. */
 function display(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "null")
-  return text.length > MAX_OPERAND ? `${text.slice(0, MAX_OPERAND - 1)}…` : text
+  if (typeof value === "string") return cut(JSON.stringify(value.slice(0, MAX_OPERAND)))
+  if (Array.isArray(value)) {
+    if (value.length > MAX_SHOWN_ITEMS) return `${value.length} items`
+    return cut(`[${value.map((item) => display(item)).join(",")}]`)
+  }
+  if (typeof value === "object" && value !== null) return "an object"
+  return cut(String(value ?? null))
 }
+
+const cut = (text: string): string => (text.length > MAX_OPERAND ? `${text.slice(0, MAX_OPERAND - 1)}…` : text)

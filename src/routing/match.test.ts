@@ -50,6 +50,19 @@ describe("a reason names the clause that decided, with what it saw", () => {
     expect(reason(condition)).toBe(expected)
   })
 
+  test("without writing out what is long", () => {
+    const long = {
+      list: Array.from({ length: 500 }, () => "x".repeat(500)),
+      customer: { name: "x" },
+      text: "x".repeat(500),
+    }
+    const say = (path: string) =>
+      explain({ "!!": [{ var: `payload.${path}` }] }, factsOf(hubEvent({ payload: long })), 0)
+    expect(say("list")).toBe("!!(payload.list (500 items)) is true")
+    expect(say("customer")).toBe("!!(payload.customer (an object)) is true")
+    expect(say("text")).toBe(`!!(payload.text ("${"x".repeat(58)}…)) is true`)
+  })
+
   test("in 300 characters at most, however much there is to say", () => {
     const many: Json = { and: Array.from({ length: 60 }, () => dinars) }
     expect(reason(many).length).toBe(300)
