@@ -16,6 +16,8 @@ export function notice(sentence: string): void {
 }
 
 /** A sentence for those who listen. */
-export const say = (sentence: string): void => {
-  part("news", HTMLParagraphElement).textContent = sentence
+export function say(sentence: string): void {
+  const place = part("news", HTMLParagraphElement)
+  // The same words twice are no change, and no change is not read out: the space makes one.
+  place.textContent = place.textContent === sentence ? `${sentence}\u00a0` : sentence
 }

@@ -1,0 +1,178 @@
+// The first page in a real browser, against a whole hub: `bun test ./src/web/home/home.e2e.ts`. Not among the tests that
+// run everywhere, because it needs Chromium (CHROMIUM_BIN, or /usr/bin/chromium). HUB_SHOTS names a folder for pictures.
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
+import { signToken } from "../../cli/token.ts"
+import { JWT_SECRET } from "../../testing/front.ts"
+import { startTestHub, type TestHub } from "../../testing/start-hub.ts"
+
+const binary = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium"
+if (!existsSync(binary)) {
+  throw new Error(`NOT TESTED: the first page needs Chromium and ${binary} is not there; set CHROMIUM_BIN`)
+}
+setDefaultTimeout(30_000)
+const shots = process.env["HUB_SHOTS"]
+
+let hub: TestHub
+let browser: Browser
+const broken: string[] = []
+const asked: string[] = []
+
+beforeAll(async () => {
+  hub = await startTestHub()
+  browser = await chromium.launch({ executablePath: binary, args: ["--no-sandbox"] })
+}, 60_000)
+afterAll(async () => {
+  await browser.close()
+  await hub.remove()
+}, 60_000)
+
+const tokenOf = (sub: string, ...roles: string[]): Promise<string> =>
+  signToken({ secret: JWT_SECRET, sub, roles, tenants: undefined, ttl: "1h", issuer: null, audience: null })
+
+const origin = (): string => `http://127.0.0.1:${hub.port}`
+
+async function open(token: string | null, context?: BrowserContext): Promise<Page> {
+  const page = await (context ?? (await browser.newContext({ viewport: { width: 1280, height: 860 } }))).newPage()
+  page.on("console", (message) => broken.push(message.text()))
+  page.on("pageerror", (error) => broken.push(error.message))
+  page.on("request", (request) => asked.push(request.url()))
+  page.on("websocket", (socket) => asked.push(socket.url()))
+  await page.goto(`${origin()}/${token === null ? "" : `#token=${token}`}`)
+  return page
+}
+
+const send = (person: string, over: object = {}): Promise<Response> =>
+  hub.call("/v1/events", {
+    json: {
+      type: "invoice.overdue",
+      source: "invoicing",
+      severity: "high",
+      payload: {
+        invoice_id: "i7",
+        invoice_number: "INV-7",
+        customer_name: "<b>شركة</b> & Sons",
+        days_overdue: 9,
+        amount_due: 5,
+        currency: "IQD",
+        owner_id: person,
+      },
+      ...over,
+    },
+  })
+
+const live = (page: Page): Promise<void> => page.locator('#line[data-state="live"]').waitFor()
+const items = (page: Page) => page.locator("#inbox .item")
+
+async function shot(page: Page, name: string): Promise<void> {
+  if (shots !== undefined) await page.screenshot({ path: join(shots, `home-${name}.png`) })
+}
+
+test("a newcomer is told what to send, sends it, and it is there; the token is in no URL", async () => {
+  const token = await tokenOf("newcomer", "admin")
+  const page = await open(token)
+  await live(page)
+  await page.getByText("Nothing here yet").waitFor()
+  expect(page.url()).toBe(`${origin()}/`)
+  expect(await page.locator(".first-event code").first().textContent()).toContain(`curl -X POST ${origin()}/v1/events`)
+  await shot(page, "1-empty")
+  await page.getByRole("button", { name: "Send it from here" }).click()
+  await page.getByRole("button", { name: "Invoice INV-1 is overdue" }).waitFor()
+  await page.getByText("New notification: Invoice INV-1 is overdue").waitFor({ state: "attached" })
+  await page.getByText("1 unread", { exact: true }).waitFor()
+  await page.reload()
+  await items(page).first().waitFor()
+  expect(asked.filter((url) => url.includes(token))).toEqual([])
+  await page.close()
+})
+
+test("what is done on one screen is done on the other, by keyboard too", async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } })
+  const token = await tokenOf("u2", "admin")
+  const [here, there] = [await open(token, context), await open(token, context)]
+  await live(here)
+  await live(there)
+  await send("u2")
+  await send("u2")
+  await items(there).nth(1).waitFor()
+  await items(here).nth(1).waitFor()
+  const title = items(here).first().getByRole("button", { name: "Invoice INV-7 is overdue" })
+  await title.focus()
+  await here.keyboard.press("Enter")
+  await there.getByText("1 unread", { exact: true }).waitFor()
+  expect(await title.getAttribute("aria-expanded")).toBe("true")
+  expect(await here.evaluate("document.activeElement.dataset.do")).toBe("open")
+  await items(here).first().getByRole("button", { name: "Acknowledge" }).click()
+  await items(there).first().getByText("Acknowledged").waitFor()
+  await items(here).first().getByRole("button", { name: "Archive" }).click()
+  await items(there).nth(1).waitFor({ state: "detached" })
+  await there.getByRole("button", { name: "Mark all read" }).click()
+  await here.locator("#unread").waitFor({ state: "hidden" })
+  await here.getByRole("button", { name: "Archived" }).click()
+  await items(here).getByRole("button", { name: "Move to inbox" }).click()
+  await items(there).nth(1).waitFor()
+  expect(await there.locator(".body").first().textContent()).toContain("<b>شركة</b>")
+  await context.close()
+})
+
+test("why: the panel names the rules with their reasons and every delivery, and gives the focus back", async () => {
+  const page = await open(await tokenOf("u3", "admin"))
+  await live(page)
+  await send("u3")
+  const why = items(page).first().getByRole("button", { name: "Why?" })
+  await why.click()
+  const panel = page.getByRole("dialog", { name: "What followed" })
+  await panel.getByText("payload.days_overdue (9) >= 7 is true").waitFor()
+  await panel.getByText("payload.days_overdue (9) >= 30 is false").waitFor()
+  await panel.getByText("in their inbox").waitFor()
+  await shot(page, "2-why")
+  await page.keyboard.press("Escape")
+  expect(await page.evaluate("document.activeElement.dataset.do")).toBe("why")
+  await send("u3", { type: "nobody.listens", source: "elsewhere" })
+  await page.locator(".event-open", { hasText: "nobody.listens" }).first().click()
+  await panel.getByText("Nobody: no rule made a notification").waitFor()
+  await page.close()
+})
+
+test("a person without a role sees their inbox, and is told what looking behind the scenes needs", async () => {
+  const page = await open(await tokenOf("u3"))
+  await items(page).first().getByRole("button", { name: "Why?" }).click()
+  await page.getByText("that needs the role admin or service").waitFor()
+  expect(await page.getByRole("button", { name: "Send it from here" }).count()).toBe(0)
+  await page.close()
+})
+
+test("without a token, or with one that is not taken, the page asks for one and says why", async () => {
+  const good = await tokenOf("u2")
+  const page = await open(null)
+  await page.getByRole("heading", { name: "Whose inbox?" }).waitFor()
+  await page.locator("#health").getByText("Database").waitFor()
+  await page.getByLabel("Token").fill("hub_a_key_and_no_token")
+  await page.keyboard.press("Enter")
+  await page.getByText("An API key has no inbox").waitFor()
+  await page.getByLabel("Token").fill(`${good.slice(0, -6)}AAAAAA`)
+  await page.keyboard.press("Enter")
+  await page.getByText("The hub does not take this token").waitFor()
+  await shot(page, "3-refused")
+  await page.getByLabel("Token").fill(good)
+  await page.keyboard.press("Enter")
+  await live(page)
+  await page.close()
+})
+
+test("on a narrow screen, in the dark, nothing runs out of the page", async () => {
+  const page = await open(await tokenOf("u2", "admin"))
+  await page.emulateMedia({ colorScheme: "dark" })
+  await page.setViewportSize({ width: 360, height: 740 })
+  await items(page).first().waitFor()
+  await shot(page, "4-narrow")
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360)
+  await page.close()
+})
+
+test("the pages broke no rule of their own policy and threw nothing", () => {
+  // The browser itself writes a line for every 401 and 403 that the tests above provoke.
+  expect(broken.filter((text) => !/status of 40[13]|WebSocket connection/.test(text))).toEqual([])
+})
