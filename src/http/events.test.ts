@@ -93,6 +93,7 @@ describe("the list of events", () => {
     let after: string | null = ""
     while (after !== null) {
       const page: Awaited<ReturnType<typeof list>> = await list(`limit=4&after=${after}`, key)
+      expect(page.data.length).toBeLessThanOrEqual(4)
       seen.push(...page.data.map(({ id }) => id))
       after = page.page_info.after
     }
