@@ -215,6 +215,21 @@ describe("what is sent", () => {
     ).toEqual(["مرحبا u1", "Hello u3"])
   })
 
+  test("words that name the reader name each one, also where a partial or the rule's own data does it", async () => {
+    const files = {
+      "templates/_partials/greet.eta": "Dear <%= it.recipient.name %>",
+      "templates/plain/sms.eta": '<%~ include("/_partials/greet") %>',
+    }
+    const people = [recipient("u1", { phone: "+1", name: "Ali" }), recipient("u2", { phone: "+2", name: "Zaynab" })]
+    const more = 'data: { to: "<%= it.recipient.name %>" }'
+    const plan = await planOf({ files, rules: to("{ everyone: true }", "inapp, sms", more), people })
+    const texts = plan.deliveries.map(
+      ({ start }) => start.status === "queued" && "text" in start.message && start.message.text,
+    )
+    expect(texts).toEqual(["Dear Ali", "Dear Zaynab"])
+    expect(plan.notifications.map(({ content }) => content.data)).toEqual([{ to: "Ali" }, { to: "Zaynab" }])
+  })
+
   test("words that are the same for all are made once and addressed to each", async () => {
     const plan = await planOf({
       rules: to("{ everyone: true }", "email"),
