@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   channels: ["domain", "runtime", "telemetry", "config"],
   realtime: ["domain", "runtime", "telemetry", "store", "pubsub"],
   http: ["domain", "runtime", "telemetry", "store", "pubsub", "config"],
-  cli: ["domain", "runtime", "telemetry", "store", "pubsub", "config", "routing", "http", "channels"],
+  cli: ["domain", "runtime", "telemetry", "store", "pubsub", "config", "routing", "http", "channels", "hub.ts"],
   web: [],
 }
 

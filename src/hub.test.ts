@@ -51,7 +51,9 @@ test("a margin call reaches a trader by Telegram, in the inbox and on the open s
   const shown = Promise.withResolvers<Item>()
   const counted = Promise.withResolvers<unknown>()
   screen.on("notification", (item) => shown.resolve(item))
-  screen.on("counts", (counts: { unread_count: number }) => counts.unread_count > 0 && counted.resolve(counts))
+  screen.on("counts", (counts: { unread_count: number }) => {
+    if (counts.unread_count > 0) counted.resolve(counts)
+  })
   socket.connect()
   await new Promise((resolve, reject) => screen.join().receive("ok", resolve).receive("error", reject))
 

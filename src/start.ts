@@ -2,7 +2,9 @@
  * The steps before the tree runs, each of which may refuse: telemetry, the database and its migrations, the first
  * rules. A refusal is lines for the operator, never a stack.
  */
+import { channelCatalogue } from "./channels/catalogue.ts"
 import { type Config, type ConfigWarning, explainConfigError, missingChannelCredentials } from "./config.ts"
+import type { SendingChannel } from "./domain/channel.ts"
 import type { PartHealth } from "./http/health.ts"
 import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
 import { explainRuleError } from "./routing/rule-error.ts"
@@ -132,6 +134,15 @@ async function migrated(
   }
 }
 
+/** Credentials that are complete for a way to send that does not exist yet: said at the start, not by a queue that grows. */
+const NOT_YET: Record<SendingChannel, string> = {
+  slack:
+    "SLACK_WEBHOOK_URL: expected a value, because a live rule uses slack; bot tokens are not supported by this version yet",
+  email: "RESEND_API_KEY: expected a value, because a live rule uses email; SMTP is not supported by this version yet",
+  sms: "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM: expected values, because a live rule uses sms",
+  telegram: "TELEGRAM_BOT_TOKEN: expected a value, because a live rule uses telegram",
+}
+
 /** The rules that the hub starts with: all good, and with credentials for every channel they use. Throws StartRefused. */
 export async function firstRules(config: Config, telemetry: Telemetry): Promise<CurrentRules> {
   const { rulesDir, templatesDir } = config
@@ -141,6 +152,8 @@ export async function firstRules(config: Config, telemetry: Telemetry): Promise<
     const used = loaded.ok.get().rules.flatMap((rule) => rule.actions.flatMap((action) => action.channels))
     const missing = missingChannelCredentials(config, used)
     if (missing.length > 0) throw new StartRefused(missing.map(explainConfigError))
+    const absent = channelCatalogue(config).filter(({ channel, mode }) => mode === "absent" && used.includes(channel))
+    if (absent.length > 0) throw new StartRefused(absent.map(({ channel }) => NOT_YET[channel]))
   }
   return loaded.ok
 }
