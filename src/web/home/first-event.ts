@@ -22,13 +22,13 @@ const sample = (person: string) => ({
   },
 })
 
-/** The command for a terminal. `events` is the address that takes events. */
+/** The command for a terminal. `events` is the address that takes events; nothing in it can end the quotes. */
 export const curlLine = (events: string, person: string): string =>
   [
     `curl -X POST ${events}`,
     `-H "Authorization: Bearer YOUR_KEY"`,
     `-H "Content-Type: application/json"`,
-    `-d '${JSON.stringify(sample(person))}'`,
+    `-d '${JSON.stringify(sample(person)).replaceAll("'", "\\u0027")}'`,
   ].join(" ")
 
 /** The line, its copy button, where the key is, and where the token allows it a button that sends from here. */
