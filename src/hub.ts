@@ -113,8 +113,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     authenticate: async (token) => {
       const found = await auth.authenticateToken(token)
       if (!("failure" in found)) return found
-      if (found.failure === "unavailable") throw new Error("tokens cannot be checked now")
-      return null
+      return found.failure === "unavailable" ? "unavailable" : null
     },
     publicUrl: config.http.publicUrl,
     anonymousTopics: config.anonymousTopics,
@@ -189,7 +188,6 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       "Deliveries that ended dead or unknown and wait for somebody",
       async () => (await dueWork(db)).dead,
     ],
-    ["hub_sockets", "Open sockets", realtime.gauges.sockets],
   ] as const)
     metrics.gauge(name, help, read)
 

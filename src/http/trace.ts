@@ -65,7 +65,7 @@ function reasonFor(route: Awaited<ReturnType<typeof getRoute>>, rules: number): 
   if (route === null) return "the event is stored and waits for the router"
   if (rules === 0) return "no rule listens to this type of event from this source"
   const matched = route.decisions.filter((decision) => decision.matched).length
-  return `${rules} rules listen to this type of event, ${matched} matched`
+  return `${rules === 1 ? "1 rule listens" : `${rules} rules listen`} to this type of event, ${matched} matched`
 }
 
 const carries = (delivery: JsonObject, id: string): boolean => {
