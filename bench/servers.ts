@@ -50,7 +50,7 @@ export async function startHub(
   const settings = environment(databaseUrl, port)
   const rules = rulesDir ?? join(settings.HUB_DATA_DIR, "no-rules")
   mkdirSync(rules, { recursive: true })
-  const child = Bun.spawn([process.execPath, "src/main.ts", "serve"], {
+  const child = Bun.spawn([process.execPath, ...profiling(), "src/main.ts", "serve"], {
     cwd: root,
     env: { ...settings, HUB_RULES_DIR: rules, ...env },
     stdout: "ignore",
@@ -65,6 +65,12 @@ export async function startHub(
   }
   await until("the hub is ready", ready, START_DEADLINE_MS)
   return running(child, port)
+}
+
+/** BENCH_PROFILE names a folder: each hub writes a CPU profile there when it stops. */
+function profiling(): readonly string[] {
+  const folder = process.env["BENCH_PROFILE"]
+  return folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`]
 }
 
 /** What a hub of its own needs; the rest keeps its defaults, the log's level too. */
