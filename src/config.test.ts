@@ -393,3 +393,12 @@ describe("production", () => {
     ).toEqual([])
   })
 })
+
+describe("a setting that this version does not act on", () => {
+  test("is told to whoever sets it, by itself or as a file, and to nobody else", () => {
+    const told = (env: Record<string, string>): readonly string[] => load(env).warnings.map(({ name }) => name)
+    expect(told({ HUB_RATE_LIMIT: "caller=5" })).toEqual(["HUB_RATE_LIMIT"])
+    expect(told({ SMTP_URL_FILE: "/nowhere" })).toEqual(["SMTP_URL"])
+    expect(told({ HUB_RATE_LIMIT: "" })).toEqual([])
+  })
+})

@@ -4,13 +4,14 @@
  */
 import { assemble } from "./config/assemble.ts"
 import { type Environment, unknownNames } from "./config/environment.ts"
+import { setInVain } from "./config/later.ts"
 import { Reader } from "./config/reader.ts"
 import type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
 import { Secret } from "./domain/secret.ts"
 
 export { missingChannelCredentials } from "./config/channel-credentials.ts"
-export type { Environment } from "./config/environment.ts"
 export { environmentFile } from "./config/env-file.ts"
+export type { Environment } from "./config/environment.ts"
 export { type FreshSecrets, freshSecrets } from "./config/fresh-secrets.ts"
 export { type SettingRow, settingsTable } from "./config/settings.ts"
 export type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
@@ -27,7 +28,7 @@ const leastJwtSecretBytes = 32
 export function loadConfig(env: Environment = process.env, terminal: boolean = process.stderr.isTTY === true): Loaded {
   const reader = new Reader(env)
   const config = assemble(reader, terminal)
-  const warnings = [...unknownNames(env), ...weaknesses(config)]
+  const warnings = [...unknownNames(env), ...weaknesses(config), ...setInVain(env)]
   return reader.errors.length > 0 ? { errors: reader.errors, warnings } : { ok: deepFreeze(config), warnings }
 }
 

@@ -20,6 +20,7 @@ import { openapiRoutes } from "./http/openapi.ts"
 import { pageRoutes } from "./http/pages.ts"
 import { recipientRoutes } from "./http/recipients.ts"
 import type { RouteFile } from "./http/route.ts"
+import { rulesRoutes } from "./http/rules.ts"
 import { httpListener } from "./http/server.ts"
 import { socketRoutes } from "./http/socket.ts"
 import { traceRoutes } from "./http/trace.ts"
@@ -29,6 +30,7 @@ import { natsPubSub } from "./pubsub/nats.ts"
 import { localPubSub } from "./pubsub/pubsub.ts"
 import { createRealtime } from "./realtime/realtime.ts"
 import { router } from "./routing/router.ts"
+import { ruleSetView } from "./routing/rule-set.ts"
 import type { ChildSpec } from "./runtime/child-spec.ts"
 import { systemClock } from "./runtime/clock.ts"
 import { describeExit } from "./runtime/exit.ts"
@@ -134,6 +136,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     inboxRoutes({ db, pubsub }),
     deliveryRoutes({ db, pubsub, telemetry }),
     recipientRoutes({ db }),
+    rulesRoutes(() => ruleSetView(rules.get())),
     healthRoutes({
       ...about,
       clock,

@@ -8,6 +8,7 @@ import type { SendingChannel } from "./domain/channel.ts"
 import type { PartHealth } from "./http/health.ts"
 import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
 import { explainRuleError } from "./routing/rule-error.ts"
+import { channelsOf } from "./routing/rule-set.ts"
 import { systemClock } from "./runtime/clock.ts"
 import { StartFailed } from "./runtime/tree.ts"
 import { type Database, databaseProblem, openDatabase } from "./store/database.ts"
@@ -149,7 +150,7 @@ export async function firstRules(config: Config, telemetry: Telemetry): Promise<
   const loaded = await currentRules({ rulesDir, templatesDir, clock: systemClock, telemetry })
   if ("errors" in loaded) throw new StartRefused(loaded.errors.map(explainRuleError))
   if (config.production) {
-    const used = loaded.ok.get().rules.flatMap((rule) => rule.actions.flatMap((action) => action.channels))
+    const used = [...channelsOf(loaded.ok.get())]
     const missing = missingChannelCredentials(config, used)
     if (missing.length > 0) throw new StartRefused(missing.map(explainConfigError))
     const absent = channelCatalogue(config).filter(({ channel, mode }) => mode === "absent" && used.includes(channel))

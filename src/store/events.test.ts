@@ -29,7 +29,11 @@ const idOf = (stored: Stored | undefined): EventId => {
 describe("an event is durable once per key", () => {
   test("a new event is accepted and can be read back whole", async () => {
     const payload = { customer_name: "نور", amount: 1250000.5, lines: [{ sku: "a" }] }
-    const [stored] = await insertEvents(db, [incoming({ payload, location: location("l-1"), correlationId: "c9" })], now)
+    const [stored] = await insertEvents(
+      db,
+      [incoming({ payload, location: location("l-1"), correlationId: "c9" })],
+      now,
+    )
     expect(stored?.kind).toBe("accepted")
     const read = await getEvent(db, idOf(stored))
     expect(read).toMatchObject({ payload, location: "l-1", correlationId: "c9", occurredAt: Date.UTC(2026, 2, 2, 9) })
@@ -64,7 +68,11 @@ describe("an event is durable once per key", () => {
   test("a key that repeats within one batch is accepted once, the first one", async () => {
     const results = await insertEvents(
       db,
-      [incoming({ idempotencyKey: "k4" }), incoming({ idempotencyKey: "k4" }), incoming({ idempotencyKey: "k4", payload: { x: 1 } })],
+      [
+        incoming({ idempotencyKey: "k4" }),
+        incoming({ idempotencyKey: "k4" }),
+        incoming({ idempotencyKey: "k4", payload: { x: 1 } }),
+      ],
       now,
     )
     expect(results.map((r) => r.kind)).toEqual(["accepted", "duplicate", "reused"])
@@ -74,18 +82,30 @@ describe("an event is durable once per key", () => {
   test("batches that race over the same keys in any order store each key once and never deadlock", async () => {
     let round = 0
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 12 }), { minLength: 2, maxLength: 6 }), async (batches) => {
-        round += 1
-        const stream = resourceStream(business("race"), null)
-        const results = await Promise.all(
-          batches.map((keys) =>
-            insertEvents(db, keys.map((key) => incoming({ business: business("race"), idempotencyKey: `r${round}-${key}` }, [stream])), now),
-          ),
-        )
-        const accepted = results.flat().filter((r) => r.kind === "accepted")
-        expect(accepted.length).toBe(new Set(batches.flat()).size)
-        expect(results.flat().every((r) => r.kind !== "reused")).toBe(true)
-      }),
+      fc.asyncProperty(
+        fc.array(fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 12 }), {
+          minLength: 2,
+          maxLength: 6,
+        }),
+        async (batches) => {
+          round += 1
+          const stream = resourceStream(business("race"), null)
+          const results = await Promise.all(
+            batches.map((keys) =>
+              insertEvents(
+                db,
+                keys.map((key) =>
+                  incoming({ business: business("race"), idempotencyKey: `r${round}-${key}` }, [stream]),
+                ),
+                now,
+              ),
+            ),
+          )
+          const accepted = results.flat().filter((r) => r.kind === "accepted")
+          expect(accepted.length).toBe(new Set(batches.flat()).size)
+          expect(results.flat().every((r) => r.kind !== "reused")).toBe(true)
+        },
+      ),
       { numRuns: 30 },
     )
     const history = await streamHistory(db, resourceStream(business("race"), null), 0, 10_000)
@@ -100,10 +120,16 @@ describe("positions", () => {
     const whole = resourceStream(business("b1"), null)
     const results = await insertEvents(
       db,
-      [incoming({ payload: { n: 1 } }, [place, whole]), incoming({ payload: { n: 2 } }, [whole]), incoming({ payload: { n: 3 } }, [place, whole])],
+      [
+        incoming({ payload: { n: 1 } }, [place, whole]),
+        incoming({ payload: { n: 2 } }, [whole]),
+        incoming({ payload: { n: 3 } }, [place, whole]),
+      ],
       now,
     )
-    const positions = results.map((r) => (r.kind === "accepted" ? r.positions.map((p) => `${p.stream}@${p.position}`).sort() : []))
+    const positions = results.map((r) =>
+      r.kind === "accepted" ? r.positions.map((p) => `${p.stream}@${p.position}`).sort() : [],
+    )
     expect(positions).toEqual([
       ["resources:b1:l1@1", "resources:b1@1"],
       ["resources:b1@2"],
@@ -133,7 +159,8 @@ describe("positions", () => {
 
   test("history with a hole is called pruned and never given in part", async () => {
     const stream = resourceStream(business("b5"), null)
-    for (const n of [1, 2, 3]) await insertEvents(db, [incoming({ business: business("b5"), payload: { n } }, [stream])], now)
+    for (const n of [1, 2, 3])
+      await insertEvents(db, [incoming({ business: business("b5"), payload: { n } }, [stream])], now)
     await db.execute("delete from stream_entries where stream = $1 and position = 2", [stream])
     expect(await streamHistory(db, stream, 0, 10)).toBe("pruned")
     expect(await streamHistory(db, stream, 2, 10)).toHaveLength(1)

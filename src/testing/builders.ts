@@ -1,7 +1,14 @@
 /** Small makers of domain values for tests: what a test does not name gets a plain default. */
 import { createHash } from "node:crypto"
 import type { NewEvent } from "../domain/event.ts"
-import { asBusinessId, asLocationId, asRecipientId, type BusinessId, type LocationId, type RecipientId } from "../domain/ids.ts"
+import {
+  asBusinessId,
+  asLocationId,
+  asRecipientId,
+  type BusinessId,
+  type LocationId,
+  type RecipientId,
+} from "../domain/ids.ts"
 import { namedOnly, type Recipient } from "../domain/recipient.ts"
 import type { Incoming } from "../store/events.ts"
 
