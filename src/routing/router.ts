@@ -110,7 +110,8 @@ class Router implements Behaviour<RouterMessage> {
             settings,
             wallMillis: clock.wall().getTime(),
             onBug: (error) => telemetry.emit({ kind: "bug_found", where: "routing", error: describeError(error) }),
-            breathe: () => new Promise((done) => clock.after(0, done)),
+            // A turn of the loop, not a timer: eighteen timers of "0" were 20 of a batch's 50 ms.
+            breathe: () => new Promise((done) => setImmediate(done)),
           })
       return plans
     }

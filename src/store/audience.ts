@@ -58,7 +58,12 @@ export function audienceOf(db: Queryable): FindAudience {
         ? []
         : await db.query<{ id: RecipientId }>("select id from recipients where id = any($1)", [users])
     const known = new Set(existing.map((row) => row.id))
-    const byBusiness = Map.groupBy(rows, (row) => row.business_id)
+    const byBusiness = new Map(
+      [...Map.groupBy(rows, (row) => row.business_id)].map(([business, members]) => [
+        business,
+        { members, ids: new Set(members.map((row) => row.id)) },
+      ]),
+    )
     const opened = new Map<Row, Recipient>()
     const recipient = (row: Row): Recipient => {
       const done = opened.get(row)
@@ -68,11 +73,10 @@ export function audienceOf(db: Queryable): FindAudience {
       return made
     }
     return queries.map((query) => {
-      const members = byBusiness.get(query.business) ?? []
-      const memberIds = new Set(members.map((row) => row.id))
+      const here = byBusiness.get(query.business)
       return {
-        recipients: members.filter((row) => concerns(query, row)).map(recipient),
-        outsiders: new Set(query.users.filter((id) => known.has(id) && !memberIds.has(id))),
+        recipients: (here?.members ?? []).filter((row) => concerns(query, row)).map(recipient),
+        outsiders: new Set(query.users.filter((id) => known.has(id) && here?.ids.has(id) !== true)),
       }
     })
   }
