@@ -29,9 +29,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Where each dependency lives; a folder means the whole room. */
 const HOME: Record<string, readonly string[]> = {
   elysia: ["http", "ingest/http.ts", "realtime"],
-  "@elysiajs/openapi": ["http"],
-  "@elysiajs/cors": ["http"],
-  "@sinclair/typebox": ["http", "ingest/http.ts"],
   jose: ["http", "cli"],
   pg: ["store"],
   nats: ["pubsub/nats.ts", "ingest/nats.ts"],
