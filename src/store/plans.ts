@@ -33,9 +33,15 @@ export interface Routed {
 
 const NOTHING: Routed = { plans: 0, notifications: [], due: [], deliveries: 0, hadMore: false }
 
+// The queue is short and the events are many. A plain join lets the planner, while its statistics are young, walk over
+// every event there is; a lateral limit leaves it nothing but one look into the key for each queued event.
 const CLAIM = `
-select ${EVENT_COLUMNS} from routing_queue q join events e on e.id = q.event_id
-where q.next_at <= now() order by q.event_id limit $1 for update of q skip locked`
+with due as (
+  select event_id from routing_queue where next_at <= now() order by event_id limit $1 for update skip locked
+)
+select e.* from due cross join lateral (
+  select ${EVENT_COLUMNS} from events e where e.id = due.event_id limit 1
+) e order by e.id`
 
 /** Routes up to `limit` events. Throws the driver's error or whatever `decide` throws; then nothing has changed. */
 export function routeBatch(db: Database, limit: number, decide: Decide): Promise<Routed> {
