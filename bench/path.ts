@@ -267,7 +267,7 @@ async function paced(port: number): Promise<{ dueAt: ReadonlyMap<string, number>
     for (; number < total && began + (number * 1_000) / RATE <= now(); number++) {
       const due = began + (number * 1_000) / RATE
       if (number >= RATE * WARM_UP_SECONDS) dueAt.set(String(number), due)
-      const connection = idle.pop()
+      const connection = idle.shift() // in turn, because the hub closes what is idle for ten seconds
       if (connection === undefined) waiting.push({ number, due })
       else send(connection, number, due).catch((error: unknown) => failures.push(error))
     }
