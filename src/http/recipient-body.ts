@@ -53,7 +53,11 @@ export function readRecipient(value: Json, id: RecipientId, principal: Principal
     phone: text("phone", (word) => PHONE.test(word), "a number in E.164, such as +9647701234567"),
     telegramChatId: text("telegram_chat_id", (word) => /^(-?\d{1,20}|@\w{5,32})$/.test(word), "a chat id or @channel"),
     slackWebhookUrl: text("slack_webhook_url", isHttpUrl, "an https URL"),
-    slackUserId: text("slack_user_id", (word) => /^[A-Z0-9]{5,20}$/.test(word), "a Slack member id such as U012AB3CD"),
+    slackUserId: text(
+      "slack_user_id",
+      (word) => /^[UWB][A-Z0-9]{1,31}$/.test(word),
+      "a Slack member id such as U012AB3CD",
+    ),
     deviceTokens: deviceTokens(value["device_tokens"], wrong),
     locale: text("locale", isLocale, "a language tag such as ar or en-GB"),
     timezone: text("timezone", isTimeZone, "an IANA time zone such as Asia/Baghdad"),

@@ -52,6 +52,11 @@ describe("a recipient", () => {
     expect(made.memberships).toEqual([{ business_id: "b1", location_ids: null, roles: ["waiter"] }])
   })
 
+  test("has a Slack member's id of any length", async () => {
+    expect(await jsonOf<Body>(put("slacker", { slack_user_id: "U1" }))).toMatchObject({ slack_user_id: "U1" })
+    expect((await put("slacker", { slack_user_id: "@slacker" })).status).toBe(422)
+  })
+
   test("that is wrong is refused with every mistake's pointer", async () => {
     const answer = await put("bad", {
       emial: "x@example.com",
