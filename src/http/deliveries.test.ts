@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import type { HubEvent } from "../domain/event.ts"
+import type { RuleName } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
+import type { Plan } from "../domain/plan.ts"
 import { insertEvents } from "../store/events.ts"
+import { routeBatch } from "../store/plans.ts"
 import { incoming } from "../testing/builders.ts"
 import { B1_KEY, type Front, jsonOf, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
@@ -135,6 +139,34 @@ describe("a trace", () => {
       rules: [{ rule: "a-rule", matched: true, reason: "payload.n (1) >= 1 is true" }],
       notifications: [
         { id: item?.id, recipient: "bob", deliveries: [{ channel: "sms", status: "queued", reason: null }] },
+      ],
+    })
+  })
+
+  test("says of a rule that fits and could not be carried out both, in one entry", async () => {
+    const [stored] = await insertEvents(front.db, [incoming()], Date.now())
+    const rule = "a-rule" as RuleName // rule names need no check in a test
+    const plan = (event: HubEvent): Plan => ({
+      event,
+      rulesRevision: "r1",
+      decisions: [{ rule, matched: true, reason: "payload.n (1) >= 1 is true" }],
+      failures: [{ rule, reason: "sms: it.payload.gone is missing" }],
+      notifications: [],
+      deliveries: [],
+      newRecipients: [],
+    })
+    await routeBatch(front.db, 10, async (events) => events.map(plan))
+    const { body } = await get(`/v1/events/${stored?.id}/trace`, SERVICE_KEY)
+    expect(body).toMatchObject({
+      status: "failed",
+      reason: "1 rule listens to this type of event, 1 matched, not all could be carried out",
+      rules: [
+        {
+          rule: "a-rule",
+          matched: true,
+          failed: true,
+          reason: "payload.n (1) >= 1 is true; sms: it.payload.gone is missing",
+        },
       ],
     })
   })

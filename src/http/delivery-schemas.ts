@@ -73,7 +73,15 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
         type: "array",
         items: {
           type: "object",
-          properties: { rule: text, matched: { type: "boolean" }, reason: { type: "string" } },
+          properties: {
+            rule: text,
+            matched: { type: "boolean" },
+            failed: {
+              type: "boolean",
+              description: "It fits but could not be carried out whole; the reason says what",
+            },
+            reason: { type: "string" },
+          },
         },
       },
       notifications: {

@@ -7,7 +7,7 @@ import type { Database } from "../store/database.ts"
 import { listDeliveries } from "../store/delivery-reads.ts"
 import { getEvent } from "../store/events.ts"
 import { notificationsOfEvent } from "../store/notifications.ts"
-import { getRoute } from "../store/routes.ts"
+import { getRoute, type Route } from "../store/routes.ts"
 import { notFound } from "./problem.ts"
 import { json, type RouteFile, ref } from "./route.ts"
 
@@ -35,14 +35,11 @@ export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
             notificationsOfEvent(db, event.id),
             listDeliveries(db, { businesses: null, event: event.id, limit: MAX_DELIVERIES }),
           ])
-          const rules: readonly JsonObject[] = [
-            ...(route?.decisions ?? []).map((d) => ({ rule: d.rule, matched: d.matched, reason: d.reason })),
-            ...(route?.failures ?? []).map((f) => ({ rule: f.rule, matched: false, failed: true, reason: f.reason })),
-          ]
+          const rules = route === null ? [] : verdicts(route)
           return json(200, {
             event: eventView(event),
             status: route === null ? "waiting" : route.failures.length > 0 ? "failed" : "routed",
-            reason: reasonFor(route, rules.length),
+            reason: reasonFor(route),
             rules_revision: route?.rulesRevision ?? null,
             rules,
             notifications: notifications.map((n) => ({
@@ -60,12 +57,58 @@ export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
   }
 }
 
+/**
+ * One entry for each rule that was looked at. What could not be carried out stands behind the reason of its rule: an
+ * entry of its own would say that the rule both fits and does not.
+ */
+function verdicts({ decisions, failures }: Route): readonly JsonObject[] {
+  const failed = Map.groupBy(failures, (failure) => failure.rule)
+  const entry = (
+    rule: string | null,
+    matched: boolean,
+    said: readonly string[],
+    wrong: readonly string[],
+  ): JsonObject => ({
+    rule,
+    matched,
+    ...(wrong.length > 0 ? { failed: true } : {}),
+    reason: [...new Set([...said, ...wrong])].join("; "),
+  })
+  const known = new Set<string | null>(decisions.map(({ rule }) => rule))
+  return [
+    ...decisions.map(({ rule, matched, reason }) =>
+      entry(
+        rule,
+        matched,
+        [reason],
+        (failed.get(rule) ?? []).map((failure) => failure.reason),
+      ),
+    ),
+    ...[...failed].flatMap(([rule, wrong]) =>
+      known.has(rule)
+        ? []
+        : [
+            entry(
+              rule,
+              false,
+              [],
+              wrong.map((failure) => failure.reason),
+            ),
+          ],
+    ),
+  ]
+}
+
 /** A sentence for the event itself: no event stands there without one. */
-function reasonFor(route: Awaited<ReturnType<typeof getRoute>>, rules: number): string {
+function reasonFor(route: Route | null): string {
   if (route === null) return "the event is stored and waits for the router"
-  if (rules === 0) return "no rule listens to this type of event from this source"
-  const matched = route.decisions.filter((decision) => decision.matched).length
-  return `${rules === 1 ? "1 rule listens" : `${rules} rules listen`} to this type of event, ${matched} matched`
+  const { decisions, failures } = route
+  const lost = failures.find((failure) => failure.rule === null)
+  if (lost !== undefined) return lost.reason
+  if (decisions.length === 0) return "no rule listens to this type of event from this source"
+  const matched = decisions.filter((decision) => decision.matched).length
+  const listen = decisions.length === 1 ? "1 rule listens" : `${decisions.length} rules listen`
+  return `${listen} to this type of event, ${matched} matched${failures.length > 0 ? ", not all could be carried out" : ""}`
 }
 
 const carries = (delivery: JsonObject, id: string): boolean => {
