@@ -82,6 +82,24 @@ export function peopleOf(
   return { people, unknown }
 }
 
+const MAX_SHOWN = 5
+
+/** Why the action tells nobody, or not everybody whom the event names, in a sentence; null where there is nothing to say. */
+export function whyNotTold({ action, query }: Want, { outsiders }: AudienceAnswer, told: number): string | null {
+  const clauses: string[] = []
+  const strangers = [...outsiders]
+  if (strangers.length > 0) {
+    const more = strangers.length > MAX_SHOWN ? `, and ${strangers.length - MAX_SHOWN} more` : ""
+    clauses.push(`no recipients of business ${query.business}: ${strangers.slice(0, MAX_SHOWN).join(", ")}${more}`)
+  }
+  if (told > 0) return clauses[0] ?? null
+  const place = query.location === null ? query.business : `${query.business}, location ${query.location},`
+  if (query.roles.length > 0) clauses.push(`nobody in business ${place} has the role ${query.roles.join(" or ")}`)
+  if (query.everyone) clauses.push(`business ${place} has no recipients`)
+  if (action.to.users.length > 0 && query.users.length === 0) clauses.push("the event names no user")
+  return `nobody is told: ${clauses.join("; ")}`
+}
+
 /** `to` is what the message carries; equal keys of one event, rule and channel share one delivery. */
 export interface Address {
   readonly key: string

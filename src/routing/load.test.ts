@@ -156,6 +156,14 @@ describe("an error names file, line and column, what was expected and the neares
     ])
   })
 
+  test("a broken template is one error, not one more for each rule that uses it", async () => {
+    const errors = await refusals({
+      "rules/a.yaml": oneRule({ action: "to: { roles: [r] }\nchannels: [inapp, sms]\ntemplate: broken" }),
+      "templates/broken/default.eta": "<% if %>",
+    })
+    expect(errors.map((error) => error.split(" ")[0])).toEqual(["templates/broken/default.eta:1:1"])
+  })
+
   test("a second rule of one name says where the first is, in whichever file", async () => {
     const errors = await refusals({ ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule(), "rules/b.yaml": oneRule() })
     expect(errors).toEqual([

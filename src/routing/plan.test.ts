@@ -56,6 +56,7 @@ const to = (audience: string, channels = "inapp", more = "") =>
   oneRule({ action: `to: ${audience}\nchannels: [${channels}]\ntemplate: plain\n${more}` })
 
 const told = (plan: Plan) => plan.notifications.map((notification) => String(notification.recipient))
+const reasonOf = (plan: Plan) => plan.decisions[0]?.reason ?? ""
 const sent = (plan: Plan) =>
   plan.deliveries.map(({ channel, addressKey, start }) => [
     channel,
@@ -99,6 +100,21 @@ describe("who is told", () => {
   test("nobody of another business, though they are named", async () => {
     const plan = await planOf({ rules: to("{ users: [outsider] }") })
     expect([told(plan), plan.newRecipients]).toEqual([[], []])
+    expect(reasonOf(plan)).toEndWith("; nobody is told: no recipients of business b1: outsider")
+  })
+
+  test("and where nobody is told, the decision says why", async () => {
+    const why = async (rules: string, people: readonly Recipient[] = []) => reasonOf(await planOf({ rules, people }))
+    expect(await why(oneRule({ action: "channels: [inapp]\ntemplate: plain" }))).toEndWith(
+      "; nobody is told: the event names no user",
+    )
+    expect(await why(to("{ roles: [cook, waiter] }"), [accountant("u1")])).toEndWith(
+      "; nobody is told: nobody in business b1, location l1, has the role cook or waiter",
+    )
+    expect(await why(to("{ roles: [accountant] }"), [accountant("u1")])).toBe("the event type fits, no conditions")
+    expect(await why(to("{ roles: [accountant], users: [outsider] }"), [accountant("u1")])).toEndWith(
+      "; no recipients of business b1: outsider",
+    )
   })
 
   test("a value that is no id is a failure, and the others are told", async () => {

@@ -6,12 +6,18 @@ import { isSendingChannel, type SendingChannel } from "../domain/channel.ts"
 import type { RoutingFailure, RuleDecision } from "../domain/decision.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { HubEvent } from "../domain/event.ts"
-import { type NotificationId, newDeliveryId, newNotificationId, type RecipientId } from "../domain/ids.ts"
+import {
+  type NotificationId,
+  newDeliveryId,
+  newNotificationId,
+  type RecipientId,
+  type RuleName,
+} from "../domain/ids.ts"
 import type { NewNotification, NotificationContent } from "../domain/notification.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { AudienceAnswer } from "../store/audience.ts"
-import { addressOf, peopleOf, type Want, wantsOf } from "./addressees.ts"
+import { addressOf, peopleOf, type Want, wantsOf, whyNotTold } from "./addressees.ts"
 import { factsOf } from "./facts.ts"
 import type { Facts } from "./logic.ts"
 import { matches } from "./match.ts"
@@ -56,11 +62,14 @@ export function plan(
   const planned = { notifications: [] as NewNotification[], deliveries: [] as NewDelivery[] }
   const failures = [...decided.failures]
   const newRecipients = new Map<RecipientId, Recipient>()
+  const untold = new Map<RuleName, string>()
   const turns = decided.wants.map((want, i): Turn => {
     const answer = answers[i]
     if (answer === undefined) throw new Error("an audience that was asked for has no answer")
     const { people, unknown } = peopleOf(want, answer)
     for (const recipient of unknown) newRecipients.set(recipient.id, recipient)
+    const why = whyNotTold(want, answer, people.length)
+    if (why !== null) untold.set(want.rule.name, [untold.get(want.rule.name), why].filter(Boolean).join("; "))
     return { ...want, people }
   })
   for (const [rule, actions] of Map.groupBy(turns, (turn) => turn.rule)) {
@@ -72,7 +81,10 @@ export function plan(
   return {
     event: decided.event,
     rulesRevision: decided.ruleSet.revision,
-    decisions: decided.decisions,
+    decisions: decided.decisions.map((decision) => {
+      const why = untold.get(decision.rule)
+      return why === undefined ? decision : { ...decision, reason: `${decision.reason}; ${why}` }
+    }),
     failures: failures.slice(0, MAX_FAILURES),
     ...planned,
     newRecipients: [...newRecipients.values()],

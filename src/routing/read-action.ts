@@ -151,6 +151,7 @@ export class ActionReader {
     const name = this.#yaml.text(field.value, "the name of a folder under templates/", 200)
     if (name === null) return ""
     const { templates } = this.#reading
+    if (templates.refused.has(name)) return name
     if (!templates.names.includes(name)) {
       const near = rightWord(name, templates.names)
       this.#yaml.refuse(field.value, `unknown template ${shown(name)}`, "the name of a folder under templates/", near)

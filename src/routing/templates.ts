@@ -19,6 +19,8 @@ export interface Templates {
   /** Names of the folders, sorted. */
   readonly names: readonly string[]
   readonly count: number
+  /** Folders with a file that was refused: what is missing of them was already said. */
+  readonly refused: ReadonlySet<string>
   /** The template for a channel and a reader; null: the folder has neither the channel's own nor a default. */
   find(name: string, channel: Channel, locale: string | null): Template | null
   /** The folder's default in the reader's locale; null: it has none. */
@@ -53,7 +55,13 @@ export function readTemplates(files: ReadonlyMap<string, string>, errors: ErrorL
     plain: new TemplateEngine(String),
     link: new TemplateEngine(encodeURIComponent),
   }
-  const read = [...files].map(([path, text]) => readTemplate(path, text, errors)).filter((file) => file !== null)
+  const read: TemplateFile[] = []
+  const refused = new Set<string>()
+  for (const [path, text] of files) {
+    const file = readTemplate(path, text, errors)
+    if (file === null) refused.add(path.split("/")[1] ?? "")
+    else read.push(file)
+  }
   for (const file of read) for (const engine of Object.values(engines)) engine.define(file.path, file.body)
   checkIncludes(read, new Set(files.keys()), errors)
   const personal = whoeverIncludes(read)
@@ -61,13 +69,14 @@ export function readTemplates(files: ReadonlyMap<string, string>, errors: ErrorL
     read.flatMap((file) => (file.use === null ? [] : [{ ...file, use: file.use, personal: personal.has(file.path) }])),
     (template) => template.use.name,
   )
-  return chooser(byName, engines, read.length)
+  return chooser(byName, engines, read.length, refused)
 }
 
 function chooser(
   byName: ReadonlyMap<string, readonly Template[]>,
   engines: Templates["engines"],
   count: number,
+  refused: ReadonlySet<string>,
 ): Templates {
   const chosen = new Map<string, Template | null>()
   const find = (name: string, wanted: readonly (Channel | "default")[], locale: string | null): Template | null => {
@@ -84,6 +93,7 @@ function chooser(
   return {
     names: [...byName.keys()].sort(),
     count,
+    refused,
     engines,
     find: (name, channel, locale) => find(name, [channel, "default"], locale),
     findDefault: (name, locale) => find(name, ["default"], locale),
