@@ -1,28 +1,42 @@
-// Builds the hub as one executable: `bun scripts/binary.ts [target]` writes dist/hub and, beside it, what an operator
-// may read and change. A PostgreSQL server does not fit into an executable: this one asks for DATABASE_URL.
-import { cpSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs"
-import { join } from "node:path"
-import { buildPages } from "./pages.ts"
+// Builds the hub as one executable: `bun scripts/binary.ts [target] [--out dist/hub]`, target being such as
+// bun-linux-arm64 and this machine by default. Migrations and pages are inside; rules and templates stay files, because
+// they are the operator's. A PostgreSQL server does not fit into an executable: this one asks for DATABASE_URL.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { builtPages } from "./pages.ts"
 
 const ROOT = join(import.meta.dirname, "..")
-const OUT = join(ROOT, "dist/binary")
-const BESIDE = ["migrations", "rules", "templates", ".env.example", "LICENSE"]
+const MIGRATIONS = join(ROOT, "migrations")
 
-const target = process.argv[2] // such as bun-linux-arm64; this machine by default
-rmSync(OUT, { recursive: true, force: true })
-mkdirSync(OUT, { recursive: true })
+const { values, positionals } = parseArgs({
+  options: { out: { type: "string", default: join(ROOT, "dist/hub") } },
+  allowPositionals: true,
+})
+const target = positionals[0]
+const out = resolve(target?.includes("windows") && !values.out.endsWith(".exe") ? `${values.out}.exe` : values.out)
 
-const flags = ["--compile", "--minify", "--sourcemap", ...(target === undefined ? [] : [`--target=${target}`])]
-const build = Bun.spawnSync(
-  [process.execPath, "build", ...flags, join(ROOT, "src/main.ts"), "--outfile", join(OUT, "hub")],
-  { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] },
-)
-if (build.exitCode !== 0) process.exit(build.exitCode)
+const migrations = readdirSync(MIGRATIONS)
+  .filter((name) => name.endsWith(".sql"))
+  .map((name) => [name, readFileSync(join(MIGRATIONS, name), "utf8")])
+const pages = [...(await builtPages())].map(([path, content]) => [path, content.toString("base64")])
 
-for (const name of BESIDE) {
-  if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(OUT, name), { recursive: true })
+// What the executable starts with: its cargo first, then the hub, which looks for it.
+const scratch = mkdtempSync(join(tmpdir(), "hub-binary-"))
+try {
+  const cargo = { HUB_MIGRATIONS: Object.fromEntries(migrations), HUB_PAGES: Object.fromEntries(pages) }
+  writeFileSync(join(scratch, "cargo.js"), `Object.assign(globalThis, ${JSON.stringify(cargo)})\n`)
+  const entry = join(scratch, "hub.js")
+  writeFileSync(entry, `import "./cargo.js"\nimport ${JSON.stringify(join(ROOT, "src/main.ts"))}\n`)
+  const flags = ["--compile", "--minify", "--sourcemap", ...(target === undefined ? [] : [`--target=${target}`])]
+  const build = Bun.spawnSync([process.execPath, "build", ...flags, entry, "--outfile", out], {
+    cwd: ROOT,
+    stdio: ["ignore", "inherit", "inherit"],
+  })
+  if (build.exitCode !== 0) throw new Error(`the bundler ended with ${build.exitCode}`)
+  rmSync(`${out}.map`, { force: true }) // inside already, for stacks that can be read
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
 }
-await buildPages()
-cpSync(join(ROOT, "dist/web"), join(OUT, "web"), { recursive: true })
-const name = existsSync(join(OUT, "hub.exe")) ? "hub.exe" : "hub"
-console.log(`${join(OUT, name)}: ${Math.round(statSync(join(OUT, name)).size / 2 ** 20)} MiB`)
+console.log(`${out}: ${Math.round(statSync(out).size / 2 ** 20)} MiB`)

@@ -1,6 +1,6 @@
 // Runs Bun as a child until it ends: passes on terminal, signals and exit code, and starts a hub again that ended itself
-// because its event loop hung (the watchdog's exit code). Signals reach the child once: a terminal's Ctrl-C goes to the
-// whole process group, so there it has arrived already.
+// because its event loop hung (the watchdog's exit code). One wish to stop arrives from the terminal, from npm and from
+// here: the hub takes what comes within two seconds for one, and so does this.
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
@@ -8,8 +8,7 @@ import { constants } from "node:os"
 const WATCHDOG_EXIT = 75
 const RESTART_PAUSE_MS = 1_000
 const RESTARTS = { most: 5, withinMs: 60_000 }
-// A hub drains for at most 10 s; a Ctrl-C that somehow did not reach it is made good after that.
-const OVERDUE_MS = 15_000
+const SAME_WISH_MS = 2_000
 const NPM_WATCH_MS = 250
 
 /** Resolves to the exit code for this process. */
@@ -45,18 +44,14 @@ async function runOnce(command, args, cwd, signals) {
 
 function watchSignals() {
   let child
-  let asked = false
+  let asked
   let wake = () => {}
   const forward = (signal) => {
-    const repeated = asked
-    asked = true
+    const now = performance.now()
+    if (asked !== undefined && now - asked < SAME_WISH_MS) return
+    asked ??= now
     wake()
-    if (repeated) return // npm and process managers send the same request more than once
-    if (signal === "SIGINT" && inForeground()) {
-      setTimeout(() => child?.kill("SIGTERM"), OVERDUE_MS).unref()
-    } else {
-      child?.kill(signal === "SIGHUP" ? "SIGTERM" : signal)
-    }
+    child?.kill(signal === "SIGHUP" ? "SIGTERM" : signal)
   }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => forward(signal))
   whenNpmEnds(() => forward("SIGTERM"))
@@ -64,20 +59,21 @@ function watchSignals() {
     to: (next) => {
       child = next
     },
-    stopping: () => asked,
+    stopping: () => asked !== undefined,
     /** Waits, and says whether a signal came meanwhile. */
     during: (ms) =>
       new Promise((resolve) => {
         wake = () => resolve(true)
-        setTimeout(() => resolve(asked), ms)
+        setTimeout(() => resolve(asked !== undefined), ms)
       }),
   }
 }
 
-/** npm passes a signal only to the shell it started us with, and kill -9 to nobody: its end is ours then. */
+/** kill -9 of npm tells nobody: its end is ours then, whether npm is our parent or a shell stands in between. */
 function whenNpmEnds(ended) {
   if (process.platform === "win32" || !process.env.npm_lifecycle_script?.includes("scripts/run.mjs")) return
-  const ancestors = () => `${process.ppid} ${statOf(process.ppid)?.[1]}`
+  const shell = readOr(`/proc/${process.ppid}/cmdline`).includes("scripts/run.mjs")
+  const ancestors = () => `${process.ppid} ${shell ? parentOf(process.ppid) : ""}`
   const first = ancestors()
   const watch = setInterval(() => {
     if (ancestors() === first) return
@@ -87,18 +83,16 @@ function whenNpmEnds(ended) {
   watch.unref()
 }
 
-/** The fields of /proc/<pid>/stat after the command's name: state, parent, group, …; undefined where there is none. */
-function statOf(pid) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  } catch {
-    return undefined
-  }
+/** The second field of /proc/<pid>/stat after the command's name, which may hold spaces; undefined where there is none. */
+function parentOf(pid) {
+  const stat = readOr(`/proc/${pid}/stat`)
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]
 }
 
-/** Whether a terminal sends its signals to this process's group. */
-function inForeground() {
-  const fields = statOf("self")
-  return fields === undefined ? process.stdin.isTTY === true : fields[2] === fields[5]
+function readOr(path) {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return "" // not Linux, or gone
+  }
 }

@@ -1,25 +1,41 @@
 // Bundles the pages: every src/web/<page>/index.html becomes dist/web/<page>.html with its scripts, styles and pictures
-// beside it under dist/web/assets, named by their content. `bun scripts/pages.ts` builds them; the hub calls
-// `pagesFolder` and gets them built if they are not yet, or are older than their sources.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+// beside it under dist/web/assets, named by their content. `bun scripts/pages.ts` builds them; the hub calls `builtPages`
+// and gets them built if they are not yet, or are older than their sources.
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
+import { join, relative } from "node:path"
 
 const ROOT = join(import.meta.dirname, "..")
 const SOURCES = join(ROOT, "src/web")
 const OUT = join(ROOT, "dist/web")
 
-/** The folder with the built pages. Throws Error with the bundler's words where there are none and none can be built. */
-export async function pagesFolder(): Promise<string> {
-  // The single executable brings its pages in a folder beside it.
-  if (!existsSync(SOURCES) && !existsSync(OUT)) return join(dirname(process.execPath), "web")
-  if (!isStale()) return OUT
-  try {
-    await buildPages()
-  } catch (error) {
-    // An installation that cannot be written keeps the pages that it came with.
-    if (!existsSync(OUT)) throw error
+declare global {
+  /** Path → content in base64: the single executable carries its pages here, put by scripts/binary.ts. */
+  var HUB_PAGES: Readonly<Record<string, string>> | undefined
+}
+
+/** Built files by path: `home.html`, `assets/index-1a2b3c4d.js`. */
+export type BuiltPages = ReadonlyMap<string, Buffer<ArrayBuffer>>
+
+/** The pages, built where that is due. Throws Error with the bundler's words where there are none and none can be built. */
+export async function builtPages(): Promise<BuiltPages> {
+  const embedded = globalThis.HUB_PAGES
+  if (embedded !== undefined)
+    return new Map(Object.entries(embedded).map(([path, content]) => [path, Buffer.from(content, "base64")]))
+  if (isStale()) {
+    try {
+      await buildPages()
+    } catch (error) {
+      // An installation that cannot be written keeps the pages that it came with.
+      if (!existsSync(OUT)) throw error
+    }
   }
-  return OUT
+  const files = readdirSync(OUT, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return new Map(
+    files.map((entry) => {
+      const path = join(entry.parentPath, entry.name)
+      return [relative(OUT, path).replaceAll("\\", "/"), readFileSync(path)]
+    }),
+  )
 }
 
 /** Builds all pages into a folder of their own and swaps it in whole, so that nobody is served half a build. */

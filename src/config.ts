@@ -6,6 +6,7 @@ import { assemble } from "./config/assemble.ts"
 import { type Environment, unknownNames } from "./config/environment.ts"
 import { setInVain } from "./config/later.ts"
 import { Reader } from "./config/reader.ts"
+import { hubSettings } from "./config/settings.ts"
 import type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
 import { Secret } from "./domain/secret.ts"
 
@@ -30,6 +31,12 @@ export function loadConfig(env: Environment = process.env, terminal: boolean = p
   const config = assemble(reader, terminal)
   const warnings = [...unknownNames(env), ...weaknesses(config), ...setInVain(env)]
   return reader.errors.length > 0 ? { errors: reader.errors, warnings } : { ok: deepFreeze(config), warnings }
+}
+
+/** The rules' folders alone: whoever checks rules need not have, and should not make, the settings of a hub. */
+export function loadRulesFolders(env: Environment): Pick<Config, "rulesDir" | "templatesDir"> {
+  const reader = new Reader(env)
+  return { rulesDir: reader.defaulted(hubSettings.rulesDir), templatesDir: reader.defaulted(hubSettings.templatesDir) }
 }
 
 /** One line, for whoever starts the hub. */

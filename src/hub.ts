@@ -5,7 +5,7 @@
  */
 
 import pkg from "../package.json" with { type: "json" }
-import { pagesFolder } from "../scripts/pages.ts"
+import { builtPages } from "../scripts/pages.ts"
 import { channelCatalogue } from "./channels/catalogue.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
@@ -75,8 +75,9 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   // What happened, and who hears of it.
   const { telemetry, metrics, close: closeTelemetry } = openTelemetry(config, options.warnings ?? [], pkg.version)
 
-  // What the hub is told to do: checked before anything is started for it.
+  // What the hub is told to do and has to show: checked before anything is started for it.
   const rules = await firstRules(config, telemetry)
+  const pages = await builtPages()
 
   // Where everything is durable.
   const { db, embedded } = await openStore(config, telemetry, options)
@@ -165,7 +166,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       openapiRoutes(described, about),
       docsRoutes(),
       socketRoutes(realtime.upgrade),
-      pageRoutes(await pagesFolder()),
+      pageRoutes(pages),
     ],
   })
   const http = httpListener({
@@ -208,6 +209,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     onGiveUp: (reason) => options.onGiveUp(describeExit(reason)),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch(async (error: unknown) => {
+    // A start that was called off in its first moments has not taken the server into the tree.
+    await embedded?.server.stop()
     closeTelemetry()
     throw StartRefused.from(error, config)
   })

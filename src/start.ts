@@ -77,17 +77,21 @@ const SHOWN_ERRORS = 10
 const PATIENCE_MS = 60_000
 const RETRY_MS = 1_000
 
+export interface OpenStoreOptions {
+  readonly notice: (line: string) => void
+  /** Aborted: whoever asked for the start no longer wants it. */
+  readonly signal?: AbortSignal
+  /** How long to wait for a database that does not answer; 60 s by default. */
+  readonly patienceMs?: number
+}
+
 /** Opens DATABASE_URL or starts the embedded server, and brings the schema up to date. Throws StartRefused. */
-export async function openStore(
-  config: Config,
-  telemetry: Telemetry,
-  options: { readonly notice: (line: string) => void; readonly signal?: AbortSignal },
-): Promise<Store> {
+export async function openStore(config: Config, telemetry: Telemetry, options: OpenStoreOptions): Promise<Store> {
   const embedded = config.databaseUrl === null ? await embeddedServer(config, options.notice) : null
   const url = embedded?.server.url ?? config.databaseUrl?.reveal() ?? ""
   const began = systemClock.now()
   try {
-    for (const name of (await migrated(url, options.signal)).applied) {
+    for (const name of (await migrated(url, options)).applied) {
       telemetry.emit({ kind: "migration_applied", name, ms: systemClock.now() - began })
     }
   } catch (error) {
@@ -119,18 +123,23 @@ async function embeddedServer(config: Config, notice: (line: string) => void): P
 }
 
 /** Migrates, waiting for a database that is not there yet. */
-async function migrated(
-  url: string,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly applied: readonly string[] }> {
-  const deadline = systemClock.now() + PATIENCE_MS
-  for (;;) {
+async function migrated(url: string, options: OpenStoreOptions): Promise<{ readonly applied: readonly string[] }> {
+  const { notice, signal, patienceMs = PATIENCE_MS } = options
+  const deadline = systemClock.now() + patienceMs
+  for (let told = false; ; told = true) {
+    signal?.throwIfAborted()
     try {
       return await migrate(url)
     } catch (error) {
-      const wait = databaseProblem(error) === "away" && systemClock.now() < deadline && signal?.aborted !== true
-      if (!wait) throw error
-      await new Promise<void>((resolve) => systemClock.after(RETRY_MS, resolve))
+      if (databaseProblem(error) !== "away" || systemClock.now() >= deadline) throw error
+      if (!told)
+        notice(
+          `the database does not answer: waiting up to ${Math.ceil(patienceMs / 1_000)} s (${describeError(error)})`,
+        )
+      await new Promise<void>((resolve) => {
+        systemClock.after(RETRY_MS, resolve)
+        signal?.addEventListener("abort", () => resolve(), { once: true })
+      })
     }
   }
 }

@@ -27,11 +27,15 @@ const SAMPLE = {
   },
 }
 
-/** Prints the lines on standard output. */
-export async function firstSteps(config: Config, hub: Hub, terminal: Terminal): Promise<void> {
+/** Prints the lines on standard output; with `json`, one object in one line. */
+export async function firstSteps(config: Config, hub: Hub, terminal: Terminal, json: boolean): Promise<void> {
   await welcome(hub.db)
   const token = await developmentToken(config)
   const key = config.apiKeys.find((known) => known.business === null)?.key.reveal()
+  if (json) {
+    terminal.out(JSON.stringify({ url: hub.url, port: hub.port, token, api_key: key ?? null, sample: SAMPLE }))
+    return
+  }
   const lines = [
     "",
     `  Hubbub is up:  ${hub.url}${token === null ? "" : `/#token=${token}`}`,

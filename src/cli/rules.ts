@@ -1,7 +1,8 @@
 /** `hub rules check`: would these folders load? Every mistake with its place, before anybody merges it. */
+import { loadRulesFolders } from "../config.ts"
 import { checkRules } from "../routing/load.ts"
 import { explainRuleError } from "../routing/rule-error.ts"
-import { type Command, flags, settings } from "./command.ts"
+import { type Command, flags } from "./command.ts"
 
 export const rulesCheck: Command = {
   name: "rules check",
@@ -9,8 +10,8 @@ export const rulesCheck: Command = {
   summary: "check rules and templates",
   async run(invocation) {
     const { values } = flags(invocation, { rules: { type: "string" }, templates: { type: "string" } }, 0)
-    const config = settings(invocation)
-    const folders = { rulesDir: values.rules ?? config.rulesDir, templatesDir: values.templates ?? config.templatesDir }
+    const set = loadRulesFolders(invocation.env)
+    const folders = { rulesDir: values.rules ?? set.rulesDir, templatesDir: values.templates ?? set.templatesDir }
     const { errors, summary } = await checkRules(folders, Date.now())
     if (values.json) invocation.out(JSON.stringify({ errors, summary }))
     else if (summary === null) {

@@ -21,8 +21,14 @@ export const send: Command = {
     const body = await response.text()
     if (values.json) invocation.out(body)
     else invocation.out(`${response.status} ${body}`)
-    return response.ok ? 0 : 1
+    return response.ok && !holdsInvalid(body) ? 0 : 1
   },
+}
+
+/** A batch is answered 200 whatever becomes of its events. */
+function holdsInvalid(body: string): boolean {
+  const answer: { results?: readonly { status?: string }[] } | null = JSON.parse(body)
+  return answer?.results?.some((result) => result.status === "invalid") === true
 }
 
 async function read(file: string): Promise<string> {

@@ -61,7 +61,7 @@ export async function signToken(request: TokenRequest): Promise<string> {
     ...(request.roles.length > 0 ? { roles: request.roles } : {}),
     ...(request.tenants === undefined ? {} : { tenants: request.tenants }),
   }
-  if (!/^\d+[smhd]$/.test(request.ttl)) throw new Misuse("--ttl: expected a duration such as 30m, 8h or 7d")
+  if (!/^[1-9]\d*[smhd]$/.test(request.ttl)) throw new Misuse("--ttl: expected a duration such as 30m, 8h or 7d")
   const jwt = new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setSubject(request.sub)
@@ -81,8 +81,11 @@ const words = (list: string): readonly string[] =>
 /** `b1:l1+l2,b2`: business b1 with two of its locations, and all of b2. */
 function tenants(text: string): "*" | readonly Tenant[] {
   if (text === "*") return "*"
-  return words(text).map((part) => {
-    const [business = "", locations] = part.split(":", 2)
+  const parts = words(text)
+  if (parts.length === 0) throw new Misuse("--business: expected b1, b1:l1+l2 or *")
+  return parts.map((part) => {
+    const [business = "", locations, more] = part.split(":")
+    if (more !== undefined) throw new Misuse(`--business: "${part}" has one colon too many: locations are joined by +`)
     if (asBusinessId(business) === null) throw new Misuse(`--business: "${business}" is no business id`)
     if (locations === undefined) return { business }
     const list = locations.split("+")

@@ -1,20 +1,24 @@
 /** A command's way to the hub's database: DATABASE_URL, else the embedded one, which a running hub may hold already. */
 import type { Config } from "../config.ts"
-import { type Database, openDatabase } from "../store/database.ts"
+import { type Database, databaseProblem, openDatabase } from "../store/database.ts"
 import { EmbeddedPostgresError, findRunning, startEmbedded } from "../store/embedded.ts"
 import { migrate } from "../store/migrate.ts"
+import { describeError } from "../telemetry/scrub.ts"
 import { Misuse, type Terminal } from "./command.ts"
 
-/** Runs `work` with the URL of a database that is up, and ends what had to be started for it. */
+/**
+ * Runs `work` with the URL of a database that is up, and ends what had to be started for it. Throws Misuse where there
+ * is none, or it says no.
+ */
 export async function withDatabaseUrl<T>(
   config: Config,
   terminal: Terminal,
   work: (url: string) => Promise<T>,
 ): Promise<T> {
-  if (config.databaseUrl !== null) return work(config.databaseUrl.reveal())
-  const running = await findRunning(config.dataDir)
-  if (running !== null) return work(running)
   try {
+    if (config.databaseUrl !== null) return await work(config.databaseUrl.reveal())
+    const running = await findRunning(config.dataDir)
+    if (running !== null) return await work(running)
     const embedded = await startEmbedded({ dataDir: config.dataDir, durable: true, notice: terminal.err })
     try {
       return await work(embedded.url)
@@ -23,6 +27,8 @@ export async function withDatabaseUrl<T>(
     }
   } catch (error) {
     if (error instanceof EmbeddedPostgresError) throw new Misuse(error.message)
+    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error // a migration's
+    if (databaseProblem(reason) !== null) throw new Misuse(`the database cannot be used: ${describeError(error)}`)
     throw error
   }
 }

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { pagesFolder } from "../../scripts/pages.ts"
+import { builtPages } from "../../scripts/pages.ts"
 import { type Front, startFront } from "../testing/front.ts"
 import { pageRoutes } from "./pages.ts"
 
 let front: Front
 beforeAll(async () => {
-  const folder = await pagesFolder()
-  front = await startFront(() => [pageRoutes(folder)])
+  const pages = await builtPages()
+  front = await startFront(() => [pageRoutes(pages)])
 })
 afterAll(() => front.stop())
 

@@ -1,9 +1,8 @@
 /**
- * The hub's pages, as `scripts/pages.ts` built them: read once at the start, served with a policy that lets nothing
+ * The hub's pages, as `scripts/pages.ts` built them: in memory from the start, served with a policy that lets nothing
  * run but the page's own files. URLs in them are relative, so a path prefix in front of the hub changes nothing.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { extname, join } from "node:path"
+import { extname } from "node:path"
 import { problem } from "./problem.ts"
 import type { Call, Route, RouteFile } from "./route.ts"
 
@@ -40,22 +39,25 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Folders of `src/web` whose address is not their name. */
 const ADDRESSES: Readonly<Record<string, string>> = { home: "/", "test-page": "/test" }
 
-/** Routes for every built page in `folder`, and for what they load. */
-export function pageRoutes(folder: string): RouteFile {
+const ASSETS = "assets/"
+
+/** Routes for every built page, and for what they load. `built`: content by path, `home.html` or `assets/x.js`. */
+export function pageRoutes(built: ReadonlyMap<string, Buffer<ArrayBuffer>>): RouteFile {
   const routes: Route[] = []
   const open = (path: string, handle: Route["handle"]): void => {
     routes.push({ method: "GET", path, access: "open", doc: null, handle })
   }
-  for (const file of filesOf(folder)) {
-    if (extname(file) !== ".html") continue
-    const name = file.slice(0, -".html".length)
-    const page = read(join(folder, file), { "cache-control": "no-cache", "content-security-policy": policyOf(name) })
-    open(ADDRESSES[name] ?? `/${name}`, (call) => serve(page, call))
-  }
   const assets = new Map<string, Served>()
-  for (const file of filesOf(join(folder, "assets"))) {
-    // Their names change with their content.
-    assets.set(file, read(join(folder, "assets", file), { "cache-control": "public, max-age=31536000, immutable" }))
+  for (const [path, body] of built) {
+    if (path.startsWith(ASSETS)) {
+      // Their names change with their content.
+      const asset = served(path, body, { "cache-control": "public, max-age=31536000, immutable" })
+      assets.set(path.slice(ASSETS.length), asset)
+    } else if (extname(path) === ".html") {
+      const name = path.slice(0, -".html".length)
+      const page = served(path, body, { "cache-control": "no-cache", "content-security-policy": policyOf(name) })
+      open(ADDRESSES[name] ?? `/${name}`, (call) => serve(page, call))
+    }
   }
   const notFound = () => problem("not_found", "no page has such a file")
   open("/assets/:file", (call) => {
@@ -67,10 +69,7 @@ export function pageRoutes(folder: string): RouteFile {
   return { routes }
 }
 
-const filesOf = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
-
-function read(path: string, headers: Readonly<Record<string, string>>): Served {
-  const body = readFileSync(path)
+function served(path: string, body: Buffer<ArrayBuffer>, headers: Readonly<Record<string, string>>): Served {
   const etag = `"${new Bun.CryptoHasher("sha256").update(body).digest("base64url").slice(0, 22)}"`
   return { body, headers: { ...headers, etag, "content-type": TYPES[extname(path)] ?? "application/octet-stream" } }
 }

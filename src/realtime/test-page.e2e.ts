@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type Browser, chromium, type Page } from "playwright-core"
-import { pagesFolder } from "../../scripts/pages.ts"
+import { builtPages } from "../../scripts/pages.ts"
 import { loadConfig } from "../config.ts"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const config = loadConfig({ HUB_DATA_DIR: "/tmp/hub-page-e2e" }).ok
   if (config === undefined) throw new Error("the default settings are good")
   const authenticate = async () => ({ failure: "missing" }) as const
-  const files = [pageRoutes(await pagesFolder())]
+  const files = [pageRoutes(await builtPages())]
   const { elysia } = createApp({ config, authenticate, clock: systemClock, telemetry: silent, files })
   server = Bun.serve<SocketData>({
     port: 0,
