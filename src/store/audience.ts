@@ -53,11 +53,14 @@ export function audienceOf(db: Queryable): FindAudience {
       users,
       [...new Set(queries.filter((q) => q.everyone).map((q) => q.business))],
     ])
+    const known = new Set(rows.map((row) => row.id))
+    // Mostly everybody who is named is a member, and then there is nobody to ask about.
+    const strangers = users.filter((id) => !known.has(id))
     const existing =
-      users.length === 0
+      strangers.length === 0
         ? []
-        : await db.query<{ id: RecipientId }>("select id from recipients where id = any($1)", [users])
-    const known = new Set(existing.map((row) => row.id))
+        : await db.query<{ id: RecipientId }>("select id from recipients where id = any($1)", [strangers])
+    for (const { id } of existing) known.add(id)
     const byBusiness = new Map(
       [...Map.groupBy(rows, (row) => row.business_id)].map(([business, members]) => [
         business,
