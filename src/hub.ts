@@ -124,7 +124,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
     countsOf: async (recipients) =>
-      new Map([...(await inboxCounts(db, recipients))].map(([id, counts]) => [id, countsJson(counts)])),
+      new Map([...(await inboxCounts(db, recipients))].map(([id, within]) => [id, (own) => countsJson(within(own))])),
   })
 
   // The front.

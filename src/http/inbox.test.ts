@@ -122,6 +122,19 @@ describe("the inbox", () => {
   })
 })
 
+describe("a person of two businesses", () => {
+  test("sees and counts what their token names", async () => {
+    const { call, whole } = await person("gus", ["here"])
+    await seedNotifications(front.db, "gus", ["there", "there too"], "b2")
+    expect((await call("")).body).toMatchObject({ unread_count: 1, data: [{ title: "here" }] })
+    expect(await whole("/counts")).toEqual({ unread_count: 1, unseen_count: 1 })
+    expect(await whole("/mark-all-read", "POST")).toEqual({ updated: 1, unread_count: 0 })
+    const key = await tokenFor({ sub: "gus", tenants: [{ business: "b1" }, { business: "b2" }] })
+    const both = await jsonOf<Body>(front.call("/v1/notifications", { key }))
+    expect([both.unread_count, both.data.length]).toEqual([2, 3])
+  })
+})
+
 describe("other screens", () => {
   test("hear of each change as the item now is, and that the counts moved", async () => {
     const { call, id } = await person("gus", ["a"])
@@ -143,7 +156,7 @@ describe("other screens", () => {
     const payloads = newsSince(mark, "hal").flatMap((n) =>
       n.kind === "stream_message" ? [JSON.parse(n.payload) as Item] : [],
     )
-    expect(payloads[0] as unknown).toEqual({ id: id(0), deleted: true })
+    expect(payloads[0] as unknown).toEqual({ id: id(0), deleted: true, business_id: "b1" })
     expect(payloads.slice(1).map((p) => p.read_at !== null)).toEqual([true, true])
   })
 })

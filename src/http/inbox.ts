@@ -12,6 +12,7 @@ import type { Database } from "../store/database.ts"
 import {
   deleteInboxItem,
   getInboxItem,
+  type InboxCounts,
   type InboxStatus,
   inboxCounts,
   listInbox,
@@ -64,8 +65,8 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
     }))
     pubsub.publish([...news, { kind: "counts_changed", recipient: owner.recipient }])
   }
-  const unread = async (owner: Owner): Promise<number> =>
-    (await inboxCounts(db, [owner.recipient])).get(owner.recipient)?.unread ?? 0
+  const countsOf = async (owner: Owner): Promise<InboxCounts> =>
+    (await inboxCounts(db, [owner.recipient])).get(owner.recipient)?.(owner.businesses) ?? { unread: 0, unseen: 0 }
 
   const mark = async (owner: Owner, id: string | undefined, how: Mark) => {
     const notification = asNotificationId(id ?? "")
@@ -124,20 +125,20 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
           const asked = query(call).get("status") ?? "all"
           const status = STATUSES.find((known) => known === asked)
           if (status === undefined) return invalid([{ pointer: "?status", detail: `expected ${STATUSES.join(", ")}` }])
-          const [found, unreadCount] = await Promise.all([
+          const [found, counts] = await Promise.all([
             listInbox(db, owner.recipient, owner.businesses, {
               status,
               after: page.after ?? undefined,
               limit: page.limit,
             }),
-            unread(owner),
+            countsOf(owner),
           ])
           const items = found.items.map(notificationItem)
           const after = found.hasMore ? (found.items.at(-1)?.id ?? null) : null
           return json(200, {
             notifications: items,
             data: items,
-            unread_count: unreadCount,
+            unread_count: counts.unread,
             page_info: { after, has_more: found.hasMore },
           })
         },
@@ -154,8 +155,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
         async handle(call) {
           const owner = ownerOf(call)
           if ("kind" in owner) return owner
-          const counts = (await inboxCounts(db, [owner.recipient])).get(owner.recipient)
-          return json(200, countsJson(counts ?? { unread: 0, unseen: 0 }))
+          return json(200, countsJson(await countsOf(owner)))
         },
       },
       {
@@ -195,7 +195,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
           if ("kind" in owner) return owner
           const items = await markAllRead(db, owner.recipient, owner.businesses)
           changed(owner, items)
-          return json(200, { updated: items.length, unread_count: await unread(owner) })
+          return json(200, { updated: items.length, unread_count: (await countsOf(owner)).unread })
         },
       },
       {
@@ -243,7 +243,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
           const item = id === null ? null : await getInboxItem(db, owner.recipient, owner.businesses, id)
           if (item === null) return notFound("notification")
           await deleteInboxItem(db, owner.recipient, owner.businesses, item.id)
-          const payload = JSON.stringify({ id: item.id, deleted: true })
+          const payload = JSON.stringify({ id: item.id, deleted: true, business_id: item.business })
           const stream = notificationStream(owner.recipient)
           pubsub.publish([
             { kind: "stream_message", stream, event: "notification_changed", position: null, payload },
@@ -257,7 +257,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
 }
 
 /** The counts as they go out over HTTP and the socket. */
-export const countsJson = (counts: { readonly unread: number; readonly unseen: number }) => ({
+export const countsJson = (counts: InboxCounts) => ({
   unread_count: counts.unread,
   unseen_count: counts.unseen,
 })

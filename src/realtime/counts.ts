@@ -2,33 +2,43 @@
  * The little numbers beside the bell. Counts are read from the rows, never added up, so they cannot drift; everyone
  * whose counts may have changed since the last read is asked for in one query, one query at a time.
  */
-import type { RecipientId } from "../domain/ids.ts"
+import type { BusinessId, RecipientId } from "../domain/ids.ts"
 import type { Json } from "../domain/json.ts"
 import { type ActorContext, actor, type TaskOutcome } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Emitter } from "../telemetry/bus.ts"
-import { fanOut, type NativeTopics } from "./fanout.ts"
-import { notificationsView } from "./notifications-topic.ts"
+import { fanOut, type NativeTopics, type TopicView } from "./fanout.ts"
 import type { TopicClient } from "./topic.ts"
 
-/** Counts of each person, as the JSON that is pushed; absent = nothing to tell. */
-export type CountsOf = (recipients: readonly RecipientId[]) => Promise<ReadonlyMap<RecipientId, Json>>
+/** A person's counts within some of their businesses (null: all), as the JSON that is pushed. */
+export type OwnCounts = (businesses: readonly BusinessId[] | null) => Json
+
+/** Counts of each person; absent = nothing to tell. */
+export type CountsOf = (recipients: readonly RecipientId[]) => Promise<ReadonlyMap<RecipientId, OwnCounts>>
 
 export type CountsMessage =
   | { readonly kind: "changed"; readonly recipient: RecipientId }
-  | { readonly kind: "joined"; readonly recipient: RecipientId; readonly client: TopicClient }
-  | { readonly kind: "read"; readonly round: Round; readonly outcome: TaskOutcome<ReadonlyMap<RecipientId, Json>> }
+  | ({ readonly kind: "joined" } & Joined)
+  | { readonly kind: "read"; readonly round: Round; readonly outcome: TaskOutcome<ReadonlyMap<RecipientId, OwnCounts>> }
   | { readonly kind: "read_due" }
+
+interface Joined {
+  readonly recipient: RecipientId
+  readonly view: TopicView
+  readonly client: TopicClient
+}
 
 interface Round {
   /** Everyone who shows this person hears. */
   readonly changed: Set<RecipientId>
   /** Sockets that have just joined hear alone. */
-  readonly joined: { readonly recipient: RecipientId; readonly client: TopicClient }[]
+  readonly joined: Joined[]
 }
 
 export interface CountsDeps {
   readonly native: NativeTopics
+  /** What shows a person here. */
+  readonly viewsOf: (recipient: RecipientId) => readonly TopicView[]
   readonly countsOf: CountsOf
   readonly telemetry: Emitter
 }
@@ -97,7 +107,7 @@ class Counts {
     )
   }
 
-  #tell(round: Round, outcome: TaskOutcome<ReadonlyMap<RecipientId, Json>>): void {
+  #tell(round: Round, outcome: TaskOutcome<ReadonlyMap<RecipientId, OwnCounts>>): void {
     if (outcome.kind !== "done") {
       for (const recipient of round.changed) this.#next.changed.add(recipient)
       this.#next.joined.unshift(...round.joined)
@@ -108,13 +118,15 @@ class Counts {
     for (const recipient of round.changed) {
       const counts = outcome.value.get(recipient)
       if (counts === undefined) continue
-      const payload = JSON.stringify(counts)
-      frames += fanOut(this.#deps.native, notificationsView(recipient), [{ event: "counts", payload }])
+      for (const view of this.#deps.viewsOf(recipient)) {
+        const payload = JSON.stringify(counts(view.businesses))
+        frames += fanOut(this.#deps.native, view, [{ event: "counts", payload }])
+      }
     }
-    for (const { recipient, client } of round.joined) {
+    for (const { recipient, view, client } of round.joined) {
       const counts = outcome.value.get(recipient)
       if (counts === undefined || round.changed.has(recipient)) continue
-      client.push("counts", counts)
+      client.push("counts", counts(view.businesses))
       frames += 1
     }
     if (frames > 0) this.#deps.telemetry.emit({ kind: "frames_pushed", family: "notifications", count: frames })

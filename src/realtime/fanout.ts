@@ -3,6 +3,8 @@
  * spelling that somebody here has joined, then handed to the server's native topics. Native names are built from the
  * stream, never from what a client sent, so two tenants whose topics are spelled alike cannot meet in one.
  */
+import type { BusinessId } from "../domain/ids.ts"
+import { isJsonObject, type Json } from "../domain/json.ts"
 import type { StreamKey } from "../domain/stream.ts"
 import { type Serializer, serializerV1, serializerV2 } from "./frame.ts"
 
@@ -25,10 +27,12 @@ export const spelling = (id: string, form: Form, topic: string): Spelling => ({
 
 /** What a joined topic shows: one stream, or (for callers without limits) every stream that one string spells. */
 export interface TopicView {
-  /** The stream's key, or `spelled …`, which no key looks like. */
+  /** The stream's key, or `spelled …`, or the key and `in` which businesses: no key looks like these. */
   readonly id: string
   readonly family: string
   readonly streams: readonly StreamKey[]
+  /** Whose messages it shows, where its stream holds those of several businesses; null: everything. */
+  readonly businesses: readonly BusinessId[] | null
   readonly spellings: readonly Spelling[]
   /** How its actor is called on an operator's screen: without anything personal. */
   readonly actor: string
@@ -53,6 +57,16 @@ export function subscriptionName({ id, spellings }: TopicView, form: Form, versi
   const found = spellings.find((each) => each.form === form)
   if (found === undefined) throw new Error(`${id} is never spelled in the ${form} form`)
   return found.names[version]
+}
+
+/** Those of the messages that this view shows; what names no business says nothing of any. */
+export function shown<M extends Message>({ businesses }: TopicView, messages: readonly M[]): readonly M[] {
+  if (businesses === null) return messages
+  return messages.filter(({ payload }) => {
+    const body = JSON.parse(payload) as Json // payloads are JSON that we encoded ourselves
+    const business = isJsonObject(body) ? body["business_id"] : undefined
+    return business === undefined || businesses.some((own) => own === business)
+  })
 }
 
 /** Sends messages to everyone who shows the view; how many frames that were. All of it happens in this tick. */

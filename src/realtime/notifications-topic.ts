@@ -1,5 +1,9 @@
-/** `notifications:{recipient}`: a person's own notifications and counts; nobody else's, whatever their role. */
-import type { RecipientId } from "../domain/ids.ts"
+/**
+ * `notifications:{recipient}`: a person's own notifications and counts; nobody else's, whatever their role. A person of
+ * several businesses is shown those that their token names, as by `GET /v1/notifications`.
+ */
+import type { BusinessId, RecipientId } from "../domain/ids.ts"
+import { confinedTo } from "../domain/principal.ts"
 import { notificationStream } from "../domain/stream.ts"
 import { spelling, type TopicView } from "./fanout.ts"
 import { recoverFrom } from "./recovery.ts"
@@ -11,7 +15,7 @@ const refused = (reason: string) => ({ kind: "refused", response: { reason } }) 
 /** `tellCounts` sends the person's counts to the one socket that has just joined. */
 export const notificationsTopic = (
   topics: Topics,
-  tellCounts: (recipient: RecipientId, client: TopicClient) => void,
+  tellCounts: (recipient: RecipientId, view: TopicView, client: TopicClient) => void,
 ): TopicFamily => ({
   name: "notifications",
   prefix: "notifications:",
@@ -20,20 +24,25 @@ export const notificationsTopic = (
     if (recipient === null || request.topic !== `notifications:${recipient}`) return refused("unauthorized")
     const recover = recoverFrom(request.payload)
     if (recover === "invalid") return refused("invalid_recover")
-    const outcome = await topics.enter(request, notificationsView(recipient), "whole", recover)
-    if (outcome.kind === "joined") tellCounts(recipient, request.client)
+    const view = notificationsView(recipient, confinedTo(request.principal.tenancy))
+    const outcome = await topics.enter(request, view, "whole", recover)
+    if (outcome.kind === "joined") tellCounts(recipient, view, request.client)
     return outcome
   },
 })
 
-export function notificationsView(recipient: RecipientId): TopicView {
+function notificationsView(recipient: RecipientId, businesses: readonly BusinessId[] | null): TopicView {
   const stream = notificationStream(recipient)
+  const own = businesses === null ? null : [...new Set(businesses)].sort()
+  // Neither a recipient's id nor a business's holds a blank or a comma.
+  const id = own === null ? stream : `${stream} in ${own.join(",")}`
   return {
-    id: stream,
+    id,
     family: "notifications",
     streams: [stream],
-    spellings: [spelling(stream, "whole", stream)],
+    businesses: own,
+    spellings: [spelling(id, "whole", stream)],
     // A recipient's id may be an e-mail address, which belongs on no screen and in no log.
-    actor: `topic notifications:#${Bun.hash(stream).toString(36)}`,
+    actor: `topic notifications:#${Bun.hash(id).toString(36)}`,
   }
 }

@@ -80,7 +80,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   const families: readonly TopicFamily[] = [
     ...(deps.families ?? []),
     resourcesTopic(topics),
-    notificationsTopic(topics, (recipient, client) => counts?.send({ kind: "joined", recipient, client })),
+    notificationsTopic(topics, (recipient, view, client) => counts?.send({ kind: "joined", recipient, view, client })),
   ]
   const websocket = websocketHandler({
     limits,
@@ -176,7 +176,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
           if (item.kind !== "counts_changed") continue
           // News carries plain text; whoever published it had a recipient.
           const recipient = item.recipient as RecipientId
-          if (topics.showsPerson(recipient)) counts?.send({ kind: "changed", recipient })
+          if (topics.viewsOf(recipient).length > 0) counts?.send({ kind: "changed", recipient })
         }
       })
       const timers = new Set<Timer>()
@@ -214,7 +214,11 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     child: supervisor({
       id: "realtime",
       strategy: "one_for_one",
-      children: [topicPool, countsActor({ native, countsOf: deps.countsOf, telemetry }), feed],
+      children: [
+        topicPool,
+        countsActor({ native, viewsOf: (of) => topics.viewsOf(of), countsOf: deps.countsOf, telemetry }),
+        feed,
+      ],
     }),
     websocket,
     upgrade,

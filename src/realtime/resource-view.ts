@@ -5,7 +5,7 @@
  */
 import { asBusinessId, asLocationId, type BusinessId, type LocationId } from "../domain/ids.ts"
 import type { Tenancy } from "../domain/principal.ts"
-import { resourceStream, type StreamKey } from "../domain/stream.ts"
+import { resourceStream } from "../domain/stream.ts"
 import { type Form, spelling, type TopicView } from "./fanout.ts"
 
 export type ResolvedTopic =
@@ -34,12 +34,6 @@ export function resolveResourceTopic(tenancy: Tenancy, topic: string): ResolvedT
   return tenancy === "*"
     ? { kind: "view", view: spelledView(topic, places), form: "whole" }
     : { kind: "ambiguous_topic" }
-}
-
-/** The id of the view that shows everything that this stream's hyphenated topic may mean; null where it is no place. */
-export function spelledViewId(stream: StreamKey): string | null {
-  if (!stream.startsWith(PREFIX)) return null
-  return `spelled ${PREFIX}${stream.slice(PREFIX.length).replace(":", "-")}`
 }
 
 function grantedPlaces(tenancy: Exclude<Tenancy, "*">, topic: string): readonly Place[] {
@@ -88,6 +82,7 @@ function placeView(business: BusinessId, location: LocationId | null): TopicView
     id: stream,
     family: "resources",
     streams: [stream],
+    businesses: null,
     spellings:
       location === null
         ? [spelling(stream, "whole", PREFIX + business)]
@@ -105,6 +100,7 @@ function spelledView(topic: string, places: readonly Place[]): TopicView {
     id,
     family: "resources",
     streams: places.map(({ business, location }) => resourceStream(business, location)),
+    businesses: null,
     spellings: [spelling(id, "whole", topic)],
     actor: `topic spelled ${topic}`,
   }

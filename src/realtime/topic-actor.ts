@@ -9,7 +9,7 @@ import type { ChildSpec } from "../runtime/child-spec.ts"
 import { NORMAL } from "../runtime/exit.ts"
 import type { ActorRef } from "../runtime/ref.ts"
 import type { Emitter } from "../telemetry/bus.ts"
-import { audience, fanOut, type Message, type NativeTopics, type TopicView } from "./fanout.ts"
+import { audience, fanOut, type Message, type NativeTopics, shown, type TopicView } from "./fanout.ts"
 import type { Payload } from "./frame.ts"
 import type { Heads, ReadHeads } from "./heads.ts"
 import type { RealtimeLimits } from "./limits.ts"
@@ -283,7 +283,8 @@ class Topic {
     return since === null ? null : [...read, ...since]
   }
 
-  #bringBack(entry: Entry, epoch: string, sequencer: Sequencer, missed: readonly StreamItem[]): void {
+  #bringBack(entry: Entry, epoch: string, sequencer: Sequencer, all: readonly StreamItem[]): void {
+    const missed = shown(this.#view, all)
     const characters = missed.reduce((sum, { payload }) => sum + payload.length, 0)
     if (characters > this.#deps.limits.recoveredBytes) {
       this.#admit(entry, notRecovered(epoch, sequencer.last), null)
@@ -295,7 +296,8 @@ class Topic {
     entry.reply({ kind: "joined" })
   }
 
-  #push(messages: readonly Message[]): void {
+  #push(all: readonly Message[]): void {
+    const messages = all.length === 0 ? all : shown(this.#view, all)
     if (messages.length === 0) return
     const count = fanOut(this.#deps.native, this.#view, messages)
     if (count > 0) this.#deps.telemetry.emit({ kind: "frames_pushed", family: this.#view.family, count })

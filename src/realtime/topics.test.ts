@@ -141,7 +141,7 @@ describe("lost hints", () => {
       async countsOf() {
         asked += 1
         if (asked === 1) throw new Error("the database is away")
-        return new Map([[recipient, { unread: asked }]])
+        return new Map([[recipient, () => ({ unread: asked })]])
       },
     })
     const watcher = await RawClient.open(own.url("vsn=2.0.0&token=t"))

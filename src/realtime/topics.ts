@@ -9,7 +9,6 @@ import type { PoolRef } from "../runtime/pool.ts"
 import { ActorDown, type ActorRef, Busy, CallTimeout } from "../runtime/ref.ts"
 import { type Form, subscriptionName, type TopicView } from "./fanout.ts"
 import type { Recover } from "./recovery.ts"
-import { spelledViewId } from "./resource-view.ts"
 import type { Admission, JoinOutcome, JoinRequest } from "./topic.ts"
 import type { Entered, StreamNews, TopicMessage } from "./topic-message.ts"
 
@@ -18,13 +17,18 @@ const unavailable = { kind: "refused", response: { reason: "unavailable" } } as 
 /** An actor that ended just before it was asked is started anew, this many times. */
 const TRIES = 3
 
+interface Live {
+  readonly view: TopicView
+  readonly ref: ActorRef<TopicMessage>
+}
+
 export class Topics {
-  readonly #live = new Map<string, { readonly view: TopicView; readonly ref: ActorRef<TopicMessage> }>()
+  readonly #live = new Map<string, Live>()
+  /** Usually one: a stream also shows in a string that spells several, and a person's in each tenancy they come with. */
+  readonly #showing = new Map<StreamKey, readonly Live[]>()
   readonly #starting = new Map<string, Promise<void>>()
   readonly #joinTimeoutMs: number
   #pool: PoolRef<TopicView> | null = null
-  /** Views that show every reading of a string; usually none, and then no string is built to look for one. */
-  #spelled = 0
 
   constructor(joinTimeoutMs: number) {
     this.#joinTimeoutMs = joinTimeoutMs
@@ -39,21 +43,31 @@ export class Topics {
   }
 
   started(view: TopicView, ref: ActorRef<TopicMessage>): void {
-    this.#live.set(view.id, { view, ref })
-    if (view.id.startsWith("spelled ")) this.#spelled += 1
+    this.ended(view)
+    const live = { view, ref }
+    this.#live.set(view.id, live)
+    for (const stream of view.streams) this.#showing.set(stream, [...(this.#showing.get(stream) ?? []), live])
   }
 
   ended(view: TopicView): void {
-    if (this.#live.delete(view.id) && view.id.startsWith("spelled ")) this.#spelled -= 1
+    const live = this.#live.get(view.id)
+    if (live === undefined) return
+    this.#live.delete(view.id)
+    for (const stream of live.view.streams) {
+      const left = (this.#showing.get(stream) ?? []).filter((other) => other !== live)
+      if (left.length > 0) this.#showing.set(stream, left)
+      else this.#showing.delete(stream)
+    }
   }
 
-  showsPerson(recipient: RecipientId): boolean {
-    return this.#live.has(notificationStream(recipient))
+  /** What shows a person's notifications here. */
+  viewsOf(recipient: RecipientId): readonly TopicView[] {
+    return (this.#showing.get(notificationStream(recipient)) ?? []).map(({ view }) => view)
   }
 
   /** Every stream that is shown here, for the check of how far they go. */
   streams(): readonly StreamKey[] {
-    return [...this.#live.values()].flatMap(({ view }) => view.streams)
+    return [...this.#showing.keys()]
   }
 
   tell(message: TopicMessage): void {
@@ -65,7 +79,7 @@ export class Topics {
     let shares: Map<ActorRef<TopicMessage>, StreamNews[]> | null = null
     for (const item of news) {
       if (item.kind !== "stream_message") continue
-      for (const ref of this.#showing(item.stream)) {
+      for (const { ref } of this.#showing.get(item.stream) ?? []) {
         shares ??= new Map()
         const share = shares.get(ref)
         if (share === undefined) shares.set(ref, [item])
@@ -119,14 +133,5 @@ export class Topics {
       this.#starting.delete(view.id)
     }
     return this.#live.get(view.id)?.ref ?? null
-  }
-
-  *#showing(stream: StreamKey): Iterable<ActorRef<TopicMessage>> {
-    const exact = this.#live.get(stream)
-    if (exact !== undefined) yield exact.ref
-    if (this.#spelled === 0) return
-    const id = spelledViewId(stream)
-    const spelled = id === null ? undefined : this.#live.get(id)
-    if (spelled !== undefined) yield spelled.ref
   }
 }

@@ -111,22 +111,34 @@ export interface InboxCounts {
   readonly unseen: number
 }
 
+/** A person's counts within some of their businesses (null: all), as the list beside them is confined to. */
+export type CountsWithin = (businesses: readonly BusinessId[] | null) => InboxCounts
+
 /** Counted from the rows each time, so that they cannot drift; both counts run on the index of what is unread. */
 export async function inboxCounts(
   db: Queryable,
   recipients: readonly RecipientId[],
-): Promise<ReadonlyMap<RecipientId, InboxCounts>> {
-  const rows = await db.query<{ recipient_id: RecipientId; unread: number; unseen: number }>(
-    `select recipient_id, count(*)::int as unread, count(*) filter (where seen_at is null)::int as unseen
+): Promise<ReadonlyMap<RecipientId, CountsWithin>> {
+  const rows = await db.query<{ recipient_id: RecipientId; business_id: BusinessId } & InboxCounts>(
+    `select recipient_id, business_id, count(*)::int as unread, count(*) filter (where seen_at is null)::int as unseen
      from notifications
      where recipient_id = any($1) and inbox and read_at is null and archived_at is null and deleted_at is null
-     group by recipient_id`,
+     group by recipient_id, business_id`,
     [recipients],
   )
-  const counts = new Map<RecipientId, InboxCounts>(recipients.map((id) => [id, { unread: 0, unseen: 0 }]))
-  for (const row of rows) counts.set(row.recipient_id, { unread: row.unread, unseen: row.unseen })
-  return counts
+  const own = Map.groupBy(rows, (row) => row.recipient_id)
+  return new Map(recipients.map((id) => [id, within(own.get(id) ?? [])]))
 }
+
+const within =
+  (rows: readonly ({ readonly business_id: BusinessId } & InboxCounts)[]): CountsWithin =>
+  (businesses) =>
+    rows
+      .filter((row) => businesses === null || businesses.includes(row.business_id))
+      .reduce((sum, row) => ({ unread: sum.unread + row.unread, unseen: sum.unseen + row.unseen }), {
+        unread: 0,
+        unseen: 0,
+      })
 
 /** Everything that an event made, in the inbox or not, whoever it is for: for the trace. */
 export async function notificationsOfEvent(db: Queryable, event: EventId): Promise<readonly Notification[]> {

@@ -93,7 +93,7 @@ export async function startRoom(
     telemetry,
     heads: streams.heads,
     history: streams.history,
-    countsOf: async () => counts,
+    countsOf: async () => new Map([...counts].map(([id, json]) => [id, () => json])),
     authenticate: async (token) => options.people?.[token] ?? null,
     anonymousTopics: true,
     allowedOrigins: "any",
