@@ -33,10 +33,10 @@ function usage(): string {
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const command = COMMANDS.find((known) => known.name.split(" ").every((word, i) => argv[i] === word))
   if (command === undefined) {
-    const asked = argv.length === 0 || argv[0] === "help" || argv[0] === "--help"
-    if (!asked) err(`hub: there is no command ${argv.slice(0, 2).join(" ")}`)
+    const asked = argv[0] === "help" || argv[0] === "--help"
+    if (!asked && argv.length > 0) err(`hub: there is no command ${argv.slice(0, 2).join(" ")}`)
     ;(asked ? out : err)(usage())
-    return asked && argv.length > 0 ? 0 : 2
+    return asked ? 0 : 2
   }
   const args = argv.slice(command.name.split(" ").length)
   if (args.includes("--help")) {

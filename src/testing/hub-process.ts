@@ -13,11 +13,17 @@ export interface HubProcess {
   readonly log: () => string
   /** Settles with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>
-  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void
+  signal(name: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGKILL"): void
 }
 
 export interface HubProcessOptions {
-  readonly databaseUrl: string
+  /** Null: an embedded one, in `dataDir`. */
+  readonly databaseUrl: string | null
+  /** Kept when given; else a folder that goes with the process. */
+  readonly dataDir?: string
+  /** What is run, `src/main.ts` by Bun unless said otherwise. */
+  readonly command?: readonly string[]
+  readonly cwd?: string
   /** 0: any. A restarted hub takes the port of the one before it. */
   readonly port?: number
   readonly settings?: Readonly<Record<string, string>>
@@ -25,12 +31,13 @@ export interface HubProcessOptions {
 
 /** Starts `bun src/main.ts serve` and resolves when it listens; rejects with its words when it ends before. */
 export async function startHubProcess(options: HubProcessOptions): Promise<HubProcess> {
-  const dataDir = mkdtempSync(join(tmpdir(), "hub-process-"))
-  const child = Bun.spawn([process.execPath, "--no-env-file", "src/main.ts", "serve"], {
-    cwd: ROOT,
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "hub-process-"))
+  const command = options.command ?? [process.execPath, "--no-env-file", "src/main.ts"]
+  const child = Bun.spawn([...command, "serve"], {
+    cwd: options.cwd ?? ROOT,
     env: {
       PATH: process.env["PATH"] ?? "",
-      ...testEnvironment(options.databaseUrl, dataDir),
+      ...testEnvironment(options.databaseUrl ?? "", dataDir),
       PORT: String(options.port ?? 0),
       LOG_LEVEL: "info",
       LOG_FORMAT: "json",
@@ -42,7 +49,7 @@ export async function startHubProcess(options: HubProcessOptions): Promise<HubPr
   let log = ""
   const { promise: listening, resolve, reject } = Promise.withResolvers<number>()
   const exited = child.exited.then((code) => {
-    rmSync(dataDir, { recursive: true, force: true })
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
     reject(new Error(`the hub ended before it listened: ${log}`))
     return child.signalCode ?? code
   })

@@ -1,0 +1,75 @@
+/** What the command line answers before any command does: usage, misuse and their exit codes. */
+import { describe, expect, test } from "bun:test"
+import { hubCommand } from "../testing/hub-command.ts"
+
+const NAMES = [
+  "serve",
+  "init",
+  "migrate",
+  "keys create",
+  "keys list",
+  "keys revoke",
+  "token",
+  "send",
+  "rules check",
+] as const
+
+describe("hub", () => {
+  test.each([["--help"], ["help"]])("%s shows every command", async (word) => {
+    const { code, out, err } = await hubCommand([word])
+    expect([code, err]).toEqual([0, ""])
+    for (const name of NAMES) expect(out).toContain(`hub ${name}`)
+  })
+
+  test.each([[[]], [["dance"]], [["keys"]], [["keys", "dance"]], [["--json"]]])(
+    "%j is no command: usage on standard error, exit code 2",
+    async (args) => {
+      const { code, out, err } = await hubCommand(args)
+      expect([code, out]).toEqual([2, ""])
+      expect(err).toContain("usage:")
+      if (args.length > 0) expect(err).toStartWith(`hub: there is no command ${args.join(" ")}`)
+    },
+  )
+
+  test.each(NAMES.map((name) => [name]))("%s --help tells how it is called and does nothing", async (name) => {
+    const { code, out, err } = await hubCommand([...name.split(" "), "--help"])
+    expect([code, err]).toEqual([0, ""])
+    expect(out).toStartWith(`usage: hub ${name} `)
+    expect(out).toContain("--json")
+  })
+
+  test.each(NAMES.map((name) => [name]))("%s refuses a flag that it does not know in one line", async (name) => {
+    const { code, out, err } = await hubCommand([...name.split(" "), "--colour"])
+    expect([code, out]).toEqual([2, ""])
+    expect(err).toMatch(/^hub: .*--colour.*$/)
+  })
+
+  test("settings that are wrong are all told at once, by every command that reads them", async () => {
+    const env = { PORT: "eighty", DATABASE_URL: "mysql://x", HUB_RETENTION: "events=long" }
+    const { code, out, err } = await hubCommand(["keys", "list"], { env })
+    expect([code, out]).toEqual([2, ""])
+    const lines = err.split("\n")
+    expect(lines).toHaveLength(3)
+    for (const name of Object.keys(env))
+      expect(lines.some((line) => line.startsWith(`hub: ${name}: expected`))).toBe(true)
+  })
+
+  test("a database that nobody serves is one line", async () => {
+    const env = {
+      NODE_ENV: "test",
+      HUB_DATA_DIR: "/nowhere-needed",
+      DATABASE_URL: "postgres://u:p4ssw0rd@127.0.0.1:9/x",
+    }
+    const { code, err } = await hubCommand(["migrate"], { env: { ...env, ...SECRETS } })
+    expect(code).toBe(2)
+    expect(err).toMatch(/^hub: the database cannot be used: .*$/)
+    expect(err).not.toContain("p4ssw0rd")
+  })
+})
+
+/** So that nothing is made up and kept. */
+const SECRETS = {
+  HUB_API_KEYS: "test-admin-key-0123456789:admin",
+  JWT_SECRET: "a-secret-for-tests-that-is-long-enough",
+  HUB_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 1).toString("base64")}`,
+}
