@@ -37,6 +37,7 @@ describe("claims become a principal", () => {
     ],
     ["no tenants are no tenants", { tenants: [], business_id: "b1" }, { tenancy: [] }],
     ["the ERP's business", { business_id: "b1" }, { tenancy: all("b1") }],
+    ["the ERP's user number is the recipient of that number", { sub: 4711 } as JsonObject, { recipient: "4711" }],
     ["the ERP's business as a number", { business_id: 12 }, { tenancy: all("12") }],
     [
       "the ERP's locations",
@@ -73,7 +74,6 @@ describe("claims become a principal", () => {
 describe("claims that cannot be understood refuse the token", () => {
   const cases: readonly [string, JsonObject][] = [
     ["a subject that is no recipient id", { sub: "a b" }],
-    ["a subject that is a number", { sub: 5 }],
     ["every tenant without the role admin", { tenants: "*" }],
     ["every tenant for a publisher", { tenants: "*", roles: ["service"] }],
     ["tenants that are no list", { tenants: { business: "b1" } }],

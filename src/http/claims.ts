@@ -14,7 +14,7 @@ const MAX_GRANTS = 1_000
 /** The principal, or why the claims cannot be taken. `exp` must be there: the verifier saw to it. */
 export function readClaims(payload: JWTPayload, names: ClaimNames, toleranceSeconds: number): Principal | string {
   const recipient = asRecipientId(payload.sub)
-  if (recipient === null || typeof payload.sub !== "string") return "the token's `sub` is no recipient id"
+  if (recipient === null) return "the token's `sub` is no recipient id"
   if (payload.exp === undefined) return "the token has no `exp`"
   const roles = words(payload[names.rolesClaim] ?? payload["role"])
   if (roles === null) return `the token's \`${names.rolesClaim}\` is no list of roles`
