@@ -263,6 +263,12 @@ describe("a template that cannot work is refused with its place", () => {
       "<%= it.payload.a %>\n<%= it.recipient.nam %>",
       'templates/t/sms.eta:2:1 the variable "it.recipient.nam", expected it.recipient. and one of id, name, locale, timezone; did you mean "it.recipient.name"?',
     ],
+    [
+      "a variable without its `it.`",
+      "t/sms.eta",
+      "for <%= payload.customer %>",
+      'templates/t/sms.eta:1:5 the variable "payload", expected it. and one of event, payload, recipient, links; did you mean "it.payload"?',
+    ],
     ["an unknown field of the event", "t/sms.eta", "<%= it.event.typ %>", 'did you mean "it.event.type"?'],
     [
       "an unknown channel",
@@ -287,6 +293,16 @@ describe("a template that cannot work is refused with its place", () => {
     const errors = await refusals({ [`templates/${path}`]: text })
     expect(errors.length).toBe(1)
     expect(errors[0]).toContain(expected)
+  })
+
+  test.each([
+    "<% for (const event of it.payload.events) { %><%= event.name %><% } %>",
+    "<% it.payload.events.forEach((event, i) => { %><%= event.name %><% }) %>",
+    "<% it.payload.events.forEach(event => { %><%= event.name %><% }) %>",
+    "<% const { payload } = it %><%= payload.name %>",
+    "<% function line(event) { %><%= event.name %><% } %>",
+  ])("but not a name that the template makes itself: %s", async (text) => {
+    expect(await refusals({ "templates/t/sms.eta": text })).toEqual([])
   })
 
   test("a rule's channel for which its template has no words", async () => {

@@ -134,7 +134,7 @@ class TemplateReader {
 
   /** Reads the code for names that do not exist; what it cannot see (computed names) is found at render. */
   #look(text: string, start: Place, closed: boolean): void {
-    for (const { code, at } of tagsOf(text)) {
+    for (const { kind, code, at } of tagsOf(text)) {
       if (/\brecipient\b|\bit\b(?!\s*\??\.)/.test(code)) this.personal = true
       const place = behind(start, placeOf(text, at))
       // What is included by a computed name cannot be looked into.
@@ -142,6 +142,9 @@ class TemplateReader {
       for (const [, , , path] of code.matchAll(/\b(include|layout)\(\s*(["'`])([^"'`$]+)\2/g)) {
         if (path !== undefined) this.includes.push({ path: resolveInclude(path, this.#path), ...place })
       }
+      const bare = kind === "code" ? null : bareName(code, text)
+      if (bare !== null)
+        this.#refuse(place, `the variable ${shown(bare)}`, `it. and ${oneOf(Object.keys(DATA))}`, `it.${bare}`)
       for (const [, root = "", field] of code.matchAll(/\bit\s*\??\.\s*([\w$]+)(?:\s*\??\.\s*([\w$]+))?/g)) {
         const wrong = dataProblem(root, field, closed)
         if (wrong !== null) this.#refuse(place, wrong.problem, wrong.expected, wrong.suggestion)
@@ -186,6 +189,16 @@ const DATA: Readonly<Record<string, readonly string[] | null>> = {
   payload: null,
   recipient: ["id", "name", "locale", "timezone"],
   links: ["action"],
+}
+
+/** A name of ours that a printed tag begins with, without its `it.`; null where the template itself made that name. */
+function bareName(code: string, text: string): string | null {
+  const name = /^\s*(\w+)\s*(?:\?\.|\.|\[)/.exec(code)?.[1]
+  if (name === undefined || !Object.hasOwn(DATA, name)) return null
+  const made = new RegExp(
+    `\\b(?:const|let|var)\\b[^=;]*\\b${name}\\b|\\b${name}\\b[^()%]*\\)?\\s*=>|\\bfunction\\b[^{]*\\b${name}\\b`,
+  )
+  return made.test(text) ? null : name
 }
 
 /** `closed`: only what the hub gives; layouts and partials are handed more by whoever includes them. */
