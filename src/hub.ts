@@ -42,6 +42,7 @@ import { inboxCounts } from "./store/notifications.ts"
 import { dueWork } from "./store/queue-depth.ts"
 import { streamHeads, streamHistory } from "./store/streams.ts"
 import { databasePool, embeddedServer } from "./store/supervised-database.ts"
+import { brokenAccounts } from "./telemetry/broken-accounts.ts"
 import { fromRuntime } from "./telemetry/from-runtime.ts"
 import { describeError } from "./telemetry/scrub.ts"
 
@@ -106,6 +107,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   // 7 to 10: messages out, by a dispatcher for each channel.
   const workers = channels.flatMap((channel) => (channel.worker === null ? [] : [channel.worker]))
   const deliveries = deliveryTree({ db, workers, pubsub, telemetry, clock })
+  const broken = brokenAccounts(telemetry)
 
   // 11: the same news, on open screens.
   const auth = createAuthenticator({ config, db, clock })
@@ -147,7 +149,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       parts: {
         rules: () => rulesHealth(rules),
         work: async () => ({ status: "up", detail: { ...(await dueWork(db)) } }),
-        channels: () => ({ status: "up", detail: Object.fromEntries(channels.map((c) => [c.channel, c.mode])) }),
+        channels: () => ({
+          status: broken.size > 0 ? "degraded" : "up",
+          detail: Object.fromEntries(channels.map((c) => [c.channel, broken.get(c.channel) ?? c.mode])),
+        }),
         realtime: () => ({
           status: "up",
           detail: { sockets: realtime.gauges.sockets(), topics: realtime.gauges.topics() },
