@@ -17,10 +17,15 @@ export { type FreshSecrets, freshSecrets } from "./config/fresh-secrets.ts"
 export { type SettingRow, settingsTable } from "./config/settings.ts"
 export type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
 
-/** Narrow with `if (loaded.errors)`. Warnings come with both. */
+/** Narrow with `if (loaded.errors)`. Warnings come with both. `draft` is what could be read: to be asked, not to be run. */
 export type Loaded =
   | { readonly ok: Config; readonly errors?: never; readonly warnings: readonly ConfigWarning[] }
-  | { readonly ok?: never; readonly errors: readonly ConfigError[]; readonly warnings: readonly ConfigWarning[] }
+  | {
+      readonly ok?: never
+      readonly errors: readonly ConfigError[]
+      readonly draft: Config
+      readonly warnings: readonly ConfigWarning[]
+    }
 
 /** HS256 asks for a key as long as its hash; a shorter one still works, so an ERP that has one is not locked out. */
 const leastJwtSecretBytes = 32
@@ -30,7 +35,9 @@ export function loadConfig(env: Environment = process.env, terminal: boolean = p
   const reader = new Reader(env)
   const config = assemble(reader, terminal)
   const warnings = [...unknownNames(env), ...weaknesses(config), ...setInVain(env)]
-  return reader.errors.length > 0 ? { errors: reader.errors, warnings } : { ok: deepFreeze(config), warnings }
+  return reader.errors.length > 0
+    ? { errors: reader.errors, draft: config, warnings }
+    : { ok: deepFreeze(config), warnings }
 }
 
 /** The rules' folders alone: whoever checks rules need not have, and should not make, the settings of a hub. */

@@ -46,7 +46,7 @@ import { brokenAccounts } from "./telemetry/broken-accounts.ts"
 import { fromRuntime } from "./telemetry/from-runtime.ts"
 import { describeError } from "./telemetry/scrub.ts"
 
-export { StartRefused } from "./start.ts"
+export { alsoMissing, StartRefused } from "./start.ts"
 
 export interface Hub {
   /** `http://localhost:4000`, with the port that was really taken. */
@@ -76,12 +76,17 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   // What happened, and who hears of it.
   const { telemetry, metrics, close: closeTelemetry } = openTelemetry(config, options.warnings ?? [], pkg.version)
 
+  const refused = (error: unknown): never => {
+    closeTelemetry()
+    throw error
+  }
+
   // What the hub is told to do and has to show: checked before anything is started for it.
-  const rules = await firstRules(config, telemetry)
-  const pages = await builtPages()
+  const rules = await firstRules(config, telemetry).catch(refused)
+  const pages = await builtPages().catch(refused)
 
   // Where everything is durable.
-  const { db, embedded } = await openStore(config, telemetry, options)
+  const { db, embedded } = await openStore(config, telemetry, options).catch(refused)
 
   // News between rooms, and between nodes where there are several.
   const nats = config.natsUrl === null ? null : natsPubSub({ url: config.natsUrl, clock, telemetry })
@@ -216,8 +221,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   }).catch(async (error: unknown) => {
     // A start that was called off in its first moments has not taken the server into the tree.
     await embedded?.server.stop()
-    closeTelemetry()
-    throw StartRefused.from(error, config)
+    return refused(StartRefused.from(error, config))
   })
 
   const port = http.port()

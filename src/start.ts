@@ -3,7 +3,13 @@
  * rules. A refusal is lines for the operator, never a stack.
  */
 import { channelCatalogue } from "./channels/catalogue.ts"
-import { type Config, type ConfigWarning, explainConfigError, missingChannelCredentials } from "./config.ts"
+import {
+  type Config,
+  type ConfigError,
+  type ConfigWarning,
+  explainConfigError,
+  missingChannelCredentials,
+} from "./config.ts"
 import type { SendingChannel } from "./domain/channel.ts"
 import type { PartHealth } from "./http/health.ts"
 import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
@@ -166,6 +172,19 @@ export async function firstRules(config: Config, telemetry: Telemetry): Promise<
     if (absent.length > 0) throw new StartRefused(absent.map(({ channel }) => NOT_YET[channel]))
   }
   return loaded.ok
+}
+
+/**
+ * What else production would refuse, were the settings in `errors` right: the credentials of the channels that the
+ * rules use. So that the operator mends everything in one go.
+ */
+export async function alsoMissing(draft: Config, errors: readonly ConfigError[]): Promise<readonly ConfigError[]> {
+  if (!draft.production) return []
+  const { rulesDir, templatesDir } = draft
+  const loaded = await currentRules({ rulesDir, templatesDir, clock: systemClock, telemetry: createTelemetry() })
+  if ("errors" in loaded) return []
+  const named = new Set(errors.map(({ name }) => name))
+  return missingChannelCredentials(draft, channelsOf(loaded.ok.get())).filter(({ name }) => !named.has(name))
 }
 
 /** What `/health/detailed` says of the rules: which run, and why the present files do not. */

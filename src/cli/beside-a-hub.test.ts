@@ -142,8 +142,8 @@ describe("hub token", () => {
       NODE_ENV: "production",
       HUB_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 1).toString("base64")}`,
     }
-    const { JWT_SECRET: _, ...rest } = { ...ready, JWT_JWKS_URL: "https://id.example.com/keys" }
-    const { code, err } = await runCommand(token, ["--sub", "x"], rest)
+    const elsewhere = { ...ready, JWT_SECRET: "", JWT_JWKS_URL: "https://id.example.com/keys" }
+    const { code, err } = await runCommand(token, ["--sub", "x"], elsewhere)
     expect(code).toBe(2)
     expect(err).toContain("JWT_SECRET is not set")
   })

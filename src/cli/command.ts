@@ -3,7 +3,7 @@
  * (0 fine, 1 found something, 2 misuse). Nothing here reads or writes anything by itself, so tests call it as it is.
  */
 import { parseArgs } from "node:util"
-import { type Config, type ConfigWarning, explainConfigError, loadConfig } from "../config.ts"
+import { type Config, explainConfigError, loadConfig } from "../config.ts"
 
 export type ExitCode = 0 | 1 | 2
 
@@ -36,17 +36,9 @@ export class Misuse extends Error {
 
 /** The settings, or every mistake in them at once. Throws Misuse. */
 export function settings(invocation: Invocation): Config {
-  return settingsAndWarnings(invocation).config
-}
-
-/** The same, for the command that tells the operator what is odd about them. */
-export function settingsAndWarnings(invocation: Invocation): {
-  readonly config: Config
-  readonly warnings: readonly ConfigWarning[]
-} {
   const loaded = loadConfig(invocation.env)
   if (loaded.errors) throw new Misuse(loaded.errors.map(explainConfigError).join("\n"))
-  return { config: loaded.ok, warnings: loaded.warnings }
+  return loaded.ok
 }
 
 type Options = NonNullable<Parameters<typeof parseArgs>[0]>["options"]

@@ -1,6 +1,7 @@
 /** `hub serve`: the hub as a process. Settings first, all mistakes at once; then the hub; then signals until the end. */
-import { type Hub, StartRefused, startHub } from "../hub.ts"
-import { type Command, flags, Misuse, settingsAndWarnings } from "./command.ts"
+import { explainConfigError, loadConfig } from "../config.ts"
+import { alsoMissing, type Hub, StartRefused, startHub } from "../hub.ts"
+import { type Command, flags, Misuse } from "./command.ts"
 import { firstSteps } from "./first-steps.ts"
 
 /** A drain that takes longer than this is no drain: whoever started us must get an answer. */
@@ -14,7 +15,12 @@ export const serve: Command = {
   summary: "run the hub: settings come from the environment alone",
   async run(invocation) {
     const { values } = flags(invocation, {}, 0)
-    const { config, warnings } = settingsAndWarnings(invocation)
+    const loaded = loadConfig(invocation.env)
+    if (loaded.errors) {
+      const errors = [...loaded.errors, ...(await alsoMissing(loaded.draft, loaded.errors))]
+      throw new Misuse(errors.map(explainConfigError).join("\n"))
+    }
+    const { ok: config, warnings } = loaded
     const { promise: told, resolve: tell } = Promise.withResolvers<string>()
     const early = new AbortController()
     let hub: Hub | null = null

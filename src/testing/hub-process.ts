@@ -8,6 +8,7 @@ const ROOT = join(import.meta.dir, "../..")
 
 export interface HubProcess {
   readonly pid: number
+  /** 0 until it listens. */
   readonly port: number
   /** Everything it has said on standard error, so far. */
   readonly log: () => string
@@ -24,12 +25,16 @@ export interface HubProcessOptions {
   /** What is run, `src/main.ts` by Bun unless said otherwise. */
   readonly command?: readonly string[]
   readonly cwd?: string
+  /** The log line to wait for, by its event: `hub_listening` unless said otherwise. */
+  readonly until?: string
+  /** Told what it has said so far, each time that it says more. */
+  readonly heard?: (log: string) => void
   /** 0: any. A restarted hub takes the port of the one before it. */
   readonly port?: number
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** Starts `bun src/main.ts serve` and resolves when it listens; rejects with its words when it ends before. */
+/** Starts `bun src/main.ts serve`; resolves when it listens or says what `until` names, rejects when it ends before. */
 export async function startHubProcess(options: HubProcessOptions): Promise<HubProcess> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "hub-process-"))
   const command = options.command ?? [process.execPath, "--no-env-file", "src/main.ts"]
@@ -46,6 +51,7 @@ export async function startHubProcess(options: HubProcessOptions): Promise<HubPr
     stdout: "ignore",
     stderr: "pipe",
   })
+  const awaited = new RegExp(`"event":"${options.until ?? "hub_listening"}".*\n`)
   let log = ""
   const { promise: listening, resolve, reject } = Promise.withResolvers<number>()
   const exited = child.exited.then((code) => {
@@ -56,8 +62,9 @@ export async function startHubProcess(options: HubProcessOptions): Promise<HubPr
   void (async () => {
     for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
       log += chunk
-      const line = /"event":"hub_listening"[^}]*"port":(\d+)/.exec(log)
-      if (line !== null) resolve(Number(line[1]))
+      options.heard?.(log)
+      const line = awaited.exec(log)?.[0]
+      if (line !== undefined) resolve(Number(/"port":(\d+)/.exec(line)?.[1] ?? 0))
     }
   })()
   const port = await listening

@@ -1,0 +1,79 @@
+/** Two hubs with one DATABASE_URL and one NATS_URL are one hub: what one takes is on the screens of the other. */
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { type Channel, Socket } from "phoenix"
+import { eventually } from "./testing/eventually.ts"
+import { ADMIN_KEY, jsonOf, SERVICE_KEY, tokenFor } from "./testing/front.ts"
+import { type HubProcess, startHubProcess } from "./testing/hub-process.ts"
+import { type TestDatabase, testDatabase } from "./testing/postgres.ts"
+
+let database: TestDatabase
+let hubs: readonly [HubProcess, HubProcess]
+beforeAll(async () => {
+  database = await testDatabase()
+  const start = () =>
+    startHubProcess({
+      databaseUrl: database.url,
+      settings: { NATS_URL: process.env["HUB_TEST_NATS_URL"] ?? "nats://127.0.0.1:4222" },
+    })
+  hubs = await Promise.all([start(), start()])
+})
+afterAll(async () => {
+  for (const hub of hubs) hub.signal("SIGTERM")
+  expect(await Promise.all(hubs.map((hub) => hub.exited))).toEqual([0, 0])
+  await database.drop()
+})
+
+const at = (hub: HubProcess, path: string): string => `http://127.0.0.1:${hub.port}${path}`
+
+const joined = (channel: Channel): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    channel.join().receive("ok", resolve).receive("error", reject).receive("timeout", reject)
+  })
+
+test("both say that NATS is up", async () => {
+  for (const hub of hubs) {
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` }
+    const read = () => jsonOf<{ parts: { nats?: { status: string } } }>(fetch(at(hub, "/health/detailed"), { headers }))
+    await eventually(read, ({ parts }) => parts.nats?.status === "up", { withinMs: 10_000, what: "the health of NATS" })
+  }
+})
+
+test("a resource message that one takes reaches the sockets of both, once and in order", async () => {
+  const token = await tokenFor({ sub: "u1", tenants: [{ business: "b1", locations: ["l1"] }] })
+  const seen = hubs.map((): string[] => [])
+  const { promise: complete, resolve } = Promise.withResolvers<void>()
+  const sockets = await Promise.all(
+    hubs.map(async (hub, index) => {
+      const socket = new Socket(at(hub, "/socket").replace("http", "ws"), { params: { token }, transport: WebSocket })
+      socket.connect()
+      const channel = socket.channel("resources:b1-l1")
+      channel.on("resource_update", ({ resourceId }: { resourceId: string }) => {
+        seen[index]?.push(resourceId)
+        if (seen.every((ids) => ids.length >= 6)) resolve()
+      })
+      await joined(channel)
+      return socket
+    }),
+  )
+  const sent = ["r1", "r2", "r3", "r4", "r5", "r6"]
+  for (const [index, resourceId] of sent.entries()) {
+    const hub = hubs[index % 2] ?? hubs[0]
+    const answer = await fetch(at(hub, "/api/notifications"), {
+      method: "POST",
+      headers: { authorization: `Bearer ${SERVICE_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        type: "resource_updated",
+        resourceType: "reservation",
+        businessId: "b1",
+        locationId: "l1",
+        resourceId,
+        shardId: "s1",
+        timestamp: "2026-01-08T10:00:00.000Z",
+      }),
+    })
+    expect(answer.status).toBe(202)
+  }
+  await complete
+  expect(seen).toEqual([sent, sent])
+  for (const socket of sockets) socket.disconnect()
+})
