@@ -6,7 +6,7 @@ import type { Config } from "../config.ts"
 import { asRecipientId, DEFAULT_BUSINESS } from "../domain/ids.ts"
 import { namedOnly, type Recipient } from "../domain/recipient.ts"
 import type { Hub } from "../hub.ts"
-import type { Database } from "../store/database.ts"
+import { type Database, databaseProblem } from "../store/database.ts"
 import { listRecipients, upsertRecipients } from "../store/recipients.ts"
 import type { Terminal } from "./command.ts"
 import { signToken } from "./token.ts"
@@ -29,7 +29,10 @@ const SAMPLE = {
 
 /** Prints the lines on standard output; with `json`, one object in one line. */
 export async function firstSteps(config: Config, hub: Hub, terminal: Terminal, json: boolean): Promise<void> {
-  await welcome(hub.db)
+  await welcome(hub.db).catch((error: unknown) => {
+    if (databaseProblem(error) === null) throw error
+    // Away in this very moment: the hub waits for it, and so can the welcome.
+  })
   const token = await developmentToken(config)
   const key = config.apiKeys.find((known) => known.business === null)?.key.reveal()
   if (json) {
