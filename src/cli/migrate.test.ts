@@ -1,32 +1,23 @@
 import { afterEach, expect, test } from "bun:test"
-import { randomBytes } from "node:crypto"
-import { openDatabase } from "../store/database.ts"
 import { hubCommand, runCommand } from "../testing/hub-command.ts"
-import { testServerUrl } from "../testing/postgres.ts"
+import { emptyDatabase, type TestDatabase, testServerUrl } from "../testing/postgres.ts"
 import { testEnvironment } from "../testing/start-hub.ts"
 import { migrateCommand } from "./migrate.ts"
 
-const made: string[] = []
+const made: TestDatabase[] = []
 afterEach(async () => {
-  const server = openDatabase({ url: testServerUrl(), max: 1 })
-  for (const name of made.splice(0)) await server.execute(`drop database ${name} with (force)`)
-  await server.close()
+  for (const database of made.splice(0)) await database.drop()
 })
 
 /** The environment of a hub whose database has nothing in it. */
-async function emptyDatabase(): Promise<Record<string, string>> {
-  const name = `hub_migrate_${randomBytes(6).toString("hex")}`
-  const server = openDatabase({ url: testServerUrl(), max: 1 })
-  await server.execute(`create database ${name} template template0`)
-  await server.close()
-  made.push(name)
-  const url = new URL(testServerUrl())
-  url.pathname = `/${name}`
-  return testEnvironment(url.href, "/tmp")
+async function emptyHub(): Promise<Record<string, string>> {
+  const database = await emptyDatabase()
+  made.push(database)
+  return testEnvironment(database.url, "/tmp")
 }
 
 test("an empty database is brought up to date, and the second time there is nothing to do", async () => {
-  const env = await emptyDatabase()
+  const env = await emptyHub()
   const first = await hubCommand(["migrate"], { env })
   expect([first.code, first.err]).toEqual([0, ""])
   expect(first.out).toStartWith("Applied 0001_events.sql, ")
@@ -35,7 +26,7 @@ test("an empty database is brought up to date, and the second time there is noth
 })
 
 test("two that run at once share the work: each migration is applied once", async () => {
-  const env = await emptyDatabase()
+  const env = await emptyHub()
   const both = await Promise.all([1, 2].map(() => runCommand(migrateCommand, ["--json"], env)))
   expect(both.map(({ code, err }) => [code, err])).toEqual([
     [0, ""],

@@ -33,12 +33,18 @@ export async function testDatabase(): Promise<TestDatabase> {
     const strategy = rows[0]?.unsafe === true ? "file_copy" : "wal_log"
     await server.query(`create database ${name} template ${template} strategy ${strategy}`)
   })
-  return {
-    url: urlOf(name),
-    drop: () =>
-      onServer((server) => server.query(`drop database if exists ${name} with (force)`).then(() => undefined)),
-  }
+  return { url: urlOf(name), drop: () => dropDatabase(name) }
 }
+
+/** A database with nothing in it, as an operator hands one over. Call `drop` in the end. */
+export async function emptyDatabase(): Promise<TestDatabase> {
+  const name = `hub_test_${process.pid}_${randomBytes(6).toString("hex")}`
+  await onServer((server) => server.query(`create database ${name} template template0`))
+  return { url: urlOf(name), drop: () => dropDatabase(name) }
+}
+
+const dropDatabase = (name: string): Promise<void> =>
+  onServer((server) => server.query(`drop database if exists ${name} with (force)`).then(() => undefined))
 
 async function templateDatabase(server: Client): Promise<string> {
   const name = `hub_template_${contentHash(MIGRATIONS)}`
