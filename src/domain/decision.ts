@@ -12,4 +12,6 @@ export interface RuleDecision {
 export interface RoutingFailure {
   readonly rule: RuleName | null
   readonly reason: string
+  /** The reason without any value of the event, where the reason may hold one: what the log is told. */
+  readonly unquoted?: string
 }

@@ -19,7 +19,7 @@ import {
   textToHtml,
   unsafeAttribute,
 } from "./escape.ts"
-import type { TemplateFunction } from "./eta-engine.ts"
+import { MissingValue, type TemplateFunction } from "./eta-engine.ts"
 import { htmlToText } from "./html-text.ts"
 import type { Facts } from "./logic.ts"
 import type { LoadedAction } from "./rule-set.ts"
@@ -35,9 +35,15 @@ export interface Rendering {
   readonly publicUrl: string
 }
 
-/** The words for this event cannot be made. The message names the template and the expression, never a value. */
+/** The words for this event cannot be made. The message names the template and the expression. */
 export class TemplateFailed extends Error {
   override readonly name = "TemplateFailed"
+  /** The message without what the template's own code said, which may quote a value: `JSON.parse` does. */
+  readonly unquoted: string
+  constructor(message: string, unquoted: string = message) {
+    super(message)
+    this.unquoted = unquoted
+  }
 }
 
 /** Characters. A template's output in all; a title or subject; Twilio's, Telegram's and Slack's own limits. */
@@ -157,8 +163,9 @@ class Words {
     return this.link === null ? null : absoluteLink(this.link, this.#rendering.publicUrl)
   }
 
-  fail(problem: string): never {
-    throw new TemplateFailed(`${this.#template.file}: ${problem}`)
+  fail(problem: string, unquoted: string = problem): never {
+    const { file } = this.#template
+    throw new TemplateFailed(`${file}: ${problem}`, `${file}: ${unquoted}`)
   }
 
   #readLink(): string | null {
@@ -217,7 +224,8 @@ class Words {
     } catch (error) {
       // Whatever a template throws is the template's fault, or this event's.
       const problem = error instanceof Error ? oneLine(error.message) : "threw something that is no error"
-      return this.fail(`${what}: ${cutText(problem, MAX_LINE)}`)
+      const unquoted = error instanceof MissingValue ? problem : error instanceof Error ? error.name : problem
+      return this.fail(`${what}: ${cutText(problem, MAX_LINE)}`, `${what}: ${cutText(unquoted, MAX_LINE)}`)
     }
     if (text.length > MAX_OUTPUT) return this.fail(`${what}: ${text.length} characters, at most ${MAX_OUTPUT}`)
     const leak = LEAKS.exec(text)

@@ -30,6 +30,9 @@ const RULES = [
   oneRule({ type: "test.text", action: "to: { roles: [accountant] }\nchannels: [inapp]\ntemplate: said" })
     .replace("rules:\n", "")
     .replace("the-rule", "say"),
+  oneRule({ type: "test.parsed", action: "to: { users: [ann] }\nchannels: [inapp]\ntemplate: parsed" })
+    .replace("rules:\n", "")
+    .replace("the-rule", "parse"),
 ].join("")
 
 beforeAll(async () => {
@@ -39,6 +42,7 @@ beforeAll(async () => {
   ruleSet = await ruleSetOf({
     ...PLAIN_TEMPLATE,
     "templates/said/default.eta": "---\ntitle: Said <%= it.payload.text %>\n---\n<%= it.payload.text %>",
+    "templates/parsed/default.eta": "---\ntitle: <%= JSON.parse(it.payload.text).name %>\n---\nx",
     "rules/a.yaml": RULES,
   })
 })
@@ -203,5 +207,20 @@ describe("the router", () => {
     ])
     expect((await getRoute(db, good))?.failures).toEqual([])
     expect(telemetry.of("bug_found").length).toBe(4)
+  })
+
+  test("keeps what a template's code says of a value for the trace, and tells the log only what kind of error it was", async () => {
+    await start()
+    const [stored] = await insertEvents(
+      db,
+      [incoming({ type: "test.parsed", payload: { text: "Salma Aziz" } })],
+      Date.now(),
+    )
+    pubsub.publish([{ kind: "events_accepted", count: 1 }])
+    await routed(1)
+    if (stored === undefined) throw new Error("one event was stored")
+    expect((await getRoute(db, stored.id))?.failures[0]?.reason).toContain("Salma")
+    const [failed] = telemetry.of("route_failed")
+    expect(String(failed?.error)).toBe("inapp: templates/parsed/default.eta: title: SyntaxError")
   })
 })

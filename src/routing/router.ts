@@ -144,8 +144,8 @@ class Router implements Behaviour<RouterMessage> {
       ms: Math.round(ms * 10) / 10,
     })
     for (const { event, failures } of plans) {
-      for (const { rule, reason } of failures) {
-        telemetry.emit({ kind: "route_failed", eventId: event.id, rule, error: scrub(reason) })
+      for (const { rule, reason, unquoted = reason } of failures) {
+        telemetry.emit({ kind: "route_failed", eventId: event.id, rule, error: scrub(unquoted) })
       }
     }
   }

@@ -11,7 +11,7 @@ import type { Facts } from "./logic.ts"
 import { renderContent, renderMessage, renderTitle, TemplateFailed } from "./render.ts"
 import type { LoadedAction, RuleSet } from "./rule-set.ts"
 
-type Made<T> = { readonly ok: T } | { readonly failed: string }
+type Made<T> = { readonly ok: T } | { readonly failed: TemplateFailed }
 
 export class WordsFor {
   readonly failures: RoutingFailure[] = []
@@ -95,8 +95,10 @@ export class WordsFor {
 
   #kept<T>(channel: string, made: Made<T>): T | null {
     if ("ok" in made) return made.ok
-    const reason = `${channel}: ${made.failed}`
-    if (!this.failures.some((failure) => failure.reason === reason)) this.failures.push({ rule: this.#rule, reason })
+    const reason = `${channel}: ${made.failed.message}`
+    const unquoted = `${channel}: ${made.failed.unquoted}`
+    if (!this.failures.some((failure) => failure.reason === reason))
+      this.failures.push({ rule: this.#rule, reason, ...(unquoted === reason ? {} : { unquoted }) })
     return null
   }
 }
@@ -105,7 +107,7 @@ function attempt<T>(make: () => T): Made<T> {
   try {
     return { ok: make() }
   } catch (error) {
-    if (error instanceof TemplateFailed) return { failed: error.message }
+    if (error instanceof TemplateFailed) return { failed: error }
     throw error
   }
 }
