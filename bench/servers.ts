@@ -3,7 +3,7 @@
  * parses and stores in the same group commit and does nothing else; `ingest` is the hub's front and its ingest without
  * what follows. The hub itself is `hub serve`.
  */
-import { mkdirSync } from "node:fs"
+import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { loadConfig } from "../src/config.ts"
 import type { HubEvent } from "../src/domain/event.ts"
@@ -33,9 +33,10 @@ const root = join(import.meta.dirname, "..")
 /** A server of this file, on a migrated database. */
 export async function startServer(kind: "bare" | "ingest", databaseUrl: string): Promise<Server> {
   const command = [process.execPath, import.meta.path, kind]
-  const child = Bun.spawn(command, { env: environment(databaseUrl, 0), stdout: "pipe", stderr: "inherit" })
+  const settings = environment(databaseUrl, 0)
+  const child = Bun.spawn(command, { env: settings, stdout: "pipe", stderr: "inherit" })
   const { value } = await child.stdout.getReader().read()
-  return running(child, Number(new TextDecoder().decode(value)))
+  return running(child, Number(new TextDecoder().decode(value)), settings.HUB_DATA_DIR)
 }
 
 /** The real hub. `rulesDir` null: a folder without rules. `env` adds settings. */
@@ -64,7 +65,7 @@ export async function startHub(
     )
   }
   await until("the hub is ready", ready, START_DEADLINE_MS)
-  return running(child, port)
+  return running(child, port, settings.HUB_DATA_DIR)
 }
 
 /** BENCH_PROFILE names a folder: each hub writes a CPU profile there when it stops. */
@@ -87,12 +88,13 @@ function environment(databaseUrl: string, port: number) {
   }
 }
 
-function running(child: Bun.Subprocess, port: number): Server {
+function running(child: Bun.Subprocess, port: number, dataDir: string): Server {
   const stop = async () => {
     child.kill("SIGTERM")
     const hard = setTimeout(() => child.kill("SIGKILL"), 15_000)
     await child.exited
     clearTimeout(hard)
+    rmSync(dataDir, { recursive: true, force: true })
   }
   return { port, pid: child.pid, stop }
 }
