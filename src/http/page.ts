@@ -16,11 +16,11 @@ export interface PageRequest<Id> {
 export function readPage<Id>(query: URLSearchParams, asId: (text: string) => Id | null): PageRequest<Id> | Problem {
   const limitText = query.get("limit")
   const limit = limitText === null ? DEFAULT_LIMIT : Number(limitText)
-  if (limitText === "" || !Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
     return invalid([{ pointer: "?limit", detail: `expected a number from 1 to ${MAX_LIMIT}` }])
   const afterText = query.get("after") ?? query.get("cursor")
-  const after = afterText === null || afterText === "" ? null : asId(afterText)
-  if (after === null && afterText !== null && afterText !== "")
+  const after = afterText === null ? null : asId(afterText)
+  if (after === null && afterText !== null)
     return invalid([{ pointer: "?after", detail: "expected the `after` of an earlier page" }])
   return { after, limit }
 }

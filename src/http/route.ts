@@ -111,8 +111,9 @@ export const text = (contentType: string, body: string, headers: Readonly<Record
   headers,
 })
 
-/** The call's query parameters. */
+/** The call's query parameters. One without a value (`?type=&since=`, as forms send them) is one that is not there. */
 export function query(call: Call): URLSearchParams {
   const start = call.request.url.indexOf("?")
-  return new URLSearchParams(start === -1 ? "" : call.request.url.slice(start + 1))
+  const parameters = new URLSearchParams(start === -1 ? "" : call.request.url.slice(start + 1))
+  return new URLSearchParams([...parameters].filter(([, value]) => value !== ""))
 }
