@@ -98,7 +98,7 @@ async function installBun(version) {
 async function installDependencies(bun) {
   console.error("hub: installing the dependencies (once)")
   const env = { ...process.env, ...(await registryFor()) }
-  if (!homeIsWritable()) env.BUN_INSTALL_CACHE_DIR = join(cache, "bun-install")
+  if (!homeIsWritable()) Object.assign(env, { HOME: cache, BUN_INSTALL_CACHE_DIR: join(cache, "bun-install") })
   try {
     const args = ["install", "--frozen-lockfile", "--ignore-scripts", "--no-progress"]
     await run(bun, args, { cwd: root, env, timeout: INSTALL_DEADLINE_MS, maxBuffer: 2 ** 26 })

@@ -58,6 +58,8 @@ const INITDB_DEADLINE_MS = 60_000
 const BUSY_TRIES = 30
 const BUSY_PAUSE_MS = 100
 const PORT_TRIES = 5
+const NAMELESS = /could not look up effective user ID/
+const NOBODY_UID = 65534
 const LOCK_POLL_MS = 100
 const run = promisify(execFile)
 
@@ -156,16 +158,29 @@ async function createCluster(binaries: PostgresBinaries, place: Place, durable: 
     mkdirSync(draft, { mode: 0o700 })
     if (place.account !== undefined) chownSync(draft, place.account.uid, place.account.gid)
     const spawning = { ...childOptions(binaries.bin, place.account), timeout: INITDB_DEADLINE_MS }
-    await run(join(binaries.bin, "initdb"), ["-D", draft, ...flags], spawning)
+    const initdb = [join(binaries.bin, "initdb"), "-D", draft, ...flags] as const
+    await run(initdb[0], initdb.slice(1), spawning).catch((error: unknown) => {
+      if (!NAMELESS.test(wordsOf(error))) throw error
+      // A container's bare uid: initdb wants an account with a name, which a user namespace of its own can show it.
+      return run("unshare", ["--user", `--map-user=${NOBODY_UID}`, ...initdb], spawning).catch(() => {
+        throw error
+      })
+    })
     renameSync(draft, place.pgdata)
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
-    const stderr = error instanceof Error && "stderr" in error ? String(error.stderr) : ""
+    const stderr = wordsOf(error)
+    if (NAMELESS.test(stderr)) {
+      const line = `PostgreSQL does not run as user ${process.getuid?.()}, who has no name on this machine`
+      throw new EmbeddedPostgresError("failed", `${line}: run as an account of this machine, or set DATABASE_URL`)
+    }
     const said = /error: .*/.exec(stderr)?.[0] ?? stderr.trim().split("\n").at(-1)
     if (said) throw new EmbeddedPostgresError("failed", `initdb could not make ${place.pgdata}: ${said}`)
     throw notWritable(dirname(place.pgdata), error)
   }
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error && "stderr" in error ? String(error.stderr) : "")
 
 async function startServer(binaries: PostgresBinaries, place: Place, options: EmbeddedOptions): Promise<Postmaster> {
   const throwAway = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }
