@@ -19,6 +19,8 @@ const run = promisify(execFile)
 
 /** The path of the Bun to use, with the dependencies of bun.lock in place. */
 export async function prepare() {
+  // With an empty HOME, Bun would keep what it compiled in the folder that it runs in.
+  if (!homeIsWritable()) process.env.BUN_RUNTIME_TRANSPILER_CACHE_PATH ??= join(cache, "transpiled")
   const version = bunVersion()
   const stamp = join(root, "node_modules", ".hub-installed")
   const wanted = fingerprint(version)
