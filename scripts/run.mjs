@@ -20,6 +20,7 @@ const modes = {
   test: { run: ["--no-env-file", "scripts/test.ts", ...args] },
   check: { run: ["--no-env-file", "scripts/test.ts", ...args] },
   day: { run: ["examples/day/play.ts", ...args] },
+  binary: { run: ["--no-env-file", "scripts/binary.ts", ...args] },
   bench: { run: bench ? [`bench/${args[0]}.ts`, ...args.slice(1)] : ["bench/run.ts", ...args] },
 }
 
