@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test"
+import { join } from "node:path"
 import type { JsonObject } from "../domain/json.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { FindAudience } from "../store/audience.ts"
 import { location, recipient, recipientId } from "../testing/builders.ts"
 import { hubEvent, oneRule, PLAIN_TEMPLATE, type RuleFiles, ruleSetOf } from "../testing/rule-fixtures.ts"
-import { decideBatch } from "./decide-batch.ts"
+import { type BatchOptions, decideBatch } from "./decide-batch.ts"
+import { loadRuleSet } from "./load.ts"
 
 const NOW = Date.UTC(2026, 2, 2, 9)
 const OUTSIDER = recipientId("outsider")
@@ -32,17 +34,20 @@ interface Case {
   readonly defaultSlack?: boolean
 }
 
+const settled: BatchOptions = {
+  settings: { publicUrl: "https://hub.example", defaultSlack: true },
+  wallMillis: NOW,
+  breathe: async () => {},
+  onBug: (error) => {
+    throw error
+  },
+}
+
 async function planOf({ files, rules, people = [], payload = {}, defaultSlack = true }: Case): Promise<Plan> {
   const set = await ruleSetOf({ ...PLAIN_TEMPLATE, ...files, "rules/a.yaml": rules })
   const event = hubEvent({ payload, location: location("l1"), severity: "high" })
-  const [plan] = await decideBatch(set, [event], findAmong(people), {
-    settings: { publicUrl: "https://hub.example", defaultSlack },
-    wallMillis: NOW,
-    breathe: async () => {},
-    onBug: (error) => {
-      throw error
-    },
-  })
+  const options = { ...settled, settings: { ...settled.settings, defaultSlack } }
+  const [plan] = await decideBatch(set, [event], findAmong(people), options)
   if (plan === undefined) throw new Error("one event has one plan")
   return plan
 }
@@ -336,5 +341,25 @@ describe("a batch", () => {
       [1, 0],
     ])
     expect(bugs.length).toBe(1)
+  })
+})
+
+describe("the shipped rules", () => {
+  test("tell of an overdue invoice, though the event says no more than its number and its days", async () => {
+    const root = join(import.meta.dirname, "../..")
+    const loaded = await loadRuleSet({ rulesDir: join(root, "rules"), templatesDir: join(root, "templates") }, NOW)
+    if ("errors" in loaded) throw new Error("the shipped rules are good")
+    const event = hubEvent({
+      type: "invoice.overdue",
+      source: "invoicing",
+      payload: { days_overdue: 7, invoice_number: "INV-1" },
+    })
+    const people = [accountant("u1", { email: "u1@example.com" })]
+    const [plan] = await decideBatch(loaded.ok, [event], findAmong(people), settled)
+    expect(plan?.failures).toEqual([])
+    expect(plan?.notifications.map(({ rule, inbox, content }) => [String(rule), inbox, content.title])).toEqual([
+      ["invoice-overdue", true, "Invoice INV-1 is overdue"],
+    ])
+    expect(plan?.deliveries.map(({ channel }) => channel)).toEqual(["email"])
   })
 })
