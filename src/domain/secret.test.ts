@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { join } from "node:path"
 import { format, inspect } from "node:util"
 import { Secret } from "./secret.ts"
 
@@ -31,7 +32,7 @@ describe("a secret", () => {
 
   test("is not printed by the console", async () => {
     const code = `
-      import { Secret } from ${JSON.stringify(new URL("./secret.ts", import.meta.url).pathname)}
+      import { Secret } from ${JSON.stringify(join(import.meta.dir, "secret.ts"))}
       const secret = new Secret(${JSON.stringify(canary)})
       console.log(secret, { secret }, [secret])
       console.error(secret)
