@@ -9,6 +9,7 @@ import { builtPages } from "../scripts/pages.ts"
 import { channelCatalogue } from "./channels/catalogue.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
+import type { SendingChannel } from "./domain/channel.ts"
 import { createApp } from "./http/app.ts"
 import { createAuthenticator } from "./http/auth.ts"
 import { deliveryRoutes } from "./http/deliveries.ts"
@@ -111,7 +112,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
 
   // 7 to 10: messages out, by a dispatcher for each channel.
   const workers = channels.flatMap((channel) => (channel.worker === null ? [] : [channel.worker]))
-  const deliveries = deliveryTree({ db, workers, pubsub, telemetry, clock })
+  const captured = new Set(channels.filter((c) => c.mode === "captured").map((c) => c.channel))
+  // Nothing is sent for a captured message, so only the database bounds how many may be under way.
+  const inFlightOf = (channel: SendingChannel) => (captured.has(channel) ? 256 : undefined)
+  const deliveries = deliveryTree({ db, workers, pubsub, telemetry, clock, inFlightOf })
   const broken = brokenAccounts(telemetry)
 
   // 11: the same news, on open screens.

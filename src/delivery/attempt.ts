@@ -17,6 +17,8 @@ export interface AttemptOptions {
   /** [0, 1). */
   readonly random: () => number
   readonly leaseMs: number
+  /** The try is over, its settlement begins: there is room for another. */
+  readonly onSent: () => void
   /** After it, a settlement that the database does not take is given up. */
   readonly giveUp: AbortSignal
 }
@@ -33,7 +35,7 @@ const NOTHING: Attempted = { account: null, againInMs: null }
 
 /** Rejects only when the database refuses the settlement, which is a bug. */
 export async function attempt(held: Held, options: AttemptOptions): Promise<Attempted> {
-  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp } = options
+  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent } = options
   const { id, attempt: number, channel, tries, ageMs } = held.claimed
   const lost = (): void => telemetry.emit({ kind: "lease_lost", channel, deliveryId: id })
 
@@ -45,6 +47,8 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
   }
 
   const { outcome, bug, ms } = await sendOnce(held.claimed, worker, { clock, signal: held.aborter.signal })
+  held.sent = true
+  onSent()
   const reason = "reason" in outcome ? outcome.reason : null
   telemetry.emit({
     kind: "delivery_attempted",

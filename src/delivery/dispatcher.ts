@@ -56,6 +56,8 @@ export const dispatcherId = (worker: ChannelWorker): string => `dispatcher:${wor
 
 const LEASE_MS = 15_000
 const IN_FLIGHT = 32
+/** Deliveries that may be held for each one that may be sending: the others wait for their settlement's commit. */
+const HELD_PER_SEND = 4
 const POLL_MIN_MS = 250
 const POLL_MAX_MS = 1_000
 /** A query's own deadline is 6 s. */
@@ -83,11 +85,12 @@ function startDispatcher(
   const { channel } = worker
   // Of this incarnation: what an earlier one left behind is not ours to settle.
   const owner = crypto.randomUUID()
-  const settler = createSettler({ db, owner, clock, random, bound })
+  const settler = createSettler({ db, owner, clock, random, bound: bound * HELD_PER_SEND })
   const inFlight = new InFlight()
   const cutOff = new AbortController()
   const giveUp = cutOff.signal
-  const attempts: AttemptOptions = { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp }
+  const onSent = (): void => fill()
+  const attempts: AttemptOptions = { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent }
 
   let breaker: Breaker = CLOSED
   /** There may be due deliveries that nobody has asked for yet. */
@@ -105,7 +108,7 @@ function startDispatcher(
   const room = (): number => {
     if (breaker.state === "open") return 0
     if (breaker.state === "probing") return inFlight.size === 0 ? 1 : 0
-    return Math.max(0, bound - inFlight.size)
+    return Math.max(0, Math.min(bound - inFlight.sending, bound * HELD_PER_SEND - inFlight.size))
   }
 
   const fill = (): void => {

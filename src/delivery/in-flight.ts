@@ -8,6 +8,8 @@ export class Held {
   /** Monotonic milliseconds, taken before the claim: the lease is not older than this. */
   readonly since: number
   readonly aborter = new AbortController()
+  /** The try is over and only its settlement is left: it takes no provider's time any more. */
+  sent = false
   /** Once true, never settled: somebody else may be sending it by now. */
   lost = false
 
@@ -28,6 +30,13 @@ export class InFlight {
 
   get size(): number {
     return this.byId.size
+  }
+
+  /** Those whose try is not over. */
+  get sending(): number {
+    let sending = 0
+    for (const held of this.byId.values()) if (!held.sent) sending += 1
+    return sending
   }
 
   add(held: Held): void {
