@@ -1,9 +1,14 @@
-import { afterEach, expect, test } from "bun:test"
+import { afterAll, afterEach, expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { hubCommand, runCommand } from "../testing/hub-command.ts"
 import { emptyDatabase, type TestDatabase, testServerUrl } from "../testing/postgres.ts"
 import { testEnvironment } from "../testing/start-hub.ts"
 import { migrateCommand } from "./migrate.ts"
 
+const dataDir = mkdtempSync(join(tmpdir(), "hub-migrate-"))
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
 const made: TestDatabase[] = []
 afterEach(async () => {
   for (const database of made.splice(0)) await database.drop()
@@ -13,7 +18,7 @@ afterEach(async () => {
 async function emptyHub(): Promise<Record<string, string>> {
   const database = await emptyDatabase()
   made.push(database)
-  return testEnvironment(database.url, "/tmp")
+  return testEnvironment(database.url, dataDir)
 }
 
 test("an empty database is brought up to date, and the second time there is nothing to do", async () => {
@@ -41,7 +46,7 @@ test("a database that refuses is one line, without its password", async () => {
   const url = new URL(testServerUrl())
   url.pathname = "/no_such_database"
   url.password = "s3cr3t-word"
-  const { code, err } = await runCommand(migrateCommand, [], testEnvironment(url.href, "/tmp"))
+  const { code, err } = await runCommand(migrateCommand, [], testEnvironment(url.href, dataDir))
   expect(code).toBe(2)
   expect(err).toMatch(/^hub: the database cannot be used: .*no_such_database.*$/)
   expect(err).not.toContain("s3cr3t-word")

@@ -1,6 +1,12 @@
 /** What the command line answers before any command does: usage, misuse and their exit codes. */
-import { describe, expect, test } from "bun:test"
+import { afterAll, describe, expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { hubCommand } from "../testing/hub-command.ts"
+
+const dataDir = mkdtempSync(join(tmpdir(), "hub-usage-"))
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
 
 const NAMES = [
   "serve",
@@ -46,7 +52,7 @@ describe("hub", () => {
 
   test("settings that are wrong are all told at once, by every command that reads them", async () => {
     const env = { PORT: "eighty", DATABASE_URL: "mysql://x", HUB_RETENTION: "events=long" }
-    const { code, out, err } = await hubCommand(["keys", "list"], { env })
+    const { code, out, err } = await hubCommand(["keys", "list"], { env: { ...env, HUB_DATA_DIR: dataDir } })
     expect([code, out]).toEqual([2, ""])
     const lines = err.split("\n")
     expect(lines).toHaveLength(3)
@@ -57,19 +63,12 @@ describe("hub", () => {
   test("a database that nobody serves is one line", async () => {
     const env = {
       NODE_ENV: "test",
-      HUB_DATA_DIR: "/nowhere-needed",
+      HUB_DATA_DIR: dataDir,
       DATABASE_URL: "postgres://u:p4ssw0rd@127.0.0.1:9/x",
     }
-    const { code, err } = await hubCommand(["migrate"], { env: { ...env, ...SECRETS } })
+    const { code, err } = await hubCommand(["migrate"], { env })
     expect(code).toBe(2)
     expect(err).toMatch(/^hub: the database cannot be used: .*$/)
     expect(err).not.toContain("p4ssw0rd")
   })
 })
-
-/** So that nothing is made up and kept. */
-const SECRETS = {
-  HUB_API_KEYS: "test-admin-key-0123456789:admin",
-  JWT_SECRET: "a-secret-for-tests-that-is-long-enough",
-  HUB_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 1).toString("base64")}`,
-}
