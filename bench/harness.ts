@@ -104,11 +104,16 @@ export const num = (value: number): string =>
   value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0 })
 
 /** Resolves once `done` says so; throws after the deadline, naming what it waited for. */
-export async function until(what: string, done: () => Promise<boolean>, deadlineMs: number): Promise<void> {
+export async function until(
+  what: string,
+  done: () => Promise<boolean>,
+  deadlineMs: number,
+  pauseMs = 20,
+): Promise<void> {
   const end = performance.now() + deadlineMs
   while (!(await done())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs / 1000} s`)
-    await Bun.sleep(20)
+    await Bun.sleep(pauseMs)
   }
 }
 

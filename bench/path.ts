@@ -119,7 +119,8 @@ async function hubWorksOff(url: string): Promise<{ perSecond: number; cpuMicros:
       const [row] = await db.query<{ n: number }>("select count(*)::int as n from deliveries where status = 'captured'")
       return row?.n === JOBS
     }
-    await until("all events are settled", settled, DEADLINE_MS)
+    // Asked seldom: counting is work for the same database, and the time is taken from its own stamps.
+    await until("all events are settled", settled, DEADLINE_MS, 500)
     const [row] = await db.query<{ seconds: number }>(
       `select extract(epoch from (select max(settled_at) from deliveries) - (select min(created_at) from notifications))::float8
          as seconds`,

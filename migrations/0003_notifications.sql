@@ -34,7 +34,8 @@ create table deliveries (
   rules_revision text not null,
   business_id text not null,
   channel text not null,
-  -- Hash of the address, so that equal addresses share one delivery and none can be read back.
+  -- Hash of the address with the event, the rule and the channel: equal addresses share one delivery, and none can be
+  -- read back.
   address_hash bytea not null,
   priority smallint not null default 1,
   status text not null,
@@ -47,12 +48,13 @@ create table deliveries (
   lease_until timestamptz,
   created_at timestamptz not null default now(),
   settled_at timestamptz,
-  unique (event_id, rule, channel, address_hash)
+  unique (event_id, address_hash)
 );
 create index deliveries_due on deliveries (channel, priority desc, next_attempt_at)
   where status in ('queued', 'retrying', 'scheduled');
 create index deliveries_leased on deliveries (lease_until) where status = 'sending';
-create index deliveries_by_status on deliveries (status, id) where status not in ('delivered', 'sending');
+create index deliveries_by_status on deliveries (status, id)
+  where status in ('dead', 'unknown', 'captured', 'suppressed', 'expired', 'cancelled');
 create index deliveries_by_business on deliveries (business_id, id);
 
 -- The rendered message, written once.

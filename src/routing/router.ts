@@ -191,8 +191,20 @@ function newsOf({ notifications, due }: Routed): readonly News[] {
   const messages = notifications.flatMap((notification): readonly News[] => {
     const { position, recipient } = notification
     if (position === null) return []
-    const payload = withOffset(JSON.stringify(notificationItem(notification)), position)
-    return [{ kind: "stream_message", stream: notificationStream(recipient), event: "notification", position, payload }]
+    let encoded: string | undefined
+    return [
+      {
+        kind: "stream_message",
+        stream: notificationStream(recipient),
+        event: "notification",
+        position,
+        // Most people's screens are dark: the item is encoded when somebody, here or on another node, reads it.
+        get payload() {
+          encoded ??= withOffset(JSON.stringify(notificationItem(notification)), position)
+          return encoded
+        },
+      },
+    ]
   })
   const recipients = new Set(notifications.filter(({ inbox }) => inbox).map(({ recipient }) => recipient))
   const counts = [...recipients].map((recipient): News => ({ kind: "counts_changed", recipient }))

@@ -141,7 +141,7 @@ with inserted as (
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
     $9::int[], $10::text[], $11::text[])
     as t (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash, priority, status, reason)
-  on conflict (event_id, rule, channel, address_hash) do nothing
+  on conflict (event_id, address_hash) do nothing
   returning id
 )
 insert into messages (delivery_id, message)
@@ -170,7 +170,7 @@ async function insertDeliveries(tx: Queryable, all: readonly NewDelivery[]): Pro
 
 /** Salted with the event and the rule, which is as far as addresses are compared: hashes say nothing beyond that. */
 const addressHash = (d: NewDelivery): Buffer =>
-  createHash("sha256").update(`${d.event}\n${d.rule}\n${d.channel}\n${d.addressKey}`).digest()
+  createHash("sha256").update(`${d.event}\n${d.rule}\n${d.channel}\n${d.addressKey}`).digest().subarray(0, 16)
 
 const INSERT_ROUTES = `
 with done as (
