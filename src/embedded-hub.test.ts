@@ -4,7 +4,8 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { processExists } from "./store/data-lock.ts"
-import { startEmbedded } from "./store/embedded.ts"
+import { openDatabase } from "./store/database.ts"
+import { findRunning, startEmbedded } from "./store/embedded.ts"
 import { eventually } from "./testing/eventually.ts"
 import { ADMIN_KEY, jsonOf } from "./testing/front.ts"
 import { type HubProcess, type HubProcessOptions, startHubProcess } from "./testing/hub-process.ts"
@@ -46,6 +47,18 @@ const call = (hub: HubProcess, path: string, json?: unknown): Promise<Response> 
     ...(json === undefined ? {} : { method: "POST", body: JSON.stringify(json) }),
     signal: AbortSignal.timeout(10_000),
   })
+
+/** Kills the server with all its processes, some of which would go on serving for a while without it. */
+async function killServer(dataDir: string): Promise<number> {
+  const server = postmaster(dataDir)
+  const url = await findRunning(dataDir)
+  if (server === null || url === null) throw new Error("no server runs")
+  const db = openDatabase({ url, max: 1 })
+  const processes = await db.query<{ pid: number }>("select pid from pg_stat_activity where pid <> pg_backend_pid()")
+  await db.close()
+  for (const pid of [server, ...processes.map((row) => row.pid)]) if (processExists(pid)) process.kill(pid, "SIGKILL")
+  return server
+}
 
 const event = (key: string) => ({ type: "stock.low", source: "inventory", idempotency_key: key })
 
@@ -94,10 +107,8 @@ describe("a hub on its embedded database", () => {
     const dataDir = newDataDir()
     const hub = await start(dataDir)
     const before = await accept(hub, "before")
-    const server = postmaster(dataDir)
-    if (server === null) throw new Error("no server runs")
 
-    process.kill(server, "SIGKILL")
+    const server = await killServer(dataDir)
     const seen = new Set<number>()
     let tries = 0
     await eventually(
