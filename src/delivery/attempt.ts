@@ -17,21 +17,19 @@ export interface AttemptOptions {
   /** [0, 1). */
   readonly random: () => number
   readonly leaseMs: number
-  /** The try is over, its settlement begins: there is room for another. */
-  readonly onSent: () => void
+  /** The try is over, its settlement begins: there is room for another, unless the account turned out to be unusable. */
+  readonly onSent: (unusable: string | null) => void
   /** After it, a settlement that the database does not take is given up. */
   readonly giveUp: AbortSignal
 }
 
 /** What the dispatcher has to know of an attempt. */
 export interface Attempted {
-  /** Null: nothing was sent, so nothing is known about the account. */
-  readonly account: { readonly unusable: string | null } | null
   /** When it is to be tried again, where that was written. */
   readonly againInMs: number | null
 }
 
-const NOTHING: Attempted = { account: null, againInMs: null }
+const NOTHING: Attempted = { againInMs: null }
 
 /** Rejects only when the database refuses the settlement, which is a bug. */
 export async function attempt(held: Held, options: AttemptOptions): Promise<Attempted> {
@@ -48,7 +46,7 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
 
   const { outcome, bug, ms } = await sendOnce(held.claimed, worker, { clock, signal: held.aborter.signal })
   held.sent = true
-  onSent()
+  onSent(outcome.kind === "unusable" ? outcome.reason : null)
   const reason = "reason" in outcome ? outcome.reason : null
   telemetry.emit({
     kind: "delivery_attempted",
@@ -60,17 +58,16 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     ms,
   })
   if (bug !== null) telemetry.emit({ kind: "bug_found", where: `channels/${channel}`, error: describeError(bug) })
-  const account = { unusable: outcome.kind === "unusable" ? outcome.reason : null }
   if (held.lost) {
     lost()
-    return { account, againInMs: null }
+    return NOTHING
   }
 
   const settlement = settle({ attempt: tries, ageMs: ageMs + (clock.now() - held.since) }, outcome, policy, random())
   const written = await settler.settle({ id, attempt: number, outcome, settlement }, giveUp)
   if (written.kind !== "settled") {
     lost()
-    return { account, againInMs: null }
+    return NOTHING
   }
   telemetry.emit({
     kind: "delivery_settled",
@@ -80,5 +77,5 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     reason: "reason" in settlement ? settlement.reason : null,
     latencySeconds: written.latencyMs / 1_000,
   })
-  return { account, againInMs: "delayMs" in settlement ? settlement.delayMs : null }
+  return { againInMs: "delayMs" in settlement ? settlement.delayMs : null }
 }

@@ -89,7 +89,10 @@ function startDispatcher(
   const inFlight = new InFlight()
   const cutOff = new AbortController()
   const giveUp = cutOff.signal
-  const onSent = (): void => fill()
+  const onSent = (unusable: string | null): void => {
+    hear(unusable)
+    fill()
+  }
   const attempts: AttemptOptions = { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent }
 
   let breaker: Breaker = CLOSED
@@ -175,8 +178,7 @@ function startDispatcher(
   const onAttempted = (held: Held, outcome: TaskOutcome<Attempted>): void => {
     inFlight.remove(held)
     if (outcome.kind === "done") {
-      const { account, againInMs } = outcome.value
-      if (account !== null) hear(account.unusable)
+      const { againInMs } = outcome.value
       if (againInMs !== null) wakeIn(againInMs)
     } else {
       // The database refused this one settlement, or nothing ended: the lease runs out and the attempt counts.
