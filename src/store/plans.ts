@@ -50,14 +50,15 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
     if (rows.length === 0) return NOTHING
     const plans = await decide(rows.map(eventFromRow), audienceOf(tx))
     const told = await insertNamedRecipients(tx, plans)
-    const stored = await insertNotifications(
-      tx,
-      plans.flatMap((plan) => plan.notifications).filter((n) => told(n.recipient, n.business)),
-    )
-    const ids = new Set(stored.map((n) => n.id))
+    const notifications = plans.flatMap((plan) => plan.notifications).filter((n) => told(n.recipient, n.business))
+    const ids = new Set(notifications.map((n) => n.id))
     const deliveries = plans.flatMap((plan) => plan.deliveries).flatMap((delivery) => onlyTold(delivery, ids))
-    await insertDeliveries(tx, deliveries)
-    await insertRoutes(tx, plans)
+    // Sent one behind the other without waiting: none needs another's answer, and all stand or fall with the commit.
+    const [stored] = await Promise.all([
+      insertNotifications(tx, notifications),
+      insertDeliveries(tx, deliveries),
+      insertRoutes(tx, plans),
+    ])
     const queued = deliveries.filter((delivery) => delivery.start.status === "queued")
     return {
       plans: plans.length,
@@ -69,7 +70,7 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
   })
 }
 
-/** A delivery keeps only notifications that were stored; one that tells nobody any more is dropped. */
+/** A delivery keeps only notifications that are stored with it; one that tells nobody any more is dropped. */
 function onlyTold(delivery: NewDelivery, stored: ReadonlySet<NotificationId>): readonly NewDelivery[] {
   const notifications = delivery.notifications.filter((id) => stored.has(id))
   return notifications.length === 0 ? [] : [{ ...delivery, notifications }]
