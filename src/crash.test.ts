@@ -72,8 +72,8 @@ describe("kill -9", () => {
     await put(hub, "trader-7", { business_id: "desk", telegram_chat_id: "991" })
     const load = startOpenLoop({ perSecond: 200, url: () => `http://127.0.0.1:${port}`, event: marginCall })
     for (let kill = 0; kill < KILLS; kill += 1) {
-      // At a moment that nothing in the hub can know: 150 to 650 ms after it listens.
-      await Bun.sleep(150 + Math.random() * 500)
+      // At a moment that nothing in the hub can know: after so many more events, wherever each of them is.
+      await load.more(1 + Math.floor(Math.random() * 150))
       hub.signal("SIGKILL")
       expect(await hub.exited).toBe("SIGKILL")
       hub = await start(port)

@@ -9,6 +9,8 @@ export interface OpenLoop {
   readonly acked: ReadonlyMap<string, string>
   /** Answers that no producer should ever get: neither 2xx, nor 429 or 5xx. */
   readonly refused: readonly string[]
+  /** Resolves when so many more than now are acknowledged. */
+  more(count: number): Promise<void>
   /** Sends nothing new; resolves when everything that was begun is acknowledged. */
   finish(): Promise<void>
 }
@@ -30,6 +32,7 @@ export function startOpenLoop(options: OpenLoopOptions): OpenLoop {
   const acked = new Map<string, string>()
   const refused: string[] = []
   const open = new Set<Promise<void>>()
+  let waiting: { readonly at: number; readonly done: () => void }[] = []
   let n = 0
   let owed = 0
   const timer = setInterval(() => {
@@ -58,6 +61,8 @@ export function startOpenLoop(options: OpenLoopOptions): OpenLoop {
         const text = await answer.text()
         if (answer.ok) {
           acked.set(key, (JSON.parse(text) as { id: string }).id) // contract §5.1
+          for (const { done } of waiting.filter(({ at }) => at <= acked.size)) done()
+          waiting = waiting.filter(({ at }) => at > acked.size)
           return
         }
         if (answer.status < 500 && answer.status !== 429) {
@@ -74,6 +79,11 @@ export function startOpenLoop(options: OpenLoopOptions): OpenLoop {
   return {
     acked,
     refused,
+    more(count) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      waiting.push({ at: acked.size + count, done: resolve })
+      return promise
+    },
     async finish() {
       clearInterval(timer)
       while (open.size > 0) await Promise.all(open)
