@@ -37,7 +37,7 @@ import { systemClock } from "./runtime/clock.ts"
 import { describeExit } from "./runtime/exit.ts"
 import { startTree, supervisor } from "./runtime/supervisor.ts"
 import type { Tree } from "./runtime/tree.ts"
-import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused } from "./start.ts"
+import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, workGauges } from "./start.ts"
 import type { Database } from "./store/database.ts"
 import { inboxCounts } from "./store/notifications.ts"
 import { dueWork } from "./store/queue-depth.ts"
@@ -194,20 +194,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     },
   })
 
-  for (const [name, help, read] of [
-    ["queue_depth", "Deliveries that wait to be sent", async () => (await dueWork(db)).waiting],
-    [
-      "hub_oldest_due_seconds",
-      "Age of the oldest work that is due and not done",
-      async () => (await dueWork(db)).oldest_due_seconds,
-    ],
-    [
-      "hub_dead_letters",
-      "Deliveries that ended dead or unknown and wait for somebody",
-      async () => (await dueWork(db)).dead,
-    ],
-  ] as const)
-    metrics.gauge(name, help, read)
+  workGauges(metrics, db)
 
   const children: readonly ChildSpec[] = [
     ...(embedded === null ? [] : [embeddedServer(embedded.server, embedded.options)]),

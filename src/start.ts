@@ -20,6 +20,7 @@ import { StartFailed } from "./runtime/tree.ts"
 import { type Database, databaseProblem, openDatabase } from "./store/database.ts"
 import { type EmbeddedOptions, type EmbeddedPostgres, EmbeddedPostgresError, startEmbedded } from "./store/embedded.ts"
 import { migrate } from "./store/migrate.ts"
+import { type DueWork, dueWork } from "./store/queue-depth.ts"
 import { createTelemetry, type Telemetry } from "./telemetry/bus.ts"
 import { createLog } from "./telemetry/log.ts"
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts"
@@ -194,4 +195,28 @@ export function rulesHealth(rules: CurrentRules): PartHealth {
   const detail = { revision, rules: running.length, loaded_at: new Date(loadedAt).toISOString() }
   if (refused.length === 0) return { status: "up", detail }
   return { status: "degraded", detail: { ...detail, refused: refused.slice(0, SHOWN_ERRORS), errors: refused.length } }
+}
+
+/** A scrape asks several gauges at once; they share one look at the queues. */
+const SHARED_MS = 1_000
+
+/** What only a query knows of the work that waits. */
+export function workGauges(metrics: Metrics, db: Database): void {
+  let last: { readonly at: number; readonly work: Promise<DueWork> } | null = null
+  const work = (): Promise<DueWork> => {
+    const now = systemClock.now()
+    if (last === null || now - last.at > SHARED_MS) last = { at: now, work: dueWork(db) }
+    return last.work
+  }
+  metrics.gauge("queue_depth", "Deliveries that wait to be sent", async () => (await work()).waiting)
+  metrics.gauge(
+    "hub_oldest_due_seconds",
+    "Age of the oldest work that is due and not done",
+    async () => (await work()).oldest_due_seconds,
+  )
+  metrics.gauge(
+    "hub_dead_letters",
+    "Deliveries that ended dead or unknown and wait for somebody",
+    async () => (await work()).dead,
+  )
 }
