@@ -1,7 +1,8 @@
 /** Who may call a route: from the credential to the principal, or the refusal. */
 import type { AddressRanges } from "../config/address-ranges.ts"
 import type { Principal } from "../domain/principal.ts"
-import type { Authenticate, AuthFailure } from "./auth.ts"
+import type { Authenticate } from "./auth.ts"
+import type { AuthFailure } from "./auth-failure.ts"
 import { type Problem, problem, unavailable } from "./problem.ts"
 import type { Access } from "./route.ts"
 

@@ -10,7 +10,8 @@ import { business } from "../testing/builders.ts"
 import { type FakeClock, fakeClock } from "../testing/fake-clock.ts"
 import { ADMIN_KEY, B1_KEY, JWT_SECRET } from "../testing/front.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
-import { type Authenticator, type AuthFailure, createAuthenticator } from "./auth.ts"
+import { type Authenticator, createAuthenticator } from "./auth.ts"
+import type { AuthFailure } from "./auth-failure.ts"
 
 const WALL = new Date("2026-01-01T00:00:00Z")
 const NOW = WALL.getTime() / 1_000

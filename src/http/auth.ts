@@ -3,6 +3,7 @@ import type { Config } from "../config.ts"
 import type { Principal } from "../domain/principal.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Database } from "../store/database.ts"
+import { type AuthFailure, refused } from "./auth-failure.ts"
 import { createKeyRing } from "./key-ring.ts"
 import { createTokenCheck, looksLikeToken } from "./token-check.ts"
 
@@ -12,12 +13,6 @@ export interface Credentials {
   /** The `X-API-Key` header. */
   readonly apiKey: string | null
 }
-
-/** `detail` is for the caller: it never quotes the credential. */
-export type AuthFailure =
-  | { readonly failure: "missing" }
-  | { readonly failure: "refused"; readonly detail: string }
-  | { readonly failure: "unavailable"; readonly detail: string }
 
 export type Authenticate = (credentials: Credentials) => Promise<Principal | AuthFailure>
 
@@ -66,5 +61,3 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     },
   }
 }
-
-export const refused = (detail: string): AuthFailure => ({ failure: "refused", detail })

@@ -10,7 +10,7 @@ import type { Clock } from "../runtime/clock.ts"
 import { hashOfKey, idOfKey, liveApiKeys } from "../store/api-keys.ts"
 import { createBatcher } from "../store/batcher.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
-import { type AuthFailure, refused } from "./auth.ts"
+import { type AuthFailure, refused } from "./auth-failure.ts"
 import { createRecent } from "./recent.ts"
 
 const BELIEVED_MS = 2_000

@@ -7,7 +7,7 @@ import type { Config } from "../config.ts"
 import type { Principal } from "../domain/principal.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { hashOfKey } from "../store/api-keys.ts"
-import { type AuthFailure, refused } from "./auth.ts"
+import { type AuthFailure, refused } from "./auth-failure.ts"
 import { readClaims } from "./claims.ts"
 import { createRecent } from "./recent.ts"
 
