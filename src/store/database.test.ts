@@ -73,9 +73,72 @@ describe("a transaction", () => {
     expect(await db.transaction((tx) => tx.query<{ n: number }>("select 3 as n"))).toEqual([{ n: 3 }])
     expect(health.at(-1)).toBe("up")
   })
+
+  test("that failed left nothing behind, whichever of its statements was cancelled", async () => {
+    await db.execute("create table pairs (key int, half int)")
+    const cancelling = openDatabase({ url, max: 1, applicationName: "cancelling" })
+    const failed: number[] = []
+    let key = 0
+    const store = async (): Promise<void> => {
+      while (failed.length < 200) {
+        const mine = ++key
+        await db
+          .transaction(async (tx) => {
+            await tx.execute("insert into pairs values ($1, 1)", [mine])
+            await tx.execute("insert into pairs values ($1, 2)", [mine])
+          })
+          .catch(() => failed.push(mine))
+      }
+    }
+    const cancel = async (): Promise<void> => {
+      while (failed.length < 200) {
+        await cancelling.query(
+          "select pg_cancel_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'hubbub'",
+        )
+      }
+    }
+    await Promise.all([...Array.from({ length: 8 }, store), cancel()])
+    expect(await cancelling.query("select key from pairs where key = any($1::int[])", [failed])).toEqual([])
+    await cancelling.close()
+  }, 30_000)
+
+  test("fails when its work hides that a statement failed: nothing of it was committed", async () => {
+    await db.execute("create table hidden (n int)")
+    const hiding = db.transaction(async (tx) => {
+      await tx.execute("insert into hidden values (1)")
+      await tx.query("select 1/0").catch(() => {})
+    })
+    expect(hiding).rejects.toThrow("hid that one of its statements failed")
+    expect(await db.query("select n from hidden")).toEqual([])
+  })
+})
+
+describe("the pool", () => {
+  test("is kept while all its connections are busy: callers that waited too long do not make more of them", async () => {
+    const busy = openDatabase({ url, max: 2, applicationName: "busy" })
+    const slow = Promise.all([busy.query("select pg_sleep(4)"), busy.query("select pg_sleep(4)")])
+    const waited = await Promise.allSettled(Array.from({ length: 9 }, () => busy.query("select 1")))
+    expect(waited.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => "rejected"))
+    const connections = "select count(*)::int as n from pg_stat_activity where application_name = 'busy'"
+    expect(await busy.query(connections)).toEqual([{ n: 2 }])
+    await slow
+    await busy.close()
+  }, 10_000)
+
+  test("plans no compiling: a small table that has no index is read in no time", async () => {
+    const plan = await db.query<Record<string, string>>("explain (analyze) select epoch from hub_meta")
+    expect(plan.flatMap((row) => Object.values(row)).filter((line) => line.includes("JIT"))).toEqual([])
+  })
 })
 
 describe("problems", () => {
+  test("of one statement do not say that the database is down", async () => {
+    await db.query("select 1")
+    const before = health.length
+    await expect(db.query("select pg_cancel_backend(pg_backend_pid())")).rejects.toThrow("canceling statement")
+    expect(health.slice(before)).toEqual([])
+  })
+
   test("are sorted into away and refused, and what is no problem of the database is neither", async () => {
     const problemOf = async (text: string) => databaseProblem(await db.query(text).catch((error: unknown) => error))
     expect(await problemOf("select 1/0")).toBe("refused")

@@ -35,6 +35,10 @@ export type DatabaseProblem = "away" | "refused"
 
 /** SQLSTATE classes that say "not now": connection, operator intervention, resources, serialization and lock trouble. */
 const AWAY = /^(08|53|57|40|55P03|25006)/
+/** Of these, what a healthy server says of one statement: cancelled or too slow, a lock that was not had, a deadlock. */
+const UNLUCKY = /^(57014|55P03|40)/
+/** The driver's words when all connections stayed busy: they may be slow, but nothing says that they are silent. */
+const ALL_BUSY = "timeout exceeded when trying to connect"
 
 /** Sorts an error from a query; null where it does not come from the database. */
 export function databaseProblem(error: unknown): DatabaseProblem | null {
@@ -81,11 +85,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     await Promise.race([old.end(), new Promise<void>((done) => setTimeout(done, 1_000).unref())])
   }
 
-  /** Keeps count of what a failure says about the pool, then lets the caller have it. */
-  const failed = (error: unknown): void => {
+  /** Keeps count of what a failure says about the pool that it happened in. */
+  const failed = (error: unknown, of: pg.Pool): void => {
     if (databaseProblem(error) !== "away") return
+    if (error instanceof pg.DatabaseError && UNLUCKY.test(error.code ?? "")) return
     report(error)
-    if (!(error instanceof Error) || !/timeout/i.test(error.message)) return
+    // What still waits in a pool that was replaced says nothing of its successor: counting it would replace that one
+    // too, and the next, each with all its connections.
+    if (of !== pool || !(error instanceof Error) || error.message === ALL_BUSY || !/timeout/i.test(error.message))
+      return
     misses += 1
     if (misses < MISSES_BEFORE_REPLACEMENT) return
     replacePool().catch(() => {
@@ -99,12 +107,13 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   const run = async (text: string, values: readonly SqlValue[] = []): Promise<pg.QueryResult> => {
+    const used = pool
     try {
-      const result = await pool.query(statement(text, values))
+      const result = await used.query(statement(text, values))
       answered()
       return result
     } catch (error) {
-      failed(error)
+      failed(error, used)
       throw error
     }
   }
@@ -117,27 +126,26 @@ export function openDatabase(options: DatabaseOptions): Database {
       return (await run(text, values)).rowCount ?? 0
     },
     async transaction(work) {
+      const used = pool
       let client: pg.PoolClient
       try {
-        client = await pool.connect()
+        client = await used.connect()
       } catch (error) {
-        failed(error)
+        failed(error, used)
         throw error
       }
       let broken: unknown = null
       try {
-        // Not waited for: the first statement of the work goes out right behind it.
-        const begun = client.query("begin")
-        begun.catch(() => {
-          // The work's first statement fails for the same reason, and says so.
-        })
+        // Waited for: a "begin" can be cancelled, and what was sent behind it would then commit statement by statement.
+        await client.query("begin")
         const result = await work(onClient(client))
-        await begun
-        await client.query("commit")
+        const { command } = await client.query("commit")
+        // That is how PostgreSQL answers the commit of a transaction in which something failed.
+        if (command !== "COMMIT") throw new Error("a transaction's work hid that one of its statements failed")
         answered()
         return result
       } catch (error) {
-        failed(error)
+        failed(error, used)
         broken = error
         if (error instanceof pg.DatabaseError) {
           // The session is sound, only the transaction is not.
@@ -213,7 +221,8 @@ function newPool(options: DatabaseOptions): pg.Pool {
     application_name: options.applicationName ?? "hubbub",
     // Every statement of the path has its index. A plan that is made while a table is nearly empty, and kept, would
     // read the whole table until its first analyze: 8,000 rows to settle three, a minute after the first start.
-    options: "-c enable_seqscan=off",
+    // Before version 18 that costs a plan which cannot do without 10^10, and its seven rows are compiled for 70 ms.
+    options: "-c enable_seqscan=off -c jit=off",
   })
   pool.on("error", () => {
     // An idle connection died: the pool drops it, and the next query makes another.
