@@ -124,6 +124,9 @@ export async function deleteRecipient(
   businesses: readonly BusinessId[] | null,
 ): Promise<"deleted" | "absent"> {
   return db.transaction(async (tx) => {
+    // First the recipient, then the memberships, as an upsert does: the other way round the two deadlock.
+    const held = await tx.query("select from recipients where id = $1 for update", [id])
+    if (held.length === 0) return "absent"
     const left = await tx.execute(
       "delete from memberships where recipient_id = $1 and ($2::text[] is null or business_id = any($2))",
       [id, businesses],
