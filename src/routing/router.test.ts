@@ -183,6 +183,26 @@ describe("the router", () => {
     expect(telemetry.of("bug_found")).toEqual([])
   })
 
+  test("takes less at once when what follows from a batch is more than a statement has time for", async () => {
+    await db.execute(
+      "create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(0.001); return new; end'",
+    )
+    await db.execute("create trigger slow before insert on notifications for each row execute function dawdle()")
+    const hasty: Database = {
+      ...db,
+      transaction: (work) =>
+        db.transaction(async (tx) => {
+          await tx.execute("set local statement_timeout = 150")
+          return work(tx)
+        }),
+    }
+    await accept(...Array.from({ length: 200 }, (_, n) => ({ n })))
+    await start({ db: hasty }, hurried)
+    await routed(200)
+    await db.execute("drop trigger slow on notifications")
+    expect(Math.max(...telemetry.of("route_done").map((done) => Number(done.events)))).toBeLessThan(200)
+  })
+
   test("an event whose plan cannot be stored is set aside after three tries alone, and holds up nobody", async () => {
     const [poison, good] = await accept({ poison: true }, { poison: false })
     const refusing: Database = {

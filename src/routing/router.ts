@@ -158,8 +158,9 @@ class Router implements Behaviour<RouterMessage> {
   }
 
   /**
-   * Away is weather: wait and look again. Anything else may be one event's fault, so the next batches are of one event
-   * each until something works; the one that fails alone again and again is the one.
+   * Away is weather: wait and look again, with less, because what follows from a full batch may be more than a statement
+   * has time for. Anything else may be one event's fault, so the next batches are of one event each until something
+   * works; the one that fails alone again and again is the one.
    */
   #failed(error: unknown, tried: readonly EventId[]): void {
     if (databaseProblem(error) !== "away") {
@@ -169,7 +170,7 @@ class Router implements Behaviour<RouterMessage> {
         this.#failedAlone.set(only, (this.#failedAlone.get(only) ?? 0) + 1)
       }
       this.#limit = 1
-    }
+    } else if (tried.length > 0) this.#limit = Math.max(1, Math.floor(this.#limit / 4))
     this.#failures += 1
     const delay = this.#jittered(Math.min(MAX_BACKOFF_MS, POLL_MS * 2 ** Math.min(this.#failures - 1, 10)))
     this.#notBefore = this.#ctx.clock.now() + delay
