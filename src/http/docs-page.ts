@@ -15,6 +15,7 @@ h3 { font-size: .8rem; margin: 1.1rem 0 .3rem; color: var(--dim); font-weight: 6
 p { margin: .4rem 0; max-width: 68ch } a { color: var(--accent) } .dim { color: var(--dim) }
 input { flex: 1 1 14rem; font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .35rem .7rem }
 input:focus-visible, summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px }
+.home { color: inherit; text-decoration: none } .home:hover { color: var(--accent) }
 [id] { scroll-margin-top: 4.2rem }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: .45rem 0 }
 summary { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: baseline; padding: .55rem .9rem; cursor: pointer; list-style: none }
@@ -143,7 +144,7 @@ export const DOCS_HTML = `<!doctype html>
 </head>
 <body>
 <header><div>
-<h1>Hubbub API</h1><span class="dim" id="version"></span>
+<h1><a class="home" href="./">Hubbub</a> <span class="dim">/</span> API</h1><span class="dim" id="version"></span>
 <input type="search" placeholder="Search (press /)" aria-label="Search the API">
 <a href="openapi.json">openapi.json</a>
 </div></header>

@@ -1,6 +1,6 @@
 /** The form that asks for a token, for whoever came without one or with one that is no longer good. */
-import { part } from "./dom.ts"
-import { keepToken, readToken } from "./session.ts"
+import { part } from "../shared/dom.ts"
+import { keepToken, readToken } from "../shared/session.ts"
 
 /** Shows the form instead of the desk; `why` says what was wrong with the token so far. */
 export function askForToken(why: string | null): void {

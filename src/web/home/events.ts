@@ -1,9 +1,10 @@
 /** The latest events that the hub accepted, whatever followed from them. */
-import type { Api } from "./api.ts"
-import { button, el, part } from "./dom.ts"
-import { moment } from "./moment.ts"
+import type { Api } from "../shared/api.ts"
+import { button, el, part } from "../shared/dom.ts"
+import { moment } from "../shared/moment.ts"
+import { type EventRow, readEvent } from "../shared/trace.ts"
 import { severityMark, severityWord } from "./severity.ts"
-import { type EventRow, readEvent, readPage } from "./shapes.ts"
+import { readPage } from "./shapes.ts"
 
 const SHOWN = 20
 

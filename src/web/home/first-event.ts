@@ -1,8 +1,8 @@
 /** What to do with an empty inbox: the line that makes a notification appear, to copy, or a button that does the same. */
-import type { Api } from "./api.ts"
-import { button, el } from "./dom.ts"
+import type { Api } from "../shared/api.ts"
+import { button, el } from "../shared/dom.ts"
+import type { Session } from "../shared/session.ts"
 import { notice } from "./notice.ts"
-import type { Session } from "./session.ts"
 
 /** Roles whose token may itself send events. */
 const SENDERS = new Set(["admin", "service", "system"])

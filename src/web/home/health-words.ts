@@ -1,5 +1,7 @@
 /** What each part of `/health/detailed` says, in a few words. A part that this page does not know yet says its figures. */
-import type { Fields, HealthPart } from "./shapes.ts"
+
+import type { Fields } from "../shared/fields.ts"
+import type { HealthPart } from "./shapes.ts"
 
 export interface PartWords {
   readonly name: string

@@ -1,5 +1,5 @@
 /** The strip that says how the hub is. It needs no token, so it also tells a visitor at the door that somebody is home. */
-import { el, part } from "./dom.ts"
+import { el, part } from "../shared/dom.ts"
 import { partWords } from "./health-words.ts"
 import { readHealth } from "./shapes.ts"
 

@@ -1,6 +1,6 @@
 /** One item of the inbox as it looks: a title that opens it, its words, where it comes from, what can be done with it. */
-import { button, el, words } from "./dom.ts"
-import { moment } from "./moment.ts"
+import { button, el, words } from "../shared/dom.ts"
+import { moment } from "../shared/moment.ts"
 import { severityMark, severityWord } from "./severity.ts"
 import type { Item } from "./shapes.ts"
 

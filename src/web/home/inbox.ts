@@ -1,6 +1,6 @@
 /** The inbox on the page: loads it, follows the news, and does what the person asks. The hub's word is what is shown. */
-import type { Answer, Api } from "./api.ts"
-import { el, part } from "./dom.ts"
+import type { Answer, Api } from "../shared/api.ts"
+import { el, part } from "../shared/dom.ts"
 import { emptyList, type Filter, withArrival, withChange, withPage } from "./inbox-list.ts"
 import { type ItemMark, inboxRow } from "./inbox-row.ts"
 import { notice, say } from "./notice.ts"

@@ -3,7 +3,7 @@
  * meanwhile is loaded again over HTTP by whoever hears `joined`, which is right whatever the gap was.
  */
 import { Socket } from "phoenix"
-import type { Session } from "./session.ts"
+import type { Session } from "../shared/session.ts"
 import { type Change, type Item, readChange, readItem, readUnread } from "./shapes.ts"
 
 export type LineState = "connecting" | "live" | "reconnecting"

@@ -1,14 +1,14 @@
 /** The page at `/`: what a newcomer sees first. One line in a terminal, and the notification is here. */
-import { createApi } from "./api.ts"
-import { part } from "./dom.ts"
+import { createApi } from "../shared/api.ts"
+import { part } from "../shared/dom.ts"
+import { keepMoments } from "../shared/moment.ts"
+import { forgetToken, keptToken, readToken, type Session, tokenInFragment } from "../shared/session.ts"
 import { askForToken, watchDoor } from "./door.ts"
 import { createRecentEvents } from "./events.ts"
 import { firstEvent } from "./first-event.ts"
 import { showHealth } from "./health.ts"
 import { createInbox } from "./inbox.ts"
 import { type LineState, openLine } from "./live.ts"
-import { keepMoments } from "./moment.ts"
-import { forgetToken, keptToken, readToken, type Session, tokenInFragment } from "./session.ts"
 import { createTracePanel } from "./trace.ts"
 
 const EVENTS_MS = 5_000

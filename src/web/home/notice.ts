@@ -1,5 +1,5 @@
 /** Short words to the person: what could not be done (seen and heard), and what arrived (heard; the list shows it). */
-import { part } from "./dom.ts"
+import { part } from "../shared/dom.ts"
 
 const SHOWN_MS = 6_000
 let hide: ReturnType<typeof setTimeout> | undefined

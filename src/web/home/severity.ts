@@ -1,5 +1,5 @@
 /** How grave a thing is, by shape and word first and by colour last. */
-import { el, icon } from "./dom.ts"
+import { el, icon } from "../shared/dom.ts"
 
 type Rank = "info" | "warning" | "high" | "critical"
 

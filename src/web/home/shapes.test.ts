@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
+import { ago } from "../shared/moment.ts"
+import { readEvent, readTrace } from "../shared/trace.ts"
 import { partWords } from "./health-words.ts"
-import { ago } from "./moment.ts"
-import { readChange, readEvent, readHealth, readItem, readPage, readTrace, readUnread } from "./shapes.ts"
+import { readChange, readHealth, readItem, readPage, readUnread } from "./shapes.ts"
 
 test("whatever an answer holds, reading it leaves a gap and never throws", () => {
   fc.assert(

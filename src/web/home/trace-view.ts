@@ -1,8 +1,8 @@
 /** How a trace reads: the event, then who was told and how, then every rule with its reason. */
-import { el, icon, words } from "./dom.ts"
-import { moment } from "./moment.ts"
+import { el, icon, words } from "../shared/dom.ts"
+import { moment } from "../shared/moment.ts"
+import type { Trace, TraceDelivery, TraceRule } from "../shared/trace.ts"
 import { severityWord } from "./severity.ts"
-import type { Trace, TraceDelivery, TraceRule } from "./shapes.ts"
 
 export function traceView(trace: Trace, payload: unknown, payloadOpen: boolean): readonly HTMLElement[] {
   const matched = trace.rules.filter((rule) => rule.verdict !== "not_matched")

@@ -1,7 +1,8 @@
 /** The panel that answers "why?": what the rules made of an event, and what became of each message. */
-import type { Api } from "./api.ts"
-import { el, part } from "./dom.ts"
-import { fields, readTrace } from "./shapes.ts"
+import type { Api } from "../shared/api.ts"
+import { el, part } from "../shared/dom.ts"
+import { fields } from "../shared/fields.ts"
+import { readTrace } from "../shared/trace.ts"
 import { traceView } from "./trace-view.ts"
 
 const FOLLOW_MS = 2_000

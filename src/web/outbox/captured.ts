@@ -1,5 +1,5 @@
 /** What `GET /v1/outbox` answers, read with care: a delivery and the message that its reader would have seen. */
-import { fields } from "../home/shapes.ts"
+import { fields } from "../shared/fields.ts"
 import { textOf } from "./marked.ts"
 import { readMrkdwn } from "./mrkdwn.ts"
 import { readTelegramHtml } from "./telegram-html.ts"

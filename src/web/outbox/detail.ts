@@ -1,8 +1,8 @@
 /** One captured message on the stage: what it is, why it was sent, and how its reader would see it. */
-import type { Api } from "../home/api.ts"
-import { el, words } from "../home/dom.ts"
-import { moment } from "../home/moment.ts"
-import { readTrace, type Trace } from "../home/shapes.ts"
+import type { Api } from "../shared/api.ts"
+import { el, words } from "../shared/dom.ts"
+import { moment } from "../shared/moment.ts"
+import { readTrace, type Trace } from "../shared/trace.ts"
 import type { Captured } from "./captured.ts"
 import { frameOf } from "./frames.ts"
 

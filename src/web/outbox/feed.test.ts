@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { Answer, Api } from "../home/api.ts"
+import type { Answer, Api } from "../shared/api.ts"
 import { createFeed } from "./feed.ts"
 
 /** A hub whose outbox holds these, newest first. */

@@ -1,5 +1,5 @@
 /** The captured messages that this page knows, newest first, and how they are asked for. */
-import type { Api } from "../home/api.ts"
+import type { Api } from "../shared/api.ts"
 import { type Captured, readCapturedPage } from "./captured.ts"
 
 const PAGE = 50

@@ -1,5 +1,5 @@
 /** Each message in the frame that its reader would see it in: a phone, a mail program, Telegram, Slack. */
-import { el, words } from "../home/dom.ts"
+import { el, words } from "../shared/dom.ts"
 import type { Captured, Message } from "./captured.ts"
 import { mailWindow } from "./mail-window.ts"
 import { draw, outsideLink } from "./marked.ts"

@@ -2,7 +2,7 @@
  * A mail as a mail program shows it. The HTML goes into a frame that may do nothing at all (`sandbox=""`), on paper of
  * its own. A link in such a frame leads nowhere, so the links stand below, where their addresses can be read too.
  */
-import { el } from "../home/dom.ts"
+import { el } from "../shared/dom.ts"
 import type { Message } from "./captured.ts"
 import { outsideLink } from "./marked.ts"
 

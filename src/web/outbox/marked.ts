@@ -1,5 +1,5 @@
 /** Text with marks, as the chat programs have it: what both of their spellings are read into, and how it is drawn. */
-import { el } from "../home/dom.ts"
+import { el } from "../shared/dom.ts"
 
 export type Tag = "b" | "i" | "u" | "s" | "code" | "pre" | "blockquote" | "spoiler" | "mention" | "a"
 

@@ -1,8 +1,8 @@
 /** The page `/outbox`: a list of captured messages beside the one that is looked at, refreshed while somebody looks. */
-import { type Api, createApi } from "../home/api.ts"
-import { el, icon, part, words } from "../home/dom.ts"
-import { keepMoments, moment } from "../home/moment.ts"
-import { forgetToken, keepToken, keptToken } from "../home/session.ts"
+import { type Api, createApi } from "../shared/api.ts"
+import { el, icon, part, words } from "../shared/dom.ts"
+import { keepMoments, moment } from "../shared/moment.ts"
+import { forgetToken, keepToken, keptToken } from "../shared/session.ts"
 import { addressee, type Captured, gist, matches } from "./captured.ts"
 import { detailOf } from "./detail.ts"
 import { createFeed, type Feed, FeedTrouble } from "./feed.ts"

@@ -1,5 +1,5 @@
 /** Calls to the hub, relative to the page, so that they work behind a proxy's path. Refusals come back as values. */
-import { fields } from "./shapes.ts"
+import { fields } from "./fields.ts"
 
 /** `refused`: the token is no longer good. `failed`: a sentence for the person; status 0 = the hub did not answer. */
 export type Answer =
