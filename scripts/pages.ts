@@ -21,25 +21,40 @@ export async function builtPages(): Promise<BuiltPages> {
   const embedded = globalThis.HUB_PAGES
   if (embedded !== undefined)
     return new Map(Object.entries(embedded).map(([path, content]) => [path, Buffer.from(content, "base64")]))
-  if (isStale()) {
-    try {
-      await buildPages()
-    } catch (error) {
-      // An installation that cannot be written keeps the pages that it came with.
-      if (!existsSync(OUT)) throw error
-    }
+  const kept = isStale() ? null : readWhole()
+  if (kept !== null) return kept
+  try {
+    return await buildPages()
+  } catch (error) {
+    // An installation that cannot be written keeps the pages that it came with.
+    if (!existsSync(OUT)) throw error
+    return readFolder(OUT)
   }
-  const files = readdirSync(OUT, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+}
+
+/** What is built, or null where another process swapped its own build in meanwhile: two builds are not to be mixed. */
+function readWhole(): BuiltPages | null {
+  try {
+    const before = statSync(OUT).ino
+    const found = readFolder(OUT)
+    return statSync(OUT).ino === before ? found : null
+  } catch {
+    return null
+  }
+}
+
+function readFolder(folder: string): BuiltPages {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   return new Map(
     files.map((entry) => {
       const path = join(entry.parentPath, entry.name)
-      return [relative(OUT, path).replaceAll("\\", "/"), readFileSync(path)]
+      return [relative(folder, path).replaceAll("\\", "/"), readFileSync(path)]
     }),
   )
 }
 
 /** Builds all pages into a folder of their own and swaps it in whole, so that nobody is served half a build. */
-export async function buildPages(): Promise<void> {
+export async function buildPages(): Promise<BuiltPages> {
   const draft = `${OUT}.${process.pid}`
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { recursive: true })
@@ -55,7 +70,9 @@ export async function buildPages(): Promise<void> {
       })
       if (!built.success) throw new Error(`page ${page} cannot be built: ${built.logs.map(String).join("\n")}`)
     }
+    const built = readFolder(draft)
     swapIn(draft)
+    return built
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
