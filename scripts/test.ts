@@ -1,12 +1,14 @@
 // `npm test`: format and lint, types, and every test against a private, throw-away PostgreSQL and nats-server that are
 // stopped whatever happens. Ends with `N passed, N failed` alone on the last line; nothing is run twice, and a test that
-// is skipped is named. Arguments limit the tests to paths: `npm test -- src/runtime`.
+// is skipped is named. Arguments limit the tests to paths: `npm test -- src/runtime`. The tests of the pages (`*.e2e.ts`)
+// want a Chromium; a machine without one passes without them, and is told which they are.
 import { spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { processExists } from "../src/store/data-lock.ts"
 import { startEmbedded } from "../src/store/embedded.ts"
+import { findChromium } from "../src/testing/browser.ts"
 import { startNats } from "../src/testing/nats.ts"
 
 const ROOT = join(import.meta.dirname, "..")
@@ -71,8 +73,16 @@ function checks(): [string, string[]][] {
 }
 
 async function runTests(scratch: string, paths: readonly string[], total: Count): Promise<void> {
-  const files = testFiles(paths)
-  if (files.length === 0) throw new Error(`no test file matches ${paths.join(" ")}`)
+  const found = testFiles(paths)
+  if (found.length === 0) throw new Error(`no test file matches ${paths.join(" ")}`)
+  const inBrowser = found.filter((file) => file.endsWith(".e2e.ts"))
+  const browser = inBrowser.length === 0 ? null : findChromium()
+  const notRun = browser?.kind === "none" ? inBrowser : []
+  const files = found.filter((file) => !notRun.includes(file))
+  const tellNotRun = () => {
+    for (const file of notRun) console.error(`○ not run: ${file} (${browser?.kind === "none" ? browser.why : ""})`)
+  }
+  if (files.length === 0) return tellNotRun()
   const postgres = await startEmbedded({ dataDir: join(scratch, "data"), durable: false, maxConnections: 300 })
   stops.push(() => postgres.stop())
   const nats = await startNats()
@@ -84,17 +94,19 @@ async function runTests(scratch: string, paths: readonly string[], total: Count)
   const code = await run(["--no-env-file", "test", ...flags, ...report, ...files], {
     HUB_TEST_DATABASE_URL: postgres.url,
     HUB_TEST_NATS_URL: nats.url,
+    ...(browser?.kind === "found" ? { CHROMIUM_BIN: browser.path } : {}),
   })
   const counted = readReport(junit)
   total.passed += counted.passed
   total.failed += code === 0 ? counted.failed : Math.max(counted.failed, 1)
+  tellNotRun()
 }
 
-/** Every test file of the repository, or those under, or named by, one of the paths. */
+/** Every test file of the repository, those for a browser too, or those under, or named by, one of the paths. */
 function testFiles(paths: readonly string[]): string[] {
   const files: string[] = []
   for (const folder of ["src", "examples", "bench", "scripts"]) {
-    for (const file of new Bun.Glob(`${folder}/**/*.test.{ts,tsx}`).scanSync({ cwd: ROOT })) files.push(file)
+    for (const file of new Bun.Glob(`${folder}/**/*.{test,e2e}.{ts,tsx}`).scanSync({ cwd: ROOT })) files.push(file)
   }
   const wanted = paths.map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""))
   return files

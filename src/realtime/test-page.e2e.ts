@@ -1,9 +1,9 @@
-// The test page in a real browser, against a real room: `bun test ./src/realtime/test-page.e2e.ts`. Not among the tests
-// that run everywhere, because it needs Chromium (CHROMIUM_BIN, or /usr/bin/chromium). HUB_SHOTS names a folder for pictures.
-import { afterAll, beforeAll, expect, test } from "bun:test"
-import { existsSync } from "node:fs"
+// The test page in a real browser, against a real room.
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
 import { builtPages } from "../../scripts/pages.ts"
 import { loadConfig } from "../config.ts"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
@@ -13,18 +13,16 @@ import { createApp } from "../http/app.ts"
 import { pageRoutes } from "../http/pages.ts"
 import { systemClock } from "../runtime/clock.ts"
 import { silent } from "../telemetry/bus.ts"
+import { launchBrowser, STEP_DEADLINE_MS, shot } from "../testing/browser.ts"
 import { person, type Room, startRoom } from "../testing/realtime-room.ts"
 import type { SocketData } from "./websocket.ts"
 
-const binary = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium"
-if (!existsSync(binary)) {
-  throw new Error(`NOT TESTED: the test page needs Chromium and ${binary} is not there; set CHROMIUM_BIN`)
-}
-const shots = process.env["HUB_SHOTS"]
+setDefaultTimeout(30_000)
 
 let room: Room
 let browser: Browser
 let server: Bun.Server<SocketData>
+let dataDir: string
 /** Closed, the hub takes no sockets: the line stays lost until it opens. */
 let doorOpen = true
 const broken: string[] = []
@@ -35,7 +33,8 @@ beforeAll(async () => {
     { business: "al-noor" as BusinessId, locations: null },
   ]
   room = await startRoom({ people: { manager: person("u1", al) }, anonymousTopics: true })
-  const config = loadConfig({ HUB_DATA_DIR: "/tmp/hub-page-e2e" }).ok
+  dataDir = await mkdtemp(join(tmpdir(), "hub-test-page-"))
+  const config = loadConfig({ NODE_ENV: "test", HUB_DATA_DIR: dataDir }, false).ok
   if (config === undefined) throw new Error("the default settings are good")
   const authenticate = async () => ({ failure: "missing" }) as const
   const files = [pageRoutes(await builtPages())]
@@ -53,13 +52,14 @@ beforeAll(async () => {
     },
     websocket: room.realtime.websocket,
   })
-  browser = await chromium.launch({ executablePath: binary, args: ["--no-sandbox"] })
-})
+  browser = await launchBrowser()
+}, 60_000)
 afterAll(async () => {
   await browser.close()
   await room.stop()
   await server.stop(true)
-})
+  await rm(dataDir, { recursive: true, force: true })
+}, 60_000)
 
 /** What ingest does with a sample, as far as the page can tell. */
 async function publish(request: Request): Promise<Response> {
@@ -72,6 +72,7 @@ async function publish(request: Request): Promise<Response> {
 
 async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> {
   const page = await browser.newPage(options)
+  page.setDefaultTimeout(STEP_DEADLINE_MS)
   page.on("pageerror", (error) => broken.push(error.message))
   page.on("console", (message) => {
     // A refused sample is an error to the browser; everything else there is one to us.
@@ -80,13 +81,10 @@ async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<Pa
   await page.goto(`http://127.0.0.1:${server.port}/prefix/test`)
   return page
 }
-const shot = async (page: Page, name: string) => {
-  if (shots !== undefined) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true })
-}
 
 test("one connects, sends a sample, sees it arrive with its frame, loses the line and gets what was missed", async () => {
   const page = await open()
-  await shot(page, "1-empty")
+  await shot(page, "test-page-1-empty")
   await page.getByLabel("Business").fill("business-123")
   await page.getByLabel("Location").fill("location-456")
   await page.keyboard.press("Enter")
@@ -108,18 +106,18 @@ test("one connects, sends a sample, sees it arrive with its frame, loses the lin
   doorOpen = false
   await page.getByRole("button", { name: "Drop the line" }).click()
   await page.getByText("Connection failed").waitFor()
-  await shot(page, "6-lost")
+  await shot(page, "test-page-6-lost")
   const missed = { type: "resource_deleted", businessId: "business-123", locationId: "location-456", resourceId: "r9" }
   room.publish([room.streams.append(stream, missed)])
   doorOpen = true
   await page.getByText("1 brought back").waitFor()
   expect(await page.locator("#updates li.missed").count()).toBe(1)
   expect(await page.locator("#offset").textContent()).toBe("2")
-  await shot(page, "2-light")
+  await shot(page, "test-page-2-light")
   await page.emulateMedia({ colorScheme: "dark" })
-  await shot(page, "3-dark")
+  await shot(page, "test-page-3-dark")
   await page.setViewportSize({ width: 360, height: 740 })
-  await shot(page, "4-narrow")
+  await shot(page, "test-page-4-narrow")
   const width = await page.evaluate("document.documentElement.scrollWidth")
   expect(width).toBeLessThanOrEqual(360)
   await page.close()
@@ -132,7 +130,7 @@ test("a refused join is explained in words, and the colon form resolves an ambig
   await page.getByLabel("Location").fill("noor-karkh")
   await page.getByRole("button", { name: "Connect", exact: true }).click()
   await page.getByText("two places of yours are spelled like this").waitFor()
-  await shot(page, "5-ambiguous")
+  await shot(page, "test-page-5-ambiguous")
   await page.getByLabel("Use the colon form").check()
   await page.getByRole("button", { name: "Connect", exact: true }).click()
   await page.getByText("Watching resources:al:noor-karkh").waitFor()

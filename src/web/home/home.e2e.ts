@@ -1,19 +1,12 @@
-// The first page in a real browser, against a whole hub: `bun test ./src/web/home/home.e2e.ts`. Not among the tests that
-// run everywhere, because it needs Chromium (CHROMIUM_BIN, or /usr/bin/chromium). HUB_SHOTS names a folder for pictures.
+// The first page in a real browser, against a whole hub.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
+import type { Browser, BrowserContext, Page } from "playwright-core"
 import { signToken } from "../../cli/token.ts"
+import { launchBrowser, STEP_DEADLINE_MS, shot } from "../../testing/browser.ts"
 import { JWT_SECRET } from "../../testing/front.ts"
 import { startTestHub, type TestHub } from "../../testing/start-hub.ts"
 
-const binary = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium"
-if (!existsSync(binary)) {
-  throw new Error(`NOT TESTED: the first page needs Chromium and ${binary} is not there; set CHROMIUM_BIN`)
-}
 setDefaultTimeout(30_000)
-const shots = process.env["HUB_SHOTS"]
 
 let hub: TestHub
 let browser: Browser
@@ -22,7 +15,7 @@ const asked: string[] = []
 
 beforeAll(async () => {
   hub = await startTestHub()
-  browser = await chromium.launch({ executablePath: binary, args: ["--no-sandbox"] })
+  browser = await launchBrowser()
 }, 60_000)
 afterAll(async () => {
   await browser.close()
@@ -36,6 +29,7 @@ const origin = (): string => `http://127.0.0.1:${hub.port}`
 
 async function open(token: string | null, context?: BrowserContext): Promise<Page> {
   const page = await (context ?? (await browser.newContext({ viewport: { width: 1280, height: 860 } }))).newPage()
+  page.setDefaultTimeout(STEP_DEADLINE_MS)
   page.on("console", (message) => broken.push(message.text()))
   page.on("pageerror", (error) => broken.push(error.message))
   page.on("request", (request) => asked.push(request.url()))
@@ -66,10 +60,6 @@ const send = (person: string, over: object = {}): Promise<Response> =>
 const live = (page: Page): Promise<void> => page.locator('#line[data-state="live"]').waitFor()
 const items = (page: Page) => page.locator("#inbox .item")
 
-async function shot(page: Page, name: string): Promise<void> {
-  if (shots !== undefined) await page.screenshot({ path: join(shots, `home-${name}.png`) })
-}
-
 test("a newcomer is told what to send, sends it, and it is there; the token is in no URL", async () => {
   const token = await tokenOf("newcomer", "admin")
   const page = await open(token)
@@ -77,7 +67,7 @@ test("a newcomer is told what to send, sends it, and it is there; the token is i
   await page.getByText("Nothing here yet").waitFor()
   expect(page.url()).toBe(`${origin()}/`)
   expect(await page.locator(".first-event code").first().textContent()).toContain(`curl -X POST ${origin()}/v1/events`)
-  await shot(page, "1-empty")
+  await shot(page, "home-1-empty")
   await page.getByRole("button", { name: "Send it from here" }).click()
   await page.getByRole("button", { name: "Invoice INV-1 is overdue" }).waitFor()
   await page.getByText("New notification: Invoice INV-1 is overdue").waitFor({ state: "attached" })
@@ -102,8 +92,8 @@ test("what is done on one screen is done on the other, by keyboard too", async (
   await title.focus()
   await here.keyboard.press("Enter")
   await there.getByText("1 unread", { exact: true }).waitFor()
-  expect(await title.getAttribute("aria-expanded")).toBe("true")
-  expect(await here.evaluate("document.activeElement.dataset.do")).toBe("open")
+  await here.locator('[data-do="open"][aria-expanded="true"]').waitFor()
+  await here.locator('[data-do="open"]:focus').waitFor()
   await items(here).first().getByRole("button", { name: "Acknowledge" }).click()
   await items(there).first().getByText("Acknowledged").waitFor()
   await items(here).first().getByRole("button", { name: "Archive" }).click()
@@ -127,9 +117,9 @@ test("why: the panel names the rules with their reasons and every delivery, and 
   await panel.getByText("payload.days_overdue (9) >= 7 is true").waitFor()
   await panel.getByText("payload.days_overdue (9) >= 30 is false").waitFor()
   await panel.getByText("in their inbox").waitFor()
-  await shot(page, "2-why")
+  await shot(page, "home-2-why")
   await page.keyboard.press("Escape")
-  expect(await page.evaluate("document.activeElement.dataset.do")).toBe("why")
+  await page.locator('[data-do="why"]:focus').waitFor()
   await send("u3", { type: "nobody.listens", source: "elsewhere" })
   await page.locator(".event-open", { hasText: "nobody.listens" }).first().click()
   await panel.getByText("Nobody: no rule made a notification").waitFor()
@@ -155,7 +145,7 @@ test("without a token, or with one that is not taken, the page asks for one and 
   await page.getByLabel("Token").fill(`${good.slice(0, -6)}AAAAAA`)
   await page.keyboard.press("Enter")
   await page.getByText("The hub does not take this token").waitFor()
-  await shot(page, "3-refused")
+  await shot(page, "home-3-refused")
   await page.getByLabel("Token").fill(good)
   await page.keyboard.press("Enter")
   await live(page)
@@ -167,8 +157,24 @@ test("on a narrow screen, in the dark, nothing runs out of the page", async () =
   await page.emulateMedia({ colorScheme: "dark" })
   await page.setViewportSize({ width: 360, height: 740 })
   await items(page).first().waitFor()
-  await shot(page, "4-narrow")
+  await shot(page, "home-4-narrow")
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360)
+  await page.close()
+})
+
+test("the other pages are one click away, and their name's first word leads back", async () => {
+  const page = await open(await tokenOf("u2", "admin"))
+  for (const [link, path] of [
+    ["Realtime test", "/test"],
+    ["Outbox", "/outbox"],
+    ["API docs", "/docs"],
+  ] as const) {
+    await page.getByRole("navigation").getByRole("link", { name: link }).click()
+    await page.waitForURL(`${origin()}${path}`)
+    await page.getByRole("heading", { level: 1 }).getByRole("link", { name: "Hubbub" }).click()
+    await page.waitForURL(`${origin()}/`)
+    await live(page)
+  }
   await page.close()
 })
 
