@@ -4,6 +4,7 @@
  */
 import { backoffDelay } from "../runtime/backoff.ts"
 import type { Clock } from "../runtime/clock.ts"
+import { pause } from "../runtime/pause.ts"
 import { createBatcher } from "../store/batcher.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
 import { type Settled, type Settling, settleMany } from "../store/deliveries.ts"
@@ -74,12 +75,4 @@ export function createSettler({ db, owner, clock, random, bound }: SettlerOption
       }
     },
   }
-}
-
-/** Waits `ms`, or until the signal. */
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = clock.after(ms, resolve)
-  signal.addEventListener("abort", () => resolve(), { once: true })
-  return promise.finally(() => timer.cancel())
 }

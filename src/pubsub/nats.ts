@@ -7,6 +7,7 @@ import type { Secret } from "../domain/secret.ts"
 import { service } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Clock } from "../runtime/clock.ts"
+import { pause } from "../runtime/pause.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { decodeNews, encodeNews } from "./news-codec.ts"
@@ -181,14 +182,4 @@ export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
       }
     },
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = clock.after(ms, resolve)
-  signal.addEventListener("abort", () => {
-    timer.cancel()
-    resolve()
-  })
-  return promise
 }
