@@ -203,6 +203,34 @@ describe("the router", () => {
     expect(Math.max(...telemetry.of("route_done").map((done) => Number(done.events)))).toBeLessThan(200)
   })
 
+  test("says that nothing is routed while somebody holds a lock that it needs, and goes on afterwards", async () => {
+    const locked = Promise.withResolvers<void>()
+    const release = Promise.withResolvers<void>()
+    const holding = db.transaction(async (tx) => {
+      await tx.execute("lock table notifications in access exclusive mode")
+      locked.resolve()
+      await release.promise
+    })
+    await locked.promise
+    const impatient: Database = {
+      ...db,
+      transaction: (work) =>
+        db.transaction(async (tx) => {
+          await tx.execute("set local lock_timeout = 20")
+          return work(tx)
+        }),
+    }
+    await accept({})
+    await start({ db: impatient }, hurried)
+    await telemetry.waitFor("routing_stalled", 1)
+    release.resolve()
+    await holding
+    await routed(1)
+    expect(telemetry.of("routing_stalled")).toMatchObject([
+      { failures: 4, error: "error: canceling statement due to lock timeout (55P03)" },
+    ] as never)
+  })
+
   test("an event whose plan cannot be stored is set aside after three tries alone, and holds up nobody", async () => {
     const [poison, good] = await accept({ poison: true }, { poison: false })
     const refusing: Database = {

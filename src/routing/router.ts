@@ -37,6 +37,8 @@ export type RouterMessage = "wake" | "poll"
 const BATCH = 200
 const POLL_MS = 500
 const MAX_BACKOFF_MS = 10_000
+/** Failures in a row of which somebody should hear: a lock that is never let go looks like nothing at all. */
+const STALLED_AFTER = 4
 /** An event that alone could not be stored so often is given a failed plan, or it would stand before all others. */
 const MAX_FAILURES_ALONE = 3
 
@@ -172,6 +174,12 @@ class Router implements Behaviour<RouterMessage> {
       this.#limit = 1
     } else if (tried.length > 0) this.#limit = Math.max(1, Math.floor(this.#limit / 4))
     this.#failures += 1
+    if (this.#failures === STALLED_AFTER)
+      this.#options.telemetry.emit({
+        kind: "routing_stalled",
+        failures: this.#failures,
+        error: describeError(error),
+      })
     const delay = this.#jittered(Math.min(MAX_BACKOFF_MS, POLL_MS * 2 ** Math.min(this.#failures - 1, 10)))
     this.#notBefore = this.#ctx.clock.now() + delay
     this.#arm(delay)

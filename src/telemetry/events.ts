@@ -106,6 +106,8 @@ export type RoutingEvent =
       readonly rule: string | null
       readonly error: ScrubbedText
     }
+  /** Several batches in a row did not get through and nothing is routed; said once, until one does. */
+  | { readonly kind: "routing_stalled"; readonly failures: number; readonly error: ScrubbedText }
   | {
       readonly kind: "rules_loaded"
       readonly revision: string

@@ -20,6 +20,7 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "database_down":
     case "rules_refused":
     case "route_failed":
+    case "routing_stalled":
       return "error"
     case "config_warning":
     case "actor_restarted":

@@ -116,6 +116,9 @@ function pathMetrics(registry: Registry): Subscriber {
         return suppressed.inc({}, event.suppressed)
       case "route_failed":
         return routeFailures.inc({})
+      case "routing_stalled":
+        // The age of the oldest due work says for how long.
+        return
       case "delivery_attempted":
         attempts.inc({ channel: event.channel, outcome: event.outcome, reason: event.reason ?? "" })
         return attemptTime.observe({ channel: event.channel }, event.ms / 1_000)
