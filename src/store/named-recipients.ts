@@ -27,13 +27,14 @@ export async function insertNamedRecipients(
     deviceTokens: [],
   }
   const ids = named.map((n) => n.id)
+  // In the order of an upsert, which goes by code points whatever the database's own collation says: else they deadlock.
   const businesses = named.map((n) => n.business)
   await tx.execute(
     `with first as (
        select distinct on (id) id, business_id from unnest($1::text[], $2::text[]) with ordinality as t (id, business_id, n)
        order by id, n
      ), inserted as (
-       insert into recipients (id, profile) select id, $3 from first order by id on conflict (id) do nothing returning id
+       insert into recipients (id, profile) select id, $3 from first order by id collate "C" on conflict (id) do nothing returning id
      )
      insert into memberships (recipient_id, business_id, roles)
      select id, business_id, '{}' from first join inserted using (id)`,
