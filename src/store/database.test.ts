@@ -63,6 +63,22 @@ describe("a transaction", () => {
     expect(await db.query("select n from t")).toEqual([])
   })
 
+  test("keeps its connection and lets its locks go when its work throws", async () => {
+    const single = openDatabase({ url, max: 1 })
+    const pid = () => single.query<{ pid: number }>("select pg_backend_pid() as pid")
+    const before = await pid()
+    const failed = single.transaction(async (tx) => {
+      await tx.execute("create table held (n int)")
+      throw new Error("changed my mind")
+    })
+    await expect(failed).rejects.toThrow("changed my mind")
+    expect(
+      await db.query("select from pg_locks where pid = $1 and locktype = 'relation'", [before[0]?.pid ?? 0]),
+    ).toEqual([])
+    expect(await pid()).toEqual(before)
+    await single.close()
+  })
+
   test("whose connection is cut in the middle fails as away, and the next one works", async () => {
     const failed = db.transaction(async (tx) => {
       await tx.query("select 1")

@@ -147,8 +147,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       } catch (error) {
         failed(error, used)
         broken = error
-        if (error instanceof pg.DatabaseError) {
-          // The session is sound, only the transaction is not.
+        if (error instanceof pg.DatabaseError || databaseProblem(error) === null) {
+          // The session is sound, only the transaction is not, and its locks are let go before anybody hears of it.
           broken = await client.query("rollback").then(
             () => null,
             (rollbackError: unknown) => rollbackError,
