@@ -227,8 +227,11 @@ export class Connection implements JoinedOn {
     }
 
     const entry = new JoinedTopic(this, family, topic, joinRef, ref)
+    // A join that was given up as too late may still be admitted by whoever it waited for: then it has had its answer,
+    // and the client its next join.
+    let refused = false
     const admit = ({ response, recovered, view, subscription }: Admission): boolean => {
-      if (this.#transport === null || this.#closing) return false
+      if (refused || this.#transport === null || this.#closing) return false
       this.#reply(joinRef, ref, topic, "ok", response)
       answered()
       entry.view = view
@@ -240,12 +243,17 @@ export class Connection implements JoinedOn {
       return true
     }
     const finish = (outcome: JoinOutcome): void => {
-      if (outcome.kind === "refused") refuse(family.name, outcome.response)
+      if (outcome.kind !== "refused") return
+      refused = true
+      refuse(family.name, outcome.response)
     }
     const crashed = (error: unknown): void => {
       telemetry.emit({ kind: "bug_found", where: `join of ${family.name}`, error: describeError(error) })
       if (this.#joined.get(topic) === entry) this.#crashTopic(topic, entry, "channel_crash")
-      else refuse(family.name, { reason: "join crashed" })
+      else {
+        refused = true
+        refuse(family.name, { reason: "join crashed" })
+      }
     }
     try {
       const outcome = family.join({ topic, payload, principal: this.principal, client: entry, admit })

@@ -54,6 +54,30 @@ test("frames that pile up behind a join are bounded, and a heartbeat is answered
   join.resolve()
 })
 
+test("a join that was refused as too late is not admitted afterwards", async () => {
+  const admitting: (() => boolean)[] = []
+  room = await startRoom({
+    families: [
+      {
+        name: "slow",
+        prefix: "slow:",
+        async join({ admit }) {
+          admitting.push(() =>
+            admit({ response: {}, recovered: null, view: "slow", subscription: (version) => `slow ${version}` }),
+          )
+          return { kind: "refused", response: { reason: "unavailable" } }
+        },
+      },
+    ],
+  })
+  const client = await RawClient.open(room.url())
+  client.send(["1", "1", "slow:a", "phx_join", {}])
+  expect((await client.frame())[4]).toEqual({ status: "error", response: { reason: "unavailable" } })
+  expect(admitting.map((late) => late())).toEqual([false])
+  expect(await client.settled()).toEqual([])
+  expect(room.realtime.gauges.joined()).toBe(0)
+})
+
 test("frames that wait behind a join are answered in order after it, and other topics need not wait", async () => {
   const join = Promise.withResolvers<void>()
   room = await startRoom({
