@@ -18,10 +18,12 @@ import { getRoute } from "./routes.ts"
 import { streamHeads } from "./streams.ts"
 
 let db: Database
+let server: string
 let drop: () => Promise<void>
 beforeAll(async () => {
   const made = await testDatabase()
   drop = made.drop
+  server = made.url
   db = openDatabase({ url: made.url })
 })
 afterAll(async () => {
@@ -109,6 +111,24 @@ describe("routing a batch", () => {
     expect(broken).rejects.toThrow("rules are broken")
     await broken.catch(() => null)
     expect((await routeBatch(db, 10, tell(recipientId("ann")))).plans).toBe(1)
+  })
+
+  test("statements sent behind one that fails leave the connection sound: it stores the next plan", async () => {
+    const single = openDatabase({ url: server, max: 1 })
+    const pid = () => single.query("select pg_backend_pid() as pid")
+    const before = await pid()
+    await insertEvents(single, [incoming()], now)
+    const told =
+      (rule: string): Decide =>
+      async (events) =>
+        events.map((event) => {
+          const n = { ...notification(event, recipientId("ann")), rule: rule as RuleName } // a name that no column takes
+          return plan(event, { notifications: [n], deliveries: [sms(event, [n], "+1")] })
+        })
+    await expect(routeBatch(single, 10, told("a NUL \u0000 inside"))).rejects.toThrow("invalid byte sequence")
+    expect(await routeBatch(single, 10, told("a-rule"))).toMatchObject({ plans: 1, deliveries: 1 })
+    expect(await pid()).toEqual(before)
+    await single.close()
   })
 
   test("two routers never route one event twice", async () => {
