@@ -67,7 +67,7 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
       deliveries: deliveries.length,
       hadMore: rows.length === limit,
     }
-  })
+  }, "reads_first")
 }
 
 /** A delivery keeps only notifications that are stored with it; one that tells nobody any more is dropped. */
