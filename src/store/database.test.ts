@@ -97,7 +97,7 @@ describe("a transaction", () => {
     let key = 0
     // Bounded by what is tried: how many of these a cancel meets depends on how busy the machine is.
     const store = async (): Promise<void> => {
-      while (key < 3_000) {
+      while (key < 6_000) {
         const mine = ++key
         await db
           .transaction(async (tx) => {
@@ -108,7 +108,7 @@ describe("a transaction", () => {
       }
     }
     const cancel = async (): Promise<void> => {
-      while (key < 3_000) {
+      while (key < 6_000) {
         await cancelling.query(
           "select pg_cancel_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'hubbub'",
         )
