@@ -5,6 +5,7 @@
  */
 import type { ChannelWorker } from "../channels/channel.ts"
 import { type ClaimedDelivery, DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
+import type { DeliveryId } from "../domain/ids.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
 import { backoffDelay } from "../runtime/backoff.ts"
@@ -128,12 +129,15 @@ function startDispatcher(
     )
   }
 
+  const onUnreadable = (_: DeliveryId, error: unknown): void =>
+    telemetry.emit({ kind: "bug_found", where: `message of ${channel}`, error: describeError(error) })
+
   const claim = async (asksNext: boolean): Promise<Claim> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
     if (inFlight.size > 0) await nextTurn()
     const limit = room()
     const since = clock.now()
-    const claimed = limit === 0 ? [] : await claimDue(db, { channel, limit, owner, leaseMs })
+    const claimed = limit === 0 ? [] : await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable })
     if (claimed.length > 0)
       telemetry.emit({ kind: "deliveries_claimed", channel, count: claimed.length, ms: clock.now() - since })
     const nextDueMs = asksNext && claimed.length === 0 && limit > 0 ? await nextDue(db, channel) : null

@@ -119,6 +119,10 @@ class Router implements Behaviour<RouterMessage> {
     }
     await this.#keep(ruleSet)
     const routed = await routeBatch(db, this.#limit, decide)
+    for (const eventId of routed.unreadable) {
+      const error = scrub("its stored content cannot be read by this hub: put off for an hour")
+      telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
+    }
     if (routed.plans > 0) {
       pubsub.publish(newsOf(routed))
       this.#report(routed, plans, clock.now() - began)

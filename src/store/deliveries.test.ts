@@ -96,6 +96,16 @@ describe("a claim", () => {
     expect(await row(id)).toMatchObject({ status: "sending", attempt: 1, owner: "a" })
   })
 
+  test("leaves a message that cannot be opened to its lease, and gives the others", async () => {
+    const [spoiled, sound] = await seedDeliveries(db, [{ channel: "telegram" }, { channel: "telegram" }])
+    await db.execute("update messages set message = '\\x6363' where delivery_id = $1", [spoiled ?? ""])
+    const unreadable: string[] = []
+    const onUnreadable = (id: string): void => void unreadable.push(id)
+    const ask = { channel: "telegram", limit: 10, owner: "me", leaseMs: 15_000, onUnreadable } as const
+    expect((await claimDue(db, ask)).map(({ id }) => id)).toEqual(sound === undefined ? [] : [sound])
+    expect(unreadable).toEqual([spoiled ?? ""])
+  })
+
   test("takes only its channel, and only what is due", async () => {
     const id = await one("sms")
     await db.execute("update deliveries set next_attempt_at = now() + interval '1 hour'")

@@ -58,21 +58,32 @@ export async function claimDue(
     readonly limit: number
     readonly owner: string
     readonly leaseMs: number
+    /** Hears of a message that cannot be opened: it is left to its lease, and holds up none of its neighbours. */
+    readonly onUnreadable?: (id: DeliveryId, error: unknown) => void
   },
 ): Promise<readonly ClaimedDelivery[]> {
   const rows = await db.query<ClaimedRow>(CLAIM, [ask.channel, ask.limit, ask.owner, ask.leaseMs])
-  return rows.map((row) => ({
-    id: row.id,
-    event: row.event_id,
-    business: row.business_id,
-    channel: row.channel,
-    attempt: row.attempt,
-    tries: row.tries,
-    maybeDuplicate: row.maybe_duplicate,
-    ageMs: row.age_ms,
-    message: openAs<Message>(row.message),
-  }))
+  return rows.flatMap((row) => {
+    try {
+      return [claimedFromRow(row)]
+    } catch (error) {
+      ask.onUnreadable?.(row.id, error)
+      return []
+    }
+  })
 }
+
+const claimedFromRow = (row: ClaimedRow): ClaimedDelivery => ({
+  id: row.id,
+  event: row.event_id,
+  business: row.business_id,
+  channel: row.channel,
+  attempt: row.attempt,
+  tries: row.tries,
+  maybeDuplicate: row.maybe_duplicate,
+  ageMs: row.age_ms,
+  message: openAs<Message>(row.message),
+})
 
 /** What one attempt saw and what the delivery becomes. */
 export interface Settling extends Lease {

@@ -131,6 +131,15 @@ describe("routing a batch", () => {
     await single.close()
   })
 
+  test("an event that cannot be read is put off, and the others of its batch are routed", async () => {
+    const [first] = await insertEvents(db, [incoming(), incoming(), incoming()], now)
+    await db.execute("update events set payload = '\\x6363' where id = $1", [first?.id ?? ""])
+    const ann = recipientId("ann")
+    expect(await routeBatch(db, 10, tell(ann))).toMatchObject({ plans: 2, unreadable: [first?.id] })
+    expect(await routeBatch(db, 10, tell(ann))).toMatchObject({ plans: 0, unreadable: [] })
+    expect(await db.query("select event_id from routing_queue")).toEqual([{ event_id: first?.id }])
+  })
+
   test("two routers never route one event twice", async () => {
     await insertEvents(
       db,

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto"
 import type { SendingChannel } from "../domain/channel.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { HubEvent } from "../domain/event.ts"
-import type { NotificationId } from "../domain/ids.ts"
+import type { EventId, NotificationId } from "../domain/ids.ts"
 import type { NewNotification, Notification } from "../domain/notification.ts"
 import type { Plan } from "../domain/plan.ts"
 import { notificationStream } from "../domain/stream.ts"
@@ -27,11 +27,13 @@ export interface Routed {
   /** Channels on which something became due. */
   readonly due: readonly SendingChannel[]
   readonly deliveries: number
+  /** Events whose columns this hub cannot open, put off for an hour: they hold up nobody, and a newer hub may read them. */
+  readonly unreadable: readonly EventId[]
   /** The batch was full: ask again at once. */
   readonly hadMore: boolean
 }
 
-const NOTHING: Routed = { plans: 0, notifications: [], due: [], deliveries: 0, hadMore: false }
+const NOTHING: Routed = { plans: 0, notifications: [], due: [], deliveries: 0, unreadable: [], hadMore: false }
 
 // The queue is short and the events are many. A plain join lets the planner, while its statistics are young, walk over
 // every event there is; a lateral limit leaves it nothing but one look into the key for each queued event.
@@ -48,7 +50,10 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
   return db.transaction(async (tx) => {
     const rows = await tx.query<EventRow>(CLAIM, [limit])
     if (rows.length === 0) return NOTHING
-    const plans = await decide(rows.map(eventFromRow), audienceOf(tx))
+    const { events, unreadable } = opened(rows)
+    if (unreadable.length > 0) await tx.execute(PUT_OFF, [unreadable])
+    if (events.length === 0) return { ...NOTHING, unreadable, hadMore: rows.length === limit }
+    const plans = await decide(events, audienceOf(tx))
     const told = await insertNamedRecipients(tx, plans)
     const notifications = plans.flatMap((plan) => plan.notifications).filter((n) => told(n.recipient, n.business))
     const ids = new Set(notifications.map((n) => n.id))
@@ -65,9 +70,30 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
       notifications: stored,
       due: [...new Set(queued.map((delivery) => delivery.channel))],
       deliveries: deliveries.length,
+      unreadable,
       hadMore: rows.length === limit,
     }
   }, "reads_first")
+}
+
+const PUT_OFF = `
+update routing_queue set attempts = attempts + 1, next_at = now() + interval '1 hour' where event_id = any($1)`
+
+function opened(rows: readonly EventRow[]): {
+  readonly events: readonly HubEvent[]
+  readonly unreadable: readonly EventId[]
+} {
+  const events: HubEvent[] = []
+  const unreadable: EventId[] = []
+  for (const row of rows) {
+    try {
+      events.push(eventFromRow(row))
+    } catch {
+      // A column that was sealed in a way this hub does not know, or was damaged: this event's misfortune alone.
+      unreadable.push(row.id)
+    }
+  }
+  return { events, unreadable }
 }
 
 /** A delivery keeps only notifications that are stored with it; one that tells nobody any more is dropped. */
