@@ -90,8 +90,10 @@ describe("a hub that is told to stop", () => {
 
   test("again after two seconds ends at once", async () => {
     const { hub } = await sending("impatient")
-    const began = performance.now()
     hub.signal("SIGTERM")
+    // Counted from when the hub has heard it: a busy machine may take its time to tell.
+    await stopping(hub)
+    const began = performance.now()
     await eventually(
       async () => performance.now() - began,
       (ms) => ms > 2_100,
@@ -99,6 +101,8 @@ describe("a hub that is told to stop", () => {
     )
     hub.signal("SIGTERM")
     expect(await hub.exited).toBe(1)
-    expect(performance.now() - began).toBeLessThan(4_000)
+    expect(hub.log()).not.toContain('"event":"shutdown_finished"')
+    // Not by the deadline of the drain, which ends with 1 as well.
+    expect(performance.now() - began).toBeLessThan(12_000)
   })
 })
