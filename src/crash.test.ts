@@ -4,8 +4,9 @@ import { type Database, openDatabase } from "./store/database.ts"
 import { dueWork } from "./store/queue-depth.ts"
 import { eventually } from "./testing/eventually.ts"
 import { type FakeProviders, startFakeProviders } from "./testing/fake-providers.ts"
-import { ADMIN_KEY, tokenFor } from "./testing/front.ts"
+import { tokenFor } from "./testing/front.ts"
 import { type HubProcess, startHubProcess } from "./testing/hub-process.ts"
+import { accountIn, marginCall, putTrader } from "./testing/margin-call.ts"
 import { startOpenLoop } from "./testing/open-loop.ts"
 import { type TestDatabase, testDatabase } from "./testing/postgres.ts"
 
@@ -34,33 +35,7 @@ const start = (port = 0): Promise<HubProcess> =>
     settings: { TELEGRAM_BOT_TOKEN: "4711:test-token", TELEGRAM_API_ROOT: providers.url },
   })
 
-const put = (hub: HubProcess, id: string, json: unknown): Promise<Response> =>
-  fetch(`http://127.0.0.1:${hub.port}/v1/recipients/${id}`, {
-    method: "PUT",
-    headers: { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "application/json" },
-    body: JSON.stringify(json),
-  })
-
-/** An event that the shipped rule for margin calls turns into one Telegram message that names its account. */
-const marginCall = (n: number) => ({
-  key: `margin-${n}`,
-  body: {
-    type: "MARGIN_CALL",
-    source: "risk",
-    severity: "high",
-    business_id: "desk",
-    payload: {
-      account_id: `acc-${n}.`,
-      account_name: "Al Noor",
-      trader_id: "trader-7",
-      margin_required: 2,
-      equity: 1,
-      shortfall: 1,
-      currency: "IQD",
-    },
-  },
-})
-const accountIn = (text: string): string => /acc-\d+\./.exec(text)?.[0] ?? "?"
+const numbered = (name: string) => (n: number) => ({ key: `${name}-${n}`, body: marginCall(n) })
 const work = () => dueWork(db)
 const nothingLeft = (w: { unrouted: number; waiting: number; sending: number }): boolean =>
   w.unrouted + w.waiting + w.sending === 0
@@ -69,8 +44,8 @@ describe("kill -9", () => {
   test(`of a hub under load, ${KILLS} times, loses no accepted event and leaves nothing stuck`, async () => {
     let hub = await start()
     const { port } = hub
-    await put(hub, "trader-7", { business_id: "desk", telegram_chat_id: "991" })
-    const load = startOpenLoop({ perSecond: 200, url: () => `http://127.0.0.1:${port}`, event: marginCall })
+    await putTrader(hub.port)
+    const load = startOpenLoop({ perSecond: 200, url: () => `http://127.0.0.1:${port}`, event: numbered("margin") })
     for (let kill = 0; kill < KILLS; kill += 1) {
       // At a moment that nothing in the hub can know: after so many more events, wherever each of them is.
       await load.more(1 + Math.floor(Math.random() * 150))
@@ -114,7 +89,7 @@ describe("kill -9", () => {
 describe("SIGTERM", () => {
   test("closes sockets with 1012, lets sends finish, gives leases back and ends with 0 in under 10 s", async () => {
     const hub = await start()
-    await put(hub, "trader-7", { business_id: "desk", telegram_chat_id: "991" })
+    await putTrader(hub.port)
     const token = await tokenFor({ sub: "trader-7", business_id: "desk" })
     const socket = new WebSocket(`ws://127.0.0.1:${hub.port}/socket/websocket?vsn=2.0.0&token=${token}`)
     await new Promise((resolve) => socket.addEventListener("open", resolve))
@@ -125,7 +100,7 @@ describe("SIGTERM", () => {
     const load = startOpenLoop({
       perSecond: 400,
       url: () => `http://127.0.0.1:${hub.port}`,
-      event: (n) => ({ ...marginCall(n), key: `term-${n}` }),
+      event: numbered("term"),
     })
     // More than can be in flight at once: the rest is waiting or just claimed.
     await providers.waitFor(IN_FLIGHT, "telegram")

@@ -4,8 +4,8 @@ import { type Database, openDatabase } from "./store/database.ts"
 import { dueWork } from "./store/queue-depth.ts"
 import { eventually } from "./testing/eventually.ts"
 import { type FakeProviders, startFakeProviders } from "./testing/fake-providers.ts"
-import { ADMIN_KEY } from "./testing/front.ts"
 import { type HubProcess, startHubProcess } from "./testing/hub-process.ts"
+import { accountIn, marginCall, putTrader } from "./testing/margin-call.ts"
 import { type OpenLoop, startOpenLoop } from "./testing/open-loop.ts"
 import { type TestDatabase, testDatabase } from "./testing/postgres.ts"
 
@@ -27,11 +27,7 @@ beforeAll(async () => {
   void hub.exited.then((code) => {
     ended = code
   })
-  await fetch(`http://127.0.0.1:${hub.port}/v1/recipients/trader-7`, {
-    method: "PUT",
-    headers: { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "application/json" },
-    body: JSON.stringify({ business_id: "desk", telegram_chat_id: "991" }),
-  })
+  await putTrader(hub.port)
 })
 beforeEach(async () => {
   await db.execute(
@@ -47,8 +43,6 @@ afterAll(async () => {
   await providers.stop()
 })
 
-const accountIn = (text: string): string => /acc-\d+\./.exec(text)?.[0] ?? "?"
-
 /** 200 margin calls a second, each of which the shipped rule turns into one Telegram message that names its account. */
 const underLoad = (name: string): OpenLoop =>
   startOpenLoop({
@@ -56,21 +50,7 @@ const underLoad = (name: string): OpenLoop =>
     url: () => `http://127.0.0.1:${hub.port}`,
     event: (n) => ({
       key: `${name}-${n}`,
-      body: {
-        type: "MARGIN_CALL",
-        source: "risk",
-        severity: "high",
-        business_id: "desk",
-        payload: {
-          account_id: `acc-${n}.`,
-          account_name: "Al Noor",
-          trader_id: "trader-7",
-          margin_required: 2,
-          equity: 1,
-          shortfall: 1,
-          currency: "IQD",
-        },
-      },
+      body: marginCall(n),
     }),
   })
 

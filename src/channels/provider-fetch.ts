@@ -38,7 +38,7 @@ export interface LineOptions {
 }
 
 /** reliability §4.5: total 15 s, answer ≤ 64 kB. */
-export const PROVIDER_DEADLINE_MS = 15_000
+const PROVIDER_DEADLINE_MS = 15_000
 const MAX_ANSWER_BYTES = 65_536
 
 /** A line for one try. A second request on it is refused: SDKs must not retry behind the hub's back. */

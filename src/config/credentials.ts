@@ -4,7 +4,7 @@ import { Secret } from "../domain/secret.ts"
 import { bytesOf, outsideId, type Parser } from "./parse.ts"
 import type { ApiKeySetting, EncryptionKeySetting, WebhookSourceSetting } from "./shape.ts"
 
-export const leastApiKeyLength = 24
+const leastApiKeyLength = 24
 const encryptionKeyBytes = 32
 /** Standard Webhooks: secrets are 24 to 64 bytes. */
 const leastWebhookSecretBytes = 24

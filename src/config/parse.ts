@@ -174,7 +174,7 @@ export function bytesOf(base64: string): Buffer | null {
   return /^[A-Za-z0-9+/_-]+={0,2}$/.test(base64) ? Buffer.from(base64, "base64") : null
 }
 
-export function listed(value: string): string[] {
+function listed(value: string): string[] {
   return value
     .split(",")
     .map((entry) => entry.trim())

@@ -223,7 +223,7 @@ export const sourceSettings = {
 }
 
 /** In the order of `.env.example`. */
-export const settingGroups = [
+const settingGroups = [
   { title: "The hub", settings: Object.values(hubSettings) },
   { title: "Storage and the bus", settings: Object.values(storageSettings) },
   { title: "Who may do what", settings: Object.values(accessSettings) },

@@ -53,7 +53,7 @@ export type DispatcherMessage =
   | { readonly kind: "renewed"; readonly asked: readonly Lease[]; readonly outcome: TaskOutcome<readonly Lease[]> }
   | { readonly kind: "attempted"; readonly held: Held; readonly outcome: TaskOutcome<Attempted> }
 
-export const dispatcherId = (worker: ChannelWorker): string => `dispatcher:${worker.channel}`
+const dispatcherId = (worker: ChannelWorker): string => `dispatcher:${worker.channel}`
 
 const LEASE_MS = 15_000
 const IN_FLIGHT = 32

@@ -21,7 +21,7 @@ export type RescuerMessage =
   | { readonly kind: "look" }
   | { readonly kind: "rescued"; readonly outcome: TaskOutcome<readonly Rescued[]> }
 
-export const RESCUER = "rescuer"
+const RESCUER = "rescuer"
 
 /** Short beside the lease of 15 s, so that a killed holder is followed within it; the look is a glance at a small index. */
 const EVERY_MS = 2_000

@@ -7,7 +7,7 @@ import { type Problem, problem, unavailable } from "./problem.ts"
 import type { Access } from "./route.ts"
 
 /** Whoever calls an open route: sees nothing of any tenant. */
-export const ANONYMOUS: Principal = {
+const ANONYMOUS: Principal = {
   kind: "anonymous",
   label: "anonymous",
   recipient: null,
@@ -55,7 +55,7 @@ export async function admit(
 }
 
 /** What a failed authentication answers. */
-export function refusal(failure: AuthFailure): Problem {
+function refusal(failure: AuthFailure): Problem {
   switch (failure.failure) {
     case "missing":
       return problem("unauthenticated", "send `Authorization: Bearer <key or token>` or `X-API-Key: <key>`", {

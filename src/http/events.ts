@@ -69,7 +69,7 @@ export function eventRoutes(options: { readonly db: Database }): RouteFile {
 }
 
 /** An event as it goes out over HTTP. */
-export const eventBody = (event: HubEvent): JsonObject => ({
+const eventBody = (event: HubEvent): JsonObject => ({
   ...eventView(event),
   payload: event.payload,
   ...(Object.keys(event.extensions).length > 0 ? { extensions: event.extensions } : {}),

@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from "../domain/json.ts"
 import type { Clock } from "../runtime/clock.ts"
+import { metricsContentType } from "../telemetry/metrics.ts"
 import { unavailable } from "./problem.ts"
 import { type Answer, json, type Route, type RouteDoc, type RouteFile, ref, text } from "./route.ts"
 
@@ -27,7 +28,6 @@ export interface HealthOptions {
 }
 
 const PART_DEADLINE_MS = 2_000
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 export function healthRoutes(options: HealthOptions): RouteFile {
   const { clock } = options
@@ -78,7 +78,7 @@ export function healthRoutes(options: HealthOptions): RouteFile {
       open("/api/health", HEALTH_DOC, health),
       open("/health/detailed", DETAILED_DOC, detailed),
       open("/ready", READY_DOC, ready),
-      open("/metrics", METRICS_DOC, async () => text(METRICS_TYPE, await options.metrics())),
+      open("/metrics", METRICS_DOC, async () => text(metricsContentType, await options.metrics())),
     ],
     schemas: HEALTH_SCHEMAS,
   }

@@ -214,7 +214,7 @@ function readItem(item: Json, principal: Principal): ReturnType<typeof readRecip
 }
 
 /** As contract §8 spells it; memberships of other tenants are left out. */
-export function recipientJson(r: Recipient, businesses: readonly BusinessId[] | null): JsonObject {
+function recipientJson(r: Recipient, businesses: readonly BusinessId[] | null): JsonObject {
   return {
     id: r.id,
     name: r.name,

@@ -10,7 +10,7 @@ import { type ErrorList, oneOf, rightWord, shown } from "./rule-error.ts"
 import { type Node, YamlFile } from "./yaml-file.ts"
 
 /** The short texts of front matter. */
-export const FRONT_KEYS = ["title", "subject", "action_url", "action_label"] as const
+const FRONT_KEYS = ["title", "subject", "action_url", "action_label"] as const
 export type FrontKey = (typeof FRONT_KEYS)[number]
 
 export interface TemplateFile {

@@ -159,6 +159,15 @@ test("a taken port is one clear line", async () => {
   expect(refusal.message).toContain(`port ${port} on 127.0.0.1 is taken`)
 })
 
+test("a machine for which there is no PostgreSQL is one clear line that says what to do", async () => {
+  const refusal = await refused({
+    dataDir: join(scratch(), "data"),
+    find: async () => ({ found: undefined, seen: [] }),
+  })
+  expect(refusal.problem).toBe("unavailable")
+  expect(refusal.message).toMatch(/^no PostgreSQL that runs on this machine \(\S+\): install .* or set DATABASE_URL$/)
+})
+
 test("data of another major version is left alone, and named in one line", async () => {
   const dataDir = join(scratch(), "data")
   const pgdata = join(dataDir, "postgres")

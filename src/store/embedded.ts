@@ -35,6 +35,8 @@ export interface EmbeddedOptions {
   readonly maxConnections?: number
   /** How long to wait for a hub on the same directory that is on its way out, in milliseconds; 5 s by default. */
   readonly patienceMs?: number
+  /** Finds the programs to run; for tests of a machine that has none. */
+  readonly find?: typeof findBinaries
   /** Told what the operator should know, in one line; standard error by default. */
   readonly notice?: (line: string) => void
 }
@@ -77,7 +79,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
     if (place.notice !== undefined) notice(place.notice)
     const running = await adopt(place.pgdata, USER)
     if (running !== undefined) return handle(running, true, options.durable, lock)
-    const binaries = await chooseBinaries(place)
+    const binaries = await chooseBinaries(place, options.find ?? findBinaries)
     if (dataVersion(place.pgdata) === undefined) await createCluster(binaries, place, options.durable)
     return handle(await startServer(binaries, place, options), false, options.durable, lock)
   } catch (error) {
@@ -123,9 +125,9 @@ async function takeLock(path: string, patienceMs: number, notice: (line: string)
   }
 }
 
-async function chooseBinaries(place: Place): Promise<PostgresBinaries> {
+async function chooseBinaries(place: Place, find: typeof findBinaries): Promise<PostgresBinaries> {
   const version = dataVersion(place.pgdata)
-  const { found, seen } = await findBinaries(place.account, version)
+  const { found, seen } = await find(place.account, version)
   if (found !== undefined) return found
   if (seen.length === 0) {
     const machine = `${process.platform}-${process.arch}`

@@ -148,11 +148,3 @@ export async function notificationsOfEvent(db: Queryable, event: EventId): Promi
   )
   return rows.map(notificationFromRow)
 }
-
-/** Of any person and in the inbox or not: for operators. Whose it is must be asked of the result. */
-export async function getNotification(db: Queryable, id: NotificationId): Promise<Notification | null> {
-  const [row] = await db.query<NotificationRow>(`select ${NOTIFICATION_COLUMNS} from notifications n where n.id = $1`, [
-    id,
-  ])
-  return row === undefined ? null : notificationFromRow(row)
-}

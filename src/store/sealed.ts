@@ -16,7 +16,7 @@ export function seal(value: unknown): Buffer {
 }
 
 /** Opens what `seal` made. Throws on a version that this build does not know. */
-export function open(bytes: Buffer): Json {
+function open(bytes: Buffer): Json {
   if (bytes[0] !== PLAIN_JSON) throw new Error(`sealed column of unknown version ${String(bytes[0])}`)
   return JSON.parse(bytes.toString("utf8", 1)) as Json // seal wrote it
 }
