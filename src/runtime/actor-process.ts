@@ -2,13 +2,19 @@
 // made for a message whose handler is synchronous.
 
 import type { ActorContext, ActorSpec, Behaviour, Overflow } from "./actor.ts"
-import type { Inbox, PendingCall, Process, ProcessHooks, ProcessInfo, TreeEnv } from "./child-spec.ts"
+import type { Inbox, Process, ProcessHooks, ProcessInfo, TreeEnv } from "./child-spec.ts"
 import type { Timer } from "./clock.ts"
+import { Envelope, Notice } from "./envelope.ts"
 import type { ExitReason } from "./exit.ts"
-import { isPromise, Lifecycle, type LifeSettings } from "./lifecycle.ts"
-import { Mailbox } from "./mailbox.ts"
+import { type Body, Lifecycle, type LifeSettings } from "./lifecycle.ts"
+import type { Down } from "./links.ts"
+import { Mail } from "./mail.ts"
+import { OwnTimers } from "./own-timers.ts"
+import type { ActorRef } from "./ref.ts"
+import { isPromise } from "./settle.ts"
 import type { Watched } from "./sweep.ts"
 import { Tasks } from "./tasks.ts"
+import { Watching } from "./watching.ts"
 
 export interface ActorSettings<M> extends LifeSettings {
   readonly start: ActorSpec<M>["start"]
@@ -19,56 +25,39 @@ export interface ActorSettings<M> extends LifeSettings {
 /** Messages in a row before timers and sockets get their turn (a BEAM process has its reductions). */
 const SLICE = 1_000
 
-/** A message that somebody waits for. */
-class Called<M> {
-  readonly message: M
-  readonly call: PendingCall
-  constructor(message: M, call: PendingCall) {
-    this.message = message
-    this.call = call
-  }
-}
-
-export class ActorProcess<M> implements Process, Inbox, Watched {
+export class ActorProcess<M> implements Process, Watched, Body {
   readonly pool: undefined = undefined
-  readonly calls = new Set<PendingCall>()
+  readonly supervisor: undefined = undefined
   private readonly settings: ActorSettings<M>
   private readonly env: TreeEnv
-  private readonly hooks: ProcessHooks
+  private readonly about: { readonly id: string; readonly kind: string; readonly incarnation: number }
   private readonly life: Lifecycle
-  private readonly mailbox: Mailbox<M | Called<M>>
+  private readonly mail: Mail<M>
   /** From its own timers and tasks: handled first, never dropped, as many as it asked for itself. */
   private readonly own: M[] = []
-  private readonly timers = new Set<Timer>()
-  private readonly tasks: Tasks<M>
+  // Made by whoever first needs them: most actors of a large pool never do.
+  private tasks: Tasks<M> | undefined
+  private timers: OwnTimers<M> | undefined
+  private watching: Watching<M> | undefined
   private behaviour: Behaviour<M> | undefined
   private pumping = false
-  private busySince: number | undefined
-  private handled = 0
+  busySince: number | undefined
+  handled = 0
   private swept = false
   /** Messages until the next turn of the event loop. */
   private budget = SLICE
-  private overflowReportedAt = Number.NEGATIVE_INFINITY
-  private overflowReported = 0
   private finished: (() => void) | undefined
 
   constructor(settings: ActorSettings<M>, env: TreeEnv, hooks: ProcessHooks) {
     this.settings = settings
     this.env = env
-    this.hooks = hooks
-    this.mailbox = new Mailbox(settings.mailbox)
-    this.life = new Lifecycle(settings, env, hooks, {
-      start: () => this.startBehaviour(),
-      ready: () => (this.mailbox.depth + this.own.length > 0 ? this.wake() : undefined),
-      leave: (finished) => this.leave(finished),
-      terminate: (reason) => this.terminate(reason),
-      fence: () => this.fence(),
-    })
-    this.tasks = new Tasks(this.life, env.clock, (message) => this.deliverOwn(message))
+    this.about = { id: settings.id, kind: settings.kind, incarnation: hooks.incarnation }
+    this.life = new Lifecycle(settings, env, hooks, this)
+    this.mail = new Mail(settings.mailbox, this.life, env.deadLetters, this.about, this)
   }
 
   get inbox(): Inbox {
-    return this
+    return this.mail
   }
 
   get leaving(): ExitReason | undefined {
@@ -87,22 +76,16 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
     this.life.kill()
   }
 
-  post(message: unknown, call?: PendingCall): "ok" | "dropped" | "busy" | "down" {
-    const { phase } = this.life
-    if (phase === "leaving" || phase === "dead") return "down"
-    // A name can be looked up as any message type; that the caller chose the right one is between it and this actor.
-    const typed = message as M
-    const result = this.mailbox.push(call === undefined ? typed : new Called(typed, call), this.evicted)
-    if (result === "ok") {
-      if (!this.pumping) this.wake()
-    } else {
-      this.overflowed()
-    }
-    return result
+  linkedEnd(down: Down): void {
+    this.watch().linkedEnd(down)
   }
 
-  get dueAt(): number | undefined {
-    return this.busySince === undefined ? undefined : this.busySince + this.settings.handlerTimeoutMs
+  get mailboxDepth(): number {
+    return this.mail.box.depth
+  }
+
+  get handlerTimeoutMs(): number {
+    return this.settings.handlerTimeoutMs
   }
 
   released(): void {
@@ -110,162 +93,153 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
   }
 
   overdue(): void {
-    this.life.abandon("handler", { kind: "timeout", what: "handler", afterMs: this.settings.handlerTimeoutMs })
+    this.life.abandon("handler", { kind: "timeout", what: "handler", afterMs: this.handlerTimeoutMs })
+  }
+
+  stalled(ageMs: number): void {
+    this.env.emit({ type: "stalled", ageMs, ...this.about })
   }
 
   info(): ProcessInfo {
-    const { depth, bound, dropped } = this.mailbox
+    const { depth, bound, dropped } = this.mail.box
     const handlerAgeMs = this.busySince === undefined ? undefined : this.env.clock.now() - this.busySince
     return { mailbox: { depth, bound, dropped }, handled: this.handled, handlerAgeMs }
   }
 
-  private startBehaviour(): undefined | "ignore" | Promise<undefined | "ignore"> {
+  // From here to fence(): what its life asks of it.
+  begin(): undefined | "ignore" | Promise<undefined | "ignore"> {
     const keep = (value: Behaviour<M> | "ignore"): undefined | "ignore" => {
       if (value === "ignore") return value
       this.behaviour = value
       return undefined
     }
     const result = this.settings.start(this.context())
-    return isPromise(result) ? result.then(keep) : keep(result)
+    return isPromise(result) ? Promise.resolve(result).then(keep) : keep(result)
+  }
+
+  ready(): void {
+    if (this.mail.box.size + this.own.length > 0) this.wake()
+  }
+
+  leave(finished: () => void): void {
+    this.finished = finished
+    this.mail.close()
+    this.timers?.cancelAll()
+    if (!this.pumping) this.finishIfIdle()
+  }
+
+  terminate(reason: ExitReason): void | Promise<void> {
+    this.mail.close()
+    this.timers?.cancelAll()
+    return this.behaviour?.terminate?.(reason)
+  }
+
+  fence(): void {
+    this.mail.close()
+    this.timers?.cancelAll()
+    this.env.sweep.remove(this)
+    this.own.length = 0
+    this.tasks?.abortAll()
+    this.watching?.end()
+    this.env.figures.of(this.settings.kind).handled += this.handled
+    // Whoever hears of its end and looks at the tree at once must not count them twice.
+    this.handled = 0
+    this.mail.failCalls()
   }
 
   /** Sees to it that the pump runs, after the current code has returned. */
-  private wake(): void {
-    const { phase } = this.life
-    if (this.pumping || (phase !== "running" && phase !== "leaving")) return
+  wake(): void {
+    if (this.pumping || !this.life.handles) return
     this.pumping = true
     queueMicrotask(this.pump)
   }
 
   private readonly pump = (): void => {
-    const { behaviour, life, mailbox, own } = this
-    if (behaviour === undefined) return
+    const pending = this.step()
+    if (pending !== undefined) void this.waitFor(pending)
+  }
+
+  /** Hands over messages until one has to be waited for, there are no more, or others must have their turn. */
+  private step(): PromiseLike<unknown> | undefined {
+    const { behaviour, life, own } = this
+    const mailbox = this.mail.box
+    if (behaviour === undefined) return undefined
     while (this.budget-- > 0) {
-      const { phase } = life
-      const mayTake = phase === "running"
-      if (!mayTake && phase !== "leaving") break
-      let message: M
+      if (!life.handles) {
+        this.pumping = false
+        return undefined
+      }
+      const mayTake = life.phase === "running"
+      let item: M | Envelope<M>
       if (own.length > 0) {
         // shift() gave exactly one of the messages counted a line above.
-        message = own.shift() as M
-      } else if (mayTake && mailbox.depth > 0) {
-        const next = mailbox.take()
-        message = next instanceof Called ? next.message : next
+        item = own.shift() as M
+      } else if (mayTake && mailbox.size > 0) {
+        item = mailbox.take()
       } else {
         this.pumping = false
         this.finishIfIdle()
-        return
+        return undefined
       }
       let result: void | Promise<void>
       try {
-        result = behaviour.handle(message)
+        if (item instanceof Notice) {
+          mailbox.beyond--
+          if (item.cancelled) continue
+        }
+        result = behaviour.handle(item instanceof Envelope ? item.open() : item)
       } catch (thrown) {
         this.pumping = false
         life.crash(thrown)
-        return
+        return undefined
       }
       if (isPromise(result)) {
-        this.await(result)
-        return
+        this.hold()
+        return result
       }
       this.handled++
     }
     this.budget = SLICE
-    if (life.phase === "dead") this.pumping = false
-    else setImmediate(this.pump)
+    setImmediate(this.pump)
+    return undefined
   }
 
-  /** The next message waits until this promise settles; the sweep watches that it does. */
-  private await(result: PromiseLike<unknown>): void {
+  /** A handler is to be waited for; the sweep watches how long. */
+  private hold(): void {
     this.busySince = this.env.sweep.now()
     if (!this.swept) {
       this.swept = true
       this.env.sweep.add(this)
     }
     this.life.hold()
-    // A promise stays itself; anything else with a `then` is tamed first.
-    Promise.resolve(result).then(this.settled, this.rejected)
   }
 
-  private readonly settled = (): void => {
-    this.busySince = undefined
-    this.handled++
-    this.pump()
-    this.life.drop()
-  }
-
-  private readonly rejected = (thrown: unknown): void => {
-    this.busySince = undefined
-    this.pumping = false
-    this.life.crash(thrown)
-    this.life.drop(thrown)
-  }
-
-  private leave(finished: () => void): void {
-    this.finished = finished
-    this.closeMailbox()
-    this.cancelTimers()
-    if (!this.pumping) this.finishIfIdle()
+  /** The next message waits until this promise settles. One loop for a row of them: `then` would make a promise more for each. */
+  private async waitFor(first: PromiseLike<unknown>): Promise<void> {
+    let pending: PromiseLike<unknown> | undefined = first
+    while (pending !== undefined) {
+      try {
+        await pending
+      } catch (thrown) {
+        this.busySince = undefined
+        this.pumping = false
+        this.life.crash(thrown)
+        this.life.drop(thrown)
+        return
+      }
+      this.busySince = undefined
+      this.handled++
+      pending = this.step()
+      this.life.drop()
+    }
   }
 
   private finishIfIdle(): void {
-    if (this.finished === undefined || this.tasks.running > 0 || this.own.length > 0 || this.busySince !== undefined)
-      return
-    const { finished } = this
+    const { finished, tasks } = this
+    if (finished === undefined || this.own.length > 0 || this.busySince !== undefined) return
+    if (tasks !== undefined && tasks.running > 0) return
     this.finished = undefined
     finished()
-  }
-
-  private terminate(reason: ExitReason): void | Promise<void> {
-    this.closeMailbox()
-    this.cancelTimers()
-    return this.behaviour?.terminate?.(reason)
-  }
-
-  private fence(): void {
-    this.closeMailbox()
-    this.cancelTimers()
-    this.env.sweep.remove(this)
-    this.own.length = 0
-    this.tasks.abortAll()
-    for (const call of [...this.calls]) call.fail("down")
-  }
-
-  /** What nobody will handle: calls are told, the rest is counted. The call being handled may still be answered. */
-  private closeMailbox(): void {
-    const count = this.mailbox.depth
-    if (count === 0) return
-    while (this.mailbox.depth > 0) {
-      const message = this.mailbox.take()
-      if (message instanceof Called) message.call.fail("down")
-    }
-    this.env.registry.deadLetters += count
-    this.env.emit({ type: "dead_letters", why: "exit", count, ...this.about() })
-  }
-
-  private readonly evicted = (message: M | Called<M>): void => {
-    this.overflowed()
-    if (message instanceof Called) message.call.fail("busy")
-  }
-
-  /** One report a second at most: a flood must not become a flood of reports. */
-  private overflowed(): void {
-    this.env.registry.deadLetters++
-    const now = this.env.clock.now()
-    if (now - this.overflowReportedAt < 1_000) return
-    this.overflowReportedAt = now
-    const count = this.mailbox.dropped - this.overflowReported
-    this.overflowReported = this.mailbox.dropped
-    this.env.emit({ type: "dead_letters", why: "overflow", count, ...this.about() })
-  }
-
-  private cancelTimers(): void {
-    for (const timer of this.timers) timer.cancel()
-    this.timers.clear()
-  }
-
-  private about(): { id: string; kind: string; incarnation: number } {
-    return { id: this.settings.id, kind: this.settings.kind, incarnation: this.hooks.incarnation }
   }
 
   private deliverOwn(message: M): void {
@@ -273,38 +247,51 @@ export class ActorProcess<M> implements Process, Inbox, Watched {
     this.wake()
   }
 
+  private runTasks(): Tasks<M> {
+    this.tasks ??= new Tasks(this.life, this.env.clock, (message) => this.deliverOwn(message))
+    return this.tasks
+  }
+
+  private watch(): Watching<M> {
+    const { settings, env, life, mail } = this
+    this.watching ??= new Watching(settings.id, env, life, (notice) => mail.notify(notice))
+    return this.watching
+  }
+
   private sendAfter(ms: number, message: M): Timer {
     const { phase } = this.life
     if (phase === "leaving" || phase === "dead") return { cancel() {} }
-    const timer = this.env.clock.after(ms, () => {
-      this.timers.delete(handle)
-      this.deliverOwn(message)
-    })
-    const handle: Timer = {
-      cancel: () => {
-        this.timers.delete(handle)
-        timer.cancel()
-      },
-    }
-    this.timers.add(handle)
-    return handle
+    this.timers ??= new OwnTimers(this.env.clock, (message) => this.deliverOwn(message))
+    return this.timers.after(ms, message)
   }
 
   private context(): ActorContext<M> {
-    const { life, env } = this
-    const { registry, clock } = env
+    const { life, mail } = this
+    const { registry, clock } = this.env
+    const { id, incarnation } = this.about
     const alive = (): boolean => life.phase !== "dead"
+    let self: ActorRef<M> | undefined
     return {
-      id: this.settings.id,
-      self: registry.selfRef(this.settings.id, this),
-      signal: life.signal,
-      incarnation: this.hooks.incarnation,
+      id,
+      get self() {
+        self ??= registry.selfRef(id, mail)
+        return self
+      },
+      get signal() {
+        return life.signal
+      },
+      incarnation,
       clock,
       sendAfter: (ms, message) => this.sendAfter(ms, message),
-      task: (run, done, options) => this.tasks.run(run, done, options),
+      task: (run, done, options) => this.runTasks().run(run, done, options),
       exit: (reason) => life.exit(reason),
+      monitor: (id, make) => this.watch().monitor(id, make),
+      link: (id) => this.watch().link(id),
+      unlink: (id) => this.watch().unlink(id),
+      trapExits: (make) => this.watch().trapExits(make),
       ref: (id) => registry.ref(id, alive),
       pool: (id) => registry.pool(id, alive),
+      supervisor: (id) => registry.supervisor(id, alive),
     }
   }
 }

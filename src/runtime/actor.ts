@@ -3,13 +3,25 @@
 
 import { ActorProcess } from "./actor-process.ts"
 import type { Backoff } from "./backoff.ts"
-import { checkBackoff, checkDuration, checkKeys, checkName, checkOneOf, checkWhole, RESTART_TYPES } from "./check.ts"
+import {
+  checkBackoff,
+  checkDuration,
+  checkKeys,
+  checkName,
+  checkOneOf,
+  checkSignificant,
+  checkWhole,
+  RESTART_TYPES,
+} from "./check.ts"
 import type { ChildSpec, RestartType } from "./child-spec.ts"
 import type { Clock, Timer } from "./clock.ts"
 import type { ExitReason } from "./exit.ts"
+import type { Down, Monitor } from "./links.ts"
 import type { PoolRef } from "./pool.ts"
 import type { ActorRef } from "./ref.ts"
+import type { SupervisorRef } from "./requests.ts"
 
+export type { Down, Monitor } from "./links.ts"
 export { type ServiceContext, type ServiceSpec, service } from "./service.ts"
 
 /** What came of a task. `error` is always an Error, whatever was thrown. */
@@ -45,10 +57,26 @@ export interface ActorContext<M> {
   task<T>(run: (signal: AbortSignal) => Promise<T>, done: (outcome: TaskOutcome<T>) => M, options?: TaskOptions): void
   /** Ends this actor after the current message. The first reason counts. */
   exit(reason: ExitReason): void
+  /**
+   * Hears once of the end of whoever has this name now, as a message behind those already sent, beyond the mailbox bound.
+   * With reason `noproc` and incarnation 0, at once, where nobody is running.
+   */
+  monitor(id: string, make: (down: Down) => M): Monitor
+  /**
+   * From now on the end of one ends the other with the same reason: at once when it is abnormal, politely when it is a
+   * shutdown, not at all when it is normal. Nobody running there counts as an end with `noproc`. Gone after a restart.
+   */
+  link(id: string): void
+  /** Ends a link, without flushing an exit that has become a message already. */
+  unlink(id: string): void
+  /** Every end of somebody linked, a normal one too, becomes a message instead. */
+  trapExits(make: (exit: Down) => M): void
   /** Another actor by name, stable over its restarts; sends are dropped once this incarnation is over. */
   ref<N>(id: string): ActorRef<N>
   /** A pool by name, to start and stop its children. */
   pool<A>(id: string): PoolRef<A>
+  /** A supervisor by name, to start, stop, restart and delete its children. */
+  supervisor(id: string): SupervisorRef
 }
 
 export interface Behaviour<M> {
@@ -59,6 +87,8 @@ export interface Behaviour<M> {
 }
 
 export type Overflow = "reject" | "drop_oldest" | "drop_newest"
+
+const MAILBOX = { bound: 1_000, overflow: "reject" } as const
 
 export interface ActorSpec<M> {
   /** Unique in the whole tree. */
@@ -79,6 +109,8 @@ export interface ActorSpec<M> {
   readonly shutdownMs?: number
   /** Restart with delays that never count against the supervisor's intensity. */
   readonly backoff?: Backoff
+  /** Its own end may end its supervisor (see `autoShutdown` there). Only for transient and temporary. Default false. */
+  readonly significant?: boolean
 }
 
 const OPTIONS: Record<keyof ActorSpec<never>, true> = {
@@ -91,13 +123,17 @@ const OPTIONS: Record<keyof ActorSpec<never>, true> = {
   restart: true,
   shutdownMs: true,
   backoff: true,
+  significant: true,
 }
+
+const MAILBOX_OPTIONS: Record<keyof NonNullable<ActorSpec<never>["mailbox"]>, true> = { bound: true, overflow: true }
 
 /** A child spec for an actor. Throws SpecError naming the field that cannot be meant. */
 export function actor<M>(spec: ActorSpec<M>): ChildSpec {
-  const { id, mailbox = { bound: 1_000, overflow: "reject" }, restart = "permanent" } = spec
+  const { id, mailbox = MAILBOX, restart = "permanent" } = spec
   checkName(spec)
   checkKeys(id, spec, OPTIONS)
+  checkKeys(id, mailbox, MAILBOX_OPTIONS, "mailbox")
   checkWhole(id, "mailbox.bound", mailbox.bound, 1)
   checkOneOf(id, "mailbox.overflow", mailbox.overflow, ["reject", "drop_oldest", "drop_newest"])
   checkOneOf(id, "restart", restart, RESTART_TYPES)
@@ -105,6 +141,7 @@ export function actor<M>(spec: ActorSpec<M>): ChildSpec {
   checkDuration(id, "startTimeoutMs", spec.startTimeoutMs, 1)
   checkDuration(id, "shutdownMs", spec.shutdownMs, 0)
   checkBackoff(id, spec.backoff)
+  checkSignificant(id, spec.significant, restart)
   const kind = spec.kind ?? id
   const settings = {
     id,
@@ -121,6 +158,7 @@ export function actor<M>(spec: ActorSpec<M>): ChildSpec {
     type: "actor",
     restart,
     backoff: spec.backoff,
+    significant: spec.significant ?? false,
     childIds: [],
     create: (env, hooks) => new ActorProcess(settings, env, hooks),
   }

@@ -4,7 +4,7 @@ import { runtimeWorld } from "../testing/runtime-world.ts"
 import { type Backoff, backoffDelay } from "./backoff.ts"
 import { supervisor } from "./supervisor.ts"
 
-test("55 a delay is the shortest one doubled per failure, longer by the jitter at most, and never above the longest", () => {
+test("55: a delay is the shortest one doubled per failure, longer by the jitter at most, and never above the longest", () => {
   const plain = [1, 2, 3, 8, 9, 1_000].map((failures) => backoffDelay({}, failures, () => 0))
   expect(plain).toEqual([200, 400, 800, 25_600, 30_000, 30_000])
   fc.assert(
@@ -35,7 +35,7 @@ async function dependency(backoff: Backoff = {}) {
 const delays = (world: { events: readonly object[] }) =>
   world.events.flatMap((event) => ("delayMs" in event ? [event.delayMs] : []))
 
-test("55 a dependency that stays away is tried again with growing delays and never burns the intensity", async () => {
+test("55: a dependency that stays away is tried again with growing delays and never burns the intensity", async () => {
   const { world, away, root } = await dependency()
   const tree = await world.start(root)
   away.now = true
@@ -52,7 +52,7 @@ test("55 a dependency that stays away is tried again with growing delays and nev
   expect(world.clock.pending).toBe(0)
 })
 
-test("30 a child that was well for long enough starts again from the shortest delay, a shorter spell does not count", async () => {
+test("30: a child that was well for long enough starts again from the shortest delay, a shorter spell does not count", async () => {
   const { world, root } = await dependency()
   const tree = await world.start(root)
   await world.crash(tree, "db")
@@ -64,7 +64,7 @@ test("30 a child that was well for long enough starts again from the shortest de
   await tree.stop()
 })
 
-test("38 a stop that is asked during a backoff cancels the timer", async () => {
+test("38: a stop that is asked during a backoff cancels the timer", async () => {
   const { world, root } = await dependency()
   const tree = await world.start(root)
   await world.crash(tree, "db")
@@ -121,4 +121,27 @@ test("in a rest_for_one group those after a dependency that is away wait with it
   await tree.stop()
   expect(world.since()).toBe("-a")
   expect(world.clock.pending).toBe(0)
+})
+
+test("21: a crash during the pause of a group takes down at once those it covers, and the longer wait counts, not the sum", async () => {
+  const world = runtimeWorld()
+  const options = (minMs: number) => ({ backoff: { minMs, jitter: 0 } })
+  const children = [
+    world.worker("a", options(1_000)),
+    world.worker("b"),
+    world.worker("c", options(500)),
+    world.worker("d"),
+  ]
+  const tree = await world.start(supervisor({ id: "root", strategy: "rest_for_one", children }))
+  world.since()
+  await world.crash(tree, "c")
+  await world.clock.advance(100)
+  await world.crash(tree, "a")
+  expect(world.since()).toBe("-c -d -a -b")
+  for (const id of ["a", "b", "c", "d"]) expect(tree.whereis(id)?.state).toBe("backoff")
+  await world.clock.advance(999)
+  expect(world.since()).toBe("")
+  await world.clock.advance(1)
+  expect(world.since()).toBe("+a +b +c +d")
+  await tree.stop()
 })

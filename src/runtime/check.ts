@@ -2,7 +2,7 @@
 // because a `shutdownMS` nobody reads is found out on the worst day.
 
 import type { Backoff } from "./backoff.ts"
-import { SpecError } from "./child-spec.ts"
+import { type RestartType, SpecError } from "./child-spec.ts"
 
 export const RESTART_TYPES = ["permanent", "transient", "temporary"] as const
 
@@ -16,6 +16,7 @@ export function checkName(
 }
 
 export function checkKeys(id: string, spec: object, known: Record<string, true>, field = "option"): void {
+  if (typeof spec !== "object" || spec === null) throw new SpecError(id, field, "an object", spec)
   for (const key of Object.keys(spec)) {
     if (!Object.hasOwn(known, key)) throw new SpecError(id, field, `one of ${Object.keys(known).join(", ")}`, key)
   }
@@ -35,6 +36,15 @@ export function checkDuration(id: string, field: string, got: number | undefined
   if (!Number.isFinite(got) || got < least) throw new SpecError(id, field, `milliseconds from ${least}, finite`, got)
 }
 
+/** Only a child that is allowed to end can be significant. */
+export function checkSignificant(id: string, significant: boolean | undefined, restart: RestartType): void {
+  if (significant === undefined) return
+  if (typeof significant !== "boolean") throw new SpecError(id, "significant", "true or false", significant)
+  if (significant && restart === "permanent") {
+    throw new SpecError(id, "significant", "false for a permanent child, which never ends for good", significant)
+  }
+}
+
 const BACKOFF_OPTIONS: Record<keyof Backoff, true> = {
   minMs: true,
   maxMs: true,
@@ -46,8 +56,9 @@ const BACKOFF_OPTIONS: Record<keyof Backoff, true> = {
 export function checkBackoff(id: string, backoff: Backoff | undefined): void {
   if (backoff === undefined) return
   checkKeys(id, backoff, BACKOFF_OPTIONS, "backoff")
-  checkDuration(id, "backoff.minMs", backoff.minMs, 1)
-  checkDuration(id, "backoff.maxMs", backoff.maxMs, backoff.minMs ?? 200)
+  const { minMs = 200, maxMs = 30_000 } = backoff
+  checkDuration(id, "backoff.minMs", minMs, 1)
+  checkDuration(id, "backoff.maxMs", maxMs, minMs)
   checkDuration(id, "backoff.resetAfterMs", backoff.resetAfterMs, 0)
   const { jitter = 0, firstStart = "retry" } = backoff
   if (!(jitter >= 0 && jitter <= 1)) throw new SpecError(id, "backoff.jitter", "between 0 and 1", jitter)

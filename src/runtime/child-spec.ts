@@ -3,9 +3,12 @@
 
 import type { Backoff } from "./backoff.ts"
 import type { Clock } from "./clock.ts"
+import type { DeadLetters } from "./dead-letters.ts"
 import type { RuntimeEvent } from "./event.ts"
 import type { ExitReason } from "./exit.ts"
-import type { PoolDoor, Registry } from "./registry.ts"
+import type { Figures } from "./figures.ts"
+import type { Down, Links } from "./links.ts"
+import type { PoolDoor, Registry, SupervisorDoor } from "./registry.ts"
 import type { Sweep } from "./sweep.ts"
 
 /** permanent: always restarted. transient: only after an abnormal end. temporary: never, and forgotten. */
@@ -17,6 +20,8 @@ export interface ChildSpec {
   readonly type: "actor" | "service" | "supervisor" | "pool"
   readonly restart: RestartType
   readonly backoff: Backoff | undefined
+  /** Its own end may end its supervisor (see `autoShutdown`). */
+  readonly significant: boolean
   /** Ids of static descendants, to refuse duplicates before anything starts. */
   readonly childIds: readonly string[]
   /** A new process, not started yet; called anew for each incarnation. */
@@ -30,8 +35,9 @@ export interface TreeEnv {
   readonly emit: (event: RuntimeEvent) => void
   readonly registry: Registry
   readonly sweep: Sweep
-  /** Abandoned handlers, starts and stops that have not ended yet. */
-  readonly stuck: { count: number }
+  readonly links: Links
+  readonly figures: Figures
+  readonly deadLetters: DeadLetters
 }
 
 /** How a process reports to its supervisor. After `ignored` or `exited` it says nothing more. */
@@ -55,7 +61,14 @@ export interface Process {
   readonly inbox: Inbox | undefined
   /** Set while it is a running pool. */
   readonly pool: PoolDoor | undefined
+  /** Set while it is a supervisor or a pool that has begun to start and has not begun to stop. */
+  readonly supervisor: SupervisorDoor | undefined
+  /** Somebody it is linked to has ended. */
+  linkedEnd(down: Down): void
   info(): ProcessInfo
+  /** Of this incarnation; only actors have these two. */
+  readonly handled: number | undefined
+  readonly mailboxDepth: number | undefined
 }
 
 /** The receiving side of an actor. Messages are `unknown` here because a name can be looked up as any message type. */
@@ -89,6 +102,7 @@ export interface ActorInfo extends ProcessInfo {
   readonly id: string
   readonly kind: string
   readonly type: ChildSpec["type"]
+  readonly significant: boolean
   readonly state: ActorState
   readonly incarnation: number
   readonly restarts: number

@@ -1,6 +1,7 @@
 // What the runtime reports. Nothing here logs; the hub turns these into its own telemetry. No event carries a message's
 // content: only ids, counts and reasons.
 
+import type { DeadLetterWhy } from "./dead-letters.ts"
 import type { ExitReason } from "./exit.ts"
 
 interface About {
@@ -41,5 +42,10 @@ export type RuntimeEvent =
   | ({ readonly type: "abandoned"; readonly doing: "start" | "handler" | "stop" } & About)
   /** Something abandoned has ended after all; `error` if it threw. */
   | ({ readonly type: "abandoned_settled"; readonly error: Error | undefined } & About)
-  /** Messages nobody will handle: still in the mailbox at the end (`exit`), or too many for it (`overflow`). */
-  | ({ readonly type: "dead_letters"; readonly why: "exit" | "overflow"; readonly count: number } & About)
+  /** A handler has not settled for a while, and is waited for: said once per message, long before it is abandoned. */
+  | ({ readonly type: "stalled"; readonly ageMs: number } & About)
+  /**
+   * Messages nobody will handle. The first of a name at once, then at most one report a second that sums up the rest.
+   * `kind` is "unknown" and `incarnation` 0 where there is no such child.
+   */
+  | ({ readonly type: "dead_letters"; readonly why: DeadLetterWhy; readonly count: number } & About)

@@ -14,6 +14,8 @@ export type ExitReason =
   | { readonly kind: "error"; readonly error: Error }
   /** A supervisor whose child could not be started for the first time. */
   | { readonly kind: "failed_to_start"; readonly child: string; readonly cause: ExitReason }
+  /** Whom it linked itself to, or monitors, is not there. */
+  | { readonly kind: "noproc"; readonly id: string }
 
 export const NORMAL: ExitReason = { kind: "normal" }
 export const SHUTDOWN: ExitReason = { kind: "shutdown" }
@@ -31,7 +33,11 @@ export function exitFromThrown(thrown: unknown): ExitReason {
 
 /** Any thrown value as an Error; the original is its `cause`. Never throws. */
 export function asError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
+  try {
+    if (thrown instanceof Error) return thrown
+  } catch {
+    // A proxy that will not say what it is.
+  }
   const hasToString = typeof thrown === "function" || (typeof thrown === "object" && thrown !== null)
   const shown = hasToString ? "not an Error" : String(thrown).slice(0, 200)
   const error = new Error(`a ${typeof thrown} was thrown: ${shown}`, { cause: thrown })
@@ -51,8 +57,19 @@ export function describeExit(reason: ExitReason): string {
     case "timeout":
       return `${reason.what} took longer than ${reason.afterMs} ms`
     case "error":
-      return `${reason.error.name}: ${reason.error.message}`
+      return describeError(reason.error)
     case "failed_to_start":
       return `${reason.child} failed to start: ${describeExit(reason.cause)}`
+    case "noproc":
+      return `${reason.id} is not running`
+  }
+}
+
+/** An author's error may have getters that throw. */
+function describeError(error: Error): string {
+  try {
+    return `${error.name}: ${error.message}`
+  } catch {
+    return "an error that cannot be shown"
   }
 }

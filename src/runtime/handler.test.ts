@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { expect, test } from "bun:test"
 import { type Job, runtimeWorld, type WorkerOptions } from "../testing/runtime-world.ts"
-import type { ActorContext } from "./actor.ts"
+import { type ActorContext, service } from "./actor.ts"
 import { describeExit, type ExitReason } from "./exit.ts"
 import { supervisor } from "./supervisor.ts"
-
-const unhandled: unknown[] = []
-const note = (reason: unknown) => void unhandled.push(reason)
-beforeAll(() => void process.on("unhandledRejection", note))
-afterAll(() => void process.off("unhandledRejection", note))
 
 async function one(options: WorkerOptions = {}) {
   const world = runtimeWorld()
@@ -20,118 +15,7 @@ async function one(options: WorkerOptions = {}) {
   return { world, tree, exits, a: tree.ref<Job>("a") }
 }
 
-const hostile = {
-  toString() {
-    throw new Error("cannot even be shown")
-  },
-}
-
-test("50 every kind of throw in a handler is an exit and never an unhandled rejection", async () => {
-  const thrown: readonly [unknown, string][] = [
-    [new TypeError("broken"), "TypeError: broken"],
-    ["a string", "NonErrorThrown: a string was thrown: a string"],
-    [undefined, "NonErrorThrown: a undefined was thrown: undefined"],
-    [null, "NonErrorThrown: a object was thrown: null"],
-    [hostile, "NonErrorThrown: a object was thrown: not an Error"],
-    [Symbol("odd"), "NonErrorThrown: a symbol was thrown: Symbol(odd)"],
-  ]
-  for (const [value, shown] of thrown) {
-    for (const job of [
-      () => {
-        throw value
-      },
-      () => Promise.reject(value),
-      async () => {
-        await Promise.resolve()
-        throw value
-      },
-    ]) {
-      const { world, tree, exits, a } = await one()
-      a.send(job)
-      await world.clock.flush()
-      expect(exits().map(describeExit)).toEqual([shown])
-      expect(tree.whereis("a")).toMatchObject({ state: "running", incarnation: 2 })
-      await tree.stop()
-    }
-  }
-  expect(unhandled).toEqual([])
-})
-
-test("50 a throw in terminate, sync or async, becomes the exit reason", async () => {
-  for (const terminate of [
-    () => {
-      throw new Error("in terminate")
-    },
-    () => Promise.reject(undefined),
-  ]) {
-    const { world, tree, exits } = await one({ terminate })
-    await world.crash(tree, "a")
-    expect(exits()).toMatchObject([{ kind: "error" }])
-    expect(tree.whereis("a")?.incarnation).toBe(2)
-    await tree.stop()
-    expect(exits()).toHaveLength(2)
-  }
-  expect(unhandled).toEqual([])
-})
-
-test("50 a throw in a restart's start, sync or async, is a failed start", async () => {
-  for (const fail of [
-    () => {
-      throw "no"
-    },
-    () => Promise.reject(undefined),
-  ]) {
-    const { world, tree } = await one({ starting: (ctx) => (ctx.incarnation === 2 ? fail() : undefined) })
-    await world.crash(tree, "a")
-    expect(tree.whereis("a")).toMatchObject({ state: "running", incarnation: 3, restarts: 2 })
-    await tree.stop()
-  }
-  expect(unhandled).toEqual([])
-})
-
-test("50 a task that throws hands its actor an outcome; one that makes the outcome wrong crashes it", async () => {
-  const { world, tree, exits, a } = await one()
-  const outcomes: string[] = []
-  const keep = (outcome: object) => () => void outcomes.push(JSON.stringify(outcome))
-  a.send((ctx) => {
-    ctx.task(async () => "fine", keep)
-    ctx.task(
-      () => {
-        throw new Error("at once")
-      },
-      (outcome) => () => void outcomes.push(outcome.kind === "failed" ? outcome.error.message : ""),
-    )
-    ctx.task(
-      () => Promise.reject(undefined),
-      (outcome) => () => void outcomes.push(outcome.kind),
-    )
-    ctx.task(() => new Promise(() => {}), keep, { timeoutMs: 500 })
-  })
-  await world.clock.advance(500)
-  expect(outcomes).toEqual(
-    ["at once", "failed", '{"kind":"done","value":"fine"}', '{"kind":"timeout","afterMs":500}'].sort(bySeen(outcomes)),
-  )
-  expect(exits()).toEqual([])
-  a.send((ctx) =>
-    ctx.task(
-      async () => 1,
-      () => {
-        throw new Error("in done")
-      },
-    ),
-  )
-  await world.clock.flush()
-  expect(exits().map(describeExit)).toEqual(["Error: in done"])
-  await tree.stop()
-  expect(unhandled).toEqual([])
-})
-
-/** Orders the expected as seen: in which order independent tasks end is not promised. */
-function bySeen(seen: readonly string[]) {
-  return (left: string, right: string) => seen.indexOf(left) - seen.indexOf(right)
-}
-
-test("51 a handler over its time is aborted and its actor exits with timeout", async () => {
+test("51: a handler over its time is aborted and its actor exits with timeout", async () => {
   const { world, tree, exits, a } = await one({ handlerTimeoutMs: 1_000 })
   let old: ActorContext<Job> | undefined
   a.send((ctx) => {
@@ -148,7 +32,7 @@ test("51 a handler over its time is aborted and its actor exits with timeout", a
   await tree.stop()
 })
 
-test("52 an actor whose handler never settles is replaced, and the stuck one is counted", async () => {
+test("52: an actor whose handler never settles is replaced, and the stuck one is counted", async () => {
   const { world, tree, a } = await one({ handlerTimeoutMs: 1_000 })
   a.send(() => new Promise(() => {}))
   await world.clock.advance(1_000)
@@ -165,7 +49,74 @@ test("52 an actor whose handler never settles is replaced, and the stuck one is 
   expect(world.clock.pending).toBe(0)
 })
 
-test("54 state cannot change under a handler that waits, because the next message waits too", async () => {
+test("52: a handler that takes 10 s is reported once, long before it is abandoned", async () => {
+  const { world, tree, a } = await one()
+  const stalled = () => world.events.filter((event) => event.type === "stalled")
+  const gate = Promise.withResolvers<void>()
+  a.send(() => gate.promise)
+  await world.clock.advance(9_900)
+  expect(stalled()).toEqual([])
+  await world.clock.advance(200)
+  expect(stalled()).toMatchObject([{ id: "a", incarnation: 1, ageMs: expect.any(Number) }])
+  await world.clock.advance(10_000)
+  expect(stalled()).toHaveLength(1)
+  gate.resolve()
+  await world.clock.flush()
+  a.send(() => new Promise(() => {}))
+  await world.clock.advance(10_200)
+  expect(stalled()).toHaveLength(2)
+  expect(tree.whereis("a")).toMatchObject({ state: "running", incarnation: 1 })
+  await world.clock.advance(20_000)
+  expect(tree.whereis("a")?.incarnation).toBe(2)
+  expect(tree.snapshot().stuck).toBe(1)
+  await tree.stop()
+})
+
+test("52: reports of slow handlers are bounded: ten at each look, the others at the next", async () => {
+  const world = runtimeWorld()
+  const children = Array.from({ length: 35 }, (_, at) => world.worker(`w${at}`))
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", children }))
+  for (let at = 0; at < 35; at++) tree.ref<Job>(`w${at}`).send(() => new Promise(() => {}))
+  await world.clock.advance(10_000)
+  const stalled = () => world.events.filter((event) => event.type === "stalled").length
+  expect(stalled()).toBe(10)
+  await world.clock.advance(100)
+  expect(stalled()).toBe(20)
+  await world.clock.advance(1_000)
+  expect(stalled()).toBe(35)
+  const stopped = tree.stop()
+  await world.clock.advance(35 * 5_000)
+  await stopped
+  expect(world.clock.pending).toBe(0)
+})
+
+test("50: after a crash nothing is handled any more: no outcome, tick or rest of a handler, however long terminate takes", async () => {
+  const gate = Promise.withResolvers<void>()
+  const { world, tree, a } = await one({ terminate: () => gate.promise })
+  const task = Promise.withResolvers<void>()
+  const hand = Promise.withResolvers<void>()
+  const say = (what: string) => () => () => void world.log.push(what)
+  a.send((ctx) => {
+    ctx.task(() => task.promise, say("outcome"), { atStop: "finish" })
+    ctx.sendAfter(10, say("tick")())
+    ctx.link("b")
+    return hand.promise
+  })
+  await world.clock.flush()
+  await world.crash(tree, "b")
+  expect(world.since()).toBe("-b +b -a")
+  task.resolve()
+  hand.resolve()
+  await world.clock.advance(100)
+  expect(world.since()).toBe("")
+  gate.resolve()
+  await world.clock.flush()
+  expect(world.since()).toBe("+a")
+  expect(tree.snapshot().stuck).toBe(0)
+  await tree.stop()
+})
+
+test("54: state cannot change under a handler that waits, because the next message waits too", async () => {
   const { world, tree, a } = await one()
   let balance = 100
   const withdraw = (amount: number) => async () => {
@@ -179,7 +130,7 @@ test("54 state cannot change under a handler that waits, because the next messag
   await tree.stop()
 })
 
-test("56 every exit is reported with its reason, its incarnation, and nothing of a message", async () => {
+test("56: every exit is reported with its reason, its incarnation, and nothing of a message", async () => {
   const { world, tree, a } = await one({ restart: "transient" })
   const secret = "someone@example.org"
   a.send(() => {
@@ -195,6 +146,55 @@ test("56 every exit is reported with its reason, its incarnation, and nothing of
     exits.map(({ id, incarnation, reason, asked }) => `${id}/${incarnation} ${describeExit(reason)} ${asked}`),
   ).toEqual(["a/1 Error: could not parse false", "a/2 normal false", "b/1 shutdown true"])
   expect(JSON.stringify(world.events)).not.toContain(secret)
+})
+
+test("56: every way to end is reported once with its reason, of actors, services and supervisors alike", async () => {
+  const world = runtimeWorld()
+  const never = () => new Promise<void>(() => {})
+  const fails: ((error: unknown) => void)[] = []
+  const http = service({
+    id: "service",
+    start: (ctx) => {
+      fails.push(ctx.fail)
+      return { stop() {} }
+    },
+  })
+  const inner = supervisor({ id: "inner", strategy: "one_for_one", intensity: 0, children: [world.worker("leaf")] })
+  const bad = world.worker("bad", { starting: (ctx) => (ctx.incarnation === 2 ? Promise.reject("no") : undefined) })
+  const slow = world.worker("slow", { handlerTimeoutMs: 1_000 })
+  const children = [
+    ...["throws", "normal", "shutdown", "linked"].map((id) => world.worker(id)),
+    ...[http, inner, bad, slow, world.worker("deaf", { shutdownMs: 10, terminate: never })],
+  ]
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", intensity: 100, children }))
+  const tell = (id: string, job: Job) => tree.ref<Job>(id).send(job)
+  tell("linked", (ctx) => ctx.link("nobody"))
+  tell("normal", (ctx) => ctx.exit({ kind: "normal" }))
+  tell("shutdown", (ctx) => ctx.exit({ kind: "shutdown" }))
+  tell("slow", never)
+  fails[0]?.(new Error("gone"))
+  await world.crash(tree, "throws", "leaf", "bad")
+  await world.clock.advance(1_100)
+  const before = world.events.length
+  const exits = (events: typeof world.events) =>
+    events.flatMap((event) => (event.type === "exited" ? [`${event.id} ${event.reason.kind} ${event.wasReady}`] : []))
+  expect(exits(world.events).sort()).toEqual([
+    "bad error false",
+    "bad error true",
+    "inner shutdown true",
+    "leaf error true",
+    "linked noproc true",
+    "normal normal true",
+    "service error true",
+    "shutdown shutdown true",
+    "slow timeout true",
+    "throws error true",
+  ])
+  const stopped = tree.stop()
+  await world.clock.advance(10)
+  await stopped
+  expect(exits(world.events.slice(before))).toContain("deaf killed true")
+  expect(exits(world.events.slice(before))).toHaveLength(10)
 })
 
 test("an actor ends by itself with the first reason it gave, after the message in hand", async () => {

@@ -1,7 +1,9 @@
+import { heapStats } from "bun:jsc"
 import { expect, test } from "bun:test"
-import { runtimeWorld, type World } from "../testing/runtime-world.ts"
+import { type Job, runtimeWorld, type World } from "../testing/runtime-world.ts"
+import { actor } from "./actor.ts"
 import { Intensity } from "./intensity.ts"
-import { supervisor, type Tree } from "./supervisor.ts"
+import { startTree, supervisor, type Tree } from "./supervisor.ts"
 
 async function one(intensity: number, periodMs = 30_000): Promise<{ world: World; tree: Tree }> {
   const world = runtimeWorld()
@@ -18,7 +20,7 @@ async function one(intensity: number, periodMs = 30_000): Promise<{ world: World
   return { world, tree }
 }
 
-test("24 exactly the allowed number of restarts is survived, one more escalates", async () => {
+test("24: exactly the allowed number of restarts is survived, one more escalates", async () => {
   const { world, tree } = await one(2)
   await world.crash(tree, "a")
   await world.crash(tree, "b")
@@ -32,7 +34,7 @@ test("24 exactly the allowed number of restarts is survived, one more escalates"
   expect(world.clock.pending).toBe(0)
 })
 
-test("24 an intensity of 0 gives up at the first crash, the default allows 5 in 30 s", async () => {
+test("24: an intensity of 0 gives up at the first crash, the default allows 5 in 30 s", async () => {
   const strict = await one(0)
   await strict.world.crash(strict.tree, "a")
   expect(strict.world.gaveUp).toHaveLength(1)
@@ -45,7 +47,7 @@ test("24 an intensity of 0 gives up at the first crash, the default allows 5 in 
   expect(world.gaveUp).toHaveLength(1)
 })
 
-test("25 the window's edge is inclusive", async () => {
+test("25: the window's edge is inclusive", async () => {
   const inside = await one(1, 5_000)
   await inside.world.crash(inside.tree, "a")
   await inside.world.clock.advance(5_000)
@@ -60,7 +62,7 @@ test("25 the window's edge is inclusive", async () => {
   await outside.tree.stop()
 })
 
-test("25 a jump of the wall clock by two hours, either way, changes nothing", async () => {
+test("25: a jump of the wall clock by two hours, either way, changes nothing", async () => {
   const { world, tree } = await one(1, 5_000)
   await world.crash(tree, "a")
   world.clock.shiftWall(2 * 3_600_000)
@@ -70,7 +72,7 @@ test("25 a jump of the wall clock by two hours, either way, changes nothing", as
   expect(world.gaveUp).toHaveLength(1)
 })
 
-test("26 a failing start during a restart counts like a crash", async () => {
+test("26: a failing start during a restart counts like a crash", async () => {
   const world = runtimeWorld()
   let starts = 0
   const flaky = world.worker("a", {
@@ -87,7 +89,58 @@ test("26 a failing start during a restart counts like a crash", async () => {
   expect(world.clock.pending).toBe(0)
 })
 
-test("27 a stop that is asked during a loop of failing restarts wins", async () => {
+test("26: a failing start during the restart of a group counts too", async () => {
+  const world = runtimeWorld()
+  const flaky = world.worker("b", { starting: (ctx) => (ctx.incarnation > 1 ? Promise.reject("no") : undefined) })
+  const children = [world.worker("a"), flaky]
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_all", intensity: 2, children }))
+  world.since()
+  await world.crash(tree, "a")
+  expect(world.since()).toBe("-a -b +a -a +a -a")
+  expect(world.gaveUp).toHaveLength(1)
+  await tree.stop()
+})
+
+test("26: a restart that has failed is booked when it is tried again, so that whatever else has happened comes first", async () => {
+  const world = runtimeWorld()
+  const flaky = world.worker("a", { starting: (ctx) => (ctx.incarnation > 1 ? Promise.reject("no") : undefined) })
+  const children = [flaky, world.worker("b")]
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", intensity: 2, children }))
+  world.since()
+  await world.crash(tree, "a", "b")
+  expect(world.since()).toBe("-a -b +b -b")
+  expect(world.gaveUp).toHaveLength(1)
+})
+
+test("27: between two tries of a failing restart a supervisor answers, and can be told to stop trying", async () => {
+  const world = runtimeWorld()
+  let starts = 0
+  const { promise: tenth, resolve } = Promise.withResolvers<void>()
+  const flaky = world.worker("a", {
+    starting: () => {
+      if (++starts === 10) resolve()
+      if (starts > 1) throw new Error("cannot start")
+      return undefined
+    },
+  })
+  const root = supervisor({ id: "root", strategy: "one_for_one", intensity: 1_000_000, children: [flaky] })
+  const tree = await world.start(root)
+  tree.ref<Job>("a").send(() => {
+    throw new Error("over")
+  })
+  await tenth
+  const asked = tree.supervisor("root")
+  expect(await asked.startChild(world.worker("b"))).toEqual({ kind: "started", id: "b" })
+  expect(await asked.restartChild("a")).toEqual({ kind: "restarting" })
+  expect(await asked.terminateChild("a")).toEqual({ kind: "terminated" })
+  const after = starts
+  await world.clock.flush()
+  expect(starts).toBe(after)
+  expect(tree.whereis("a")?.state).toBe("stopped")
+  await tree.stop()
+})
+
+test("27: a stop that is asked during a loop of failing restarts wins", async () => {
   const world = runtimeWorld()
   let starts = 0
   const { promise: tenth, resolve } = Promise.withResolvers<void>()
@@ -114,7 +167,7 @@ test("27 a stop that is asked during a loop of failing restarts wins", async () 
   }
 })
 
-test("28 the parent sees shutdown as the reason of a supervisor that gave up, and restarts it", async () => {
+test("28: the parent sees shutdown as the reason of a supervisor that gave up, and restarts it", async () => {
   const world = runtimeWorld()
   const inner = supervisor({
     id: "inner",
@@ -137,7 +190,47 @@ test("28 the parent sees shutdown as the reason of a supervisor that gave up, an
   await tree.stop()
 })
 
-test("29 a million counted crashes leave only what the window needs", () => {
+test("28: when the root gives up, everything is stopped and reported before anybody is told", async () => {
+  const world = runtimeWorld()
+  const inner = supervisor({ id: "inner", strategy: "one_for_one", intensity: 0, children: [world.worker("a")] })
+  const root = supervisor({ id: "root", strategy: "one_for_one", intensity: 0, children: [world.worker("b"), inner] })
+  const seen: string[] = []
+  const tree = await startTree(root, {
+    clock: world.clock,
+    emit: (event) => void seen.push(event.type === "exited" ? `${event.type} ${event.id}` : event.type),
+    onGiveUp: (reason) => void seen.push(`told ${reason.kind}`),
+  })
+  seen.length = 0
+  await world.crash(tree, "a")
+  expect(seen).toEqual(["exited a", "gave_up", "exited inner", "gave_up", "exited b", "told shutdown"])
+  await tree.stop()
+  expect(seen.at(-1)).toBe("told shutdown")
+})
+
+test("28: a process whose root gives up ends with a code that is not 0, after what it had to say was written", async () => {
+  const script = `
+    import { actor } from "./actor.ts"
+    import { systemClock } from "./clock.ts"
+    import { startTree, supervisor } from "./supervisor.ts"
+    const a = actor({ id: "a", start: () => ({ handle() { throw new Error("broken") }, terminate() { console.log("freed") } }) })
+    const tree = await startTree(supervisor({ id: "root", strategy: "one_for_one", intensity: 0, children: [a] }), {
+      clock: systemClock,
+      emit: (event) => console.log(event.type),
+      onGiveUp: () => { process.exitCode = 70 },
+    })
+    tree.ref("a").send(1)
+  `
+  const child = Bun.spawn([process.execPath, "-e", script], { cwd: import.meta.dir, stdout: "pipe", stderr: "inherit" })
+  expect(await child.exited).toBe(70)
+  expect((await new Response(child.stdout).text()).trim().split("\n")).toEqual([
+    "started",
+    "freed",
+    "exited",
+    "gave_up",
+  ])
+}, 20_000)
+
+test("29: a million counted crashes leave only what the window needs", () => {
   const intensity = new Intensity(5, 1)
   for (let crash = 0; crash < 1_000_000; crash++) intensity.allow(crash)
   expect(intensity.allow(1_000_001)).toBe(true)
@@ -147,3 +240,42 @@ test("29 a million counted crashes leave only what the window needs", () => {
       .filter((value) => typeof value === "number").length,
   ).toBeLessThan(10)
 })
+
+test("29: crashes leave nothing behind in a tree: neither objects, nor names, nor timers", async () => {
+  const world = runtimeWorld()
+  let now = 0
+  // Each look at the clock is a minute later, so that none of the crashes is one too many.
+  const clock = { ...world.clock, now: () => (now += 60_000) }
+  let crashes = 0
+  const child = actor<Job>({
+    id: "a",
+    start: (ctx) => {
+      if (crashes++ < limit) ctx.self.send(() => {})
+      return {
+        handle() {
+          throw reason
+        },
+      }
+    },
+  })
+  const reason = new Error("again")
+  let limit = 0
+  const root = supervisor({ id: "root", strategy: "one_for_one", children: [child, world.worker("b")] })
+  const tree = await startTree(root, { clock, emit() {}, onGiveUp() {} })
+  const run = async (count: number): Promise<number> => {
+    crashes = 0
+    limit = count
+    tree.ref<Job>("a").send(() => {})
+    while (crashes < count) await new Promise((resolve) => setImmediate(resolve))
+    Bun.gc(true)
+    return heapStats().objectCount
+  }
+  await run(1_000)
+  const before = await run(1_000)
+  const after = await run(50_000)
+  expect(tree.whereis("a")?.restarts).toBeGreaterThan(52_000)
+  expect(tree.whereis("a")?.recentRestarts).toHaveLength(10)
+  expect(after - before).toBeLessThan(5_000)
+  expect(world.clock.pending).toBeLessThanOrEqual(1)
+  await tree.stop()
+}, 30_000)

@@ -3,17 +3,18 @@
 
 import type { ProcessHooks, TreeEnv } from "./child-spec.ts"
 import type { Timer } from "./clock.ts"
-import { asError, type ExitReason, exitFromThrown, KILLED } from "./exit.ts"
+import { asError, type ExitReason, exitFromThrown, isCalm, KILLED } from "./exit.ts"
+import { isPromise, whenSettled } from "./settle.ts"
 
 /** What lives this life: an actor's mailbox and behaviour, or a service. */
 export interface Body {
   /** Ready when it returns or resolves. */
-  start(): undefined | "ignore" | Promise<undefined | "ignore">
+  begin(): undefined | "ignore" | Promise<undefined | "ignore">
   /** Go. */
   ready(): void
   /** Asked to leave: take nothing new. `finished` is called when what was in hand is done. */
   leave(finished: () => void): void
-  /** Undoes `start`. Also called for a start that ends after it was abandoned. */
+  /** Undoes `begin`. Also called for a start that ends after it was abandoned. */
   terminate(reason: ExitReason): void | Promise<void>
   /** The end: drop timers, messages, calls. */
   fence(): void
@@ -32,12 +33,14 @@ export class Lifecycle {
   phase: Phase = "new"
   /** The reason, from the moment the end is certain. */
   leaving: ExitReason | undefined
-  private readonly aborter = new AbortController()
+  /** Made when somebody first asks for the signal: most never do, and to abort one costs as much as the rest of a stop. */
+  private aborter: AbortController | undefined
   private readonly settings: LifeSettings
   private readonly env: TreeEnv
   private readonly hooks: ProcessHooks
   private readonly body: Body
   private deadline: Timer | undefined
+  /** `terminate` was called, or the end needs none: nothing is handled any more. */
   private terminating = false
   private abandoned = false
   /** Promises of this incarnation that have not settled: start, handler, tasks, terminate. */
@@ -51,14 +54,18 @@ export class Lifecycle {
   }
 
   get signal(): AbortSignal {
+    if (this.aborter === undefined) {
+      this.aborter = new AbortController()
+      if (this.phase === "leaving" || this.phase === "dead") this.aborter.abort()
+    }
     return this.aborter.signal
   }
 
   start(): void {
     this.phase = "starting"
-    let result: ReturnType<Body["start"]>
+    let result: ReturnType<Body["begin"]>
     try {
-      result = this.body.start()
+      result = this.body.begin()
     } catch (thrown) {
       this.startFailed(thrown)
       return
@@ -74,7 +81,8 @@ export class Lifecycle {
       })
     }
     this.hold()
-    Promise.resolve(result).then(
+    void whenSettled(
+      result,
       (value) => {
         this.started(value)
         this.drop()
@@ -100,13 +108,23 @@ export class Lifecycle {
 
   /** The end by its own fault: nothing in hand is waited for. While leaving anyway, only the reason changes. */
   crash(thrown: unknown): void {
+    this.fail(exitFromThrown(thrown))
+  }
+
+  fail(reason: ExitReason): void {
     if (this.phase === "dead" || this.terminating) return
-    const reason = exitFromThrown(thrown)
     const inStart = this.phase === "starting" || (this.phase === "leaving" && this.startPending)
     this.beginLeaving(reason)
     // In start its promise is still out: started() or startFailed() goes on from here.
     if (!inStart) this.terminate(reason)
     this.armDeadline(reason)
+  }
+
+  /** What the end of somebody linked means: nothing, a polite end, or the same failure. */
+  linkedEnd(reason: ExitReason): void {
+    if (reason.kind === "normal") return
+    if (isCalm(reason)) this.exit(reason)
+    else this.fail(reason)
   }
 
   kill(): void {
@@ -132,10 +150,15 @@ export class Lifecycle {
   drop(thrown?: unknown): void {
     this.held--
     if (this.phase !== "dead" || this.held > 0) return
-    this.env.stuck.count--
+    this.env.figures.of(this.settings.kind).stuck--
     if (!this.abandoned) return
     const error = thrown === undefined ? undefined : asError(thrown)
     this.env.emit({ type: "abandoned_settled", error, ...this.about() })
+  }
+
+  /** Running, or leaving politely: what is in hand may finish. */
+  get handles(): boolean {
+    return this.phase === "running" || (this.phase === "leaving" && !this.terminating)
   }
 
   private get startPending(): boolean {
@@ -170,7 +193,7 @@ export class Lifecycle {
 
   private declined(): void {
     this.phase = "dead"
-    this.aborter.abort()
+    this.aborter?.abort()
     this.body.fence()
     this.hooks.ignored()
   }
@@ -194,12 +217,12 @@ export class Lifecycle {
     if (this.phase === "leaving") return
     this.phase = "leaving"
     this.clearDeadlineUnless(false)
-    this.aborter.abort()
+    this.aborter?.abort()
   }
 
   /** Only what does not end at once gets a timer: stopping 10,000 idle actors sets none. */
   private armDeadline(late: ExitReason): void {
-    if (this.isDead()) return
+    if (this.phase === "dead") return
     this.deadline ??= this.env.clock.after(this.settings.shutdownMs, () => {
       this.abandon(this.startPending ? "start" : "stop", late)
     })
@@ -220,7 +243,8 @@ export class Lifecycle {
       return
     }
     this.hold()
-    Promise.resolve(result).then(
+    void whenSettled(
+      result,
       () => {
         this.die(reason)
         this.drop()
@@ -242,7 +266,8 @@ export class Lifecycle {
     }
     if (!isPromise(result)) return
     this.hold()
-    Promise.resolve(result).then(
+    void whenSettled(
+      result,
       () => this.drop(),
       (thrown) => this.drop(thrown),
     )
@@ -253,8 +278,8 @@ export class Lifecycle {
     this.phase = "dead"
     this.leaving ??= reason
     this.clearDeadlineUnless(false)
-    if (this.held > 0) this.env.stuck.count++
-    this.aborter.abort()
+    if (this.held > 0) this.env.figures.of(this.settings.kind).stuck++
+    this.aborter?.abort()
     this.body.fence()
     this.hooks.exited(reason)
   }
@@ -265,16 +290,8 @@ export class Lifecycle {
     this.deadline = undefined
   }
 
-  // Methods, because the compiler does not know that a callback in between may have changed the phase.
-  private isDead(): boolean {
-    return this.phase === "dead"
-  }
+  // A method, because the compiler does not know that a callback in between may have changed the phase.
   private isRunning(): boolean {
     return this.phase === "running"
   }
-}
-
-export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  if (value instanceof Promise) return true
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 }

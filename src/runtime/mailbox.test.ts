@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc"
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { type Job, runtimeWorld, type WorkerOptions } from "../testing/runtime-world.ts"
@@ -14,7 +15,7 @@ async function one(options: WorkerOptions = {}) {
   return { world, tree, a: tree.ref<Job>("a") }
 }
 
-test("46 an actor handles one message at a time, in the order in which each sender sent them", async () => {
+test("46: an actor handles one message at a time, in the order in which each sender sent them", async () => {
   const { world, tree, a } = await one()
   let inside = 0
   for (let at = 1; at <= 20; at++) {
@@ -31,7 +32,7 @@ test("46 an actor handles one message at a time, in the order in which each send
   await tree.stop()
 })
 
-test("46 a long row of messages does not keep timers and sockets from their turn", async () => {
+test("46: a long row of messages does not keep timers and sockets from their turn", async () => {
   const { world, tree, a } = await one({ mailbox: { bound: 5_000, overflow: "reject" } })
   let handled = 0
   for (let at = 0; at < 5_000; at++) a.send(() => void handled++)
@@ -43,7 +44,7 @@ test("46 a long row of messages does not keep timers and sockets from their turn
   await tree.stop()
 })
 
-test("47 a full mailbox follows its policy, and what was lost is counted", async () => {
+test("47: a full mailbox follows its policy, and what was lost is counted", async () => {
   for (const [overflow, answers, handled] of [
     ["reject", "ok ok busy busy", "1 2"],
     ["drop_newest", "ok ok dropped dropped", "1 2"],
@@ -61,7 +62,7 @@ test("47 a full mailbox follows its policy, and what was lost is counted", async
   }
 })
 
-test("47 a call that finds the mailbox full, or is thrown out of it, rejects with Busy", async () => {
+test("47: a call that finds the mailbox full, or is thrown out of it, rejects with Busy", async () => {
   for (const [overflow, outcomes] of [
     ["reject", ["first", "Busy"]],
     ["drop_newest", ["first", "Busy"]],
@@ -78,7 +79,7 @@ test("47 a call that finds the mailbox full, or is thrown out of it, rejects wit
   }
 })
 
-test("47 a mailbox behaves as a bounded list, whatever is pushed and taken", () => {
+test("47: a mailbox behaves as a bounded list, whatever is pushed and taken", () => {
   const policies: Overflow[] = ["reject", "drop_oldest", "drop_newest"]
   const step = fc.oneof(fc.record({ push: fc.integer() }), fc.constant("take" as const))
   fc.assert(
@@ -105,7 +106,7 @@ test("47 a mailbox behaves as a bounded list, whatever is pushed and taken", () 
   )
 })
 
-test("47 ticks and task outcomes are never lost to a full mailbox", async () => {
+test("47: ticks and task outcomes are never lost to a full mailbox", async () => {
   const { world, tree, a } = await one({ mailbox: { bound: 1, overflow: "reject" } })
   const gate = Promise.withResolvers<void>()
   a.send((ctx) => {
@@ -125,7 +126,7 @@ test("47 ticks and task outcomes are never lost to a full mailbox", async () => 
   await tree.stop()
 })
 
-test("48 a call times out, and a reply after that reaches nobody", async () => {
+test("48: a call times out, and a reply after that reaches nobody", async () => {
   const { world, tree, a } = await one()
   const late: ((value: string) => void)[] = []
   const first = a.call<string>((reply) => () => void late.push(reply), 100).catch((error: Error) => error.name)
@@ -144,7 +145,7 @@ test("48 a call times out, and a reply after that reaches nobody", async () => {
   expect(world.clock.pending).toBe(0)
 })
 
-test("48 a call to nobody, and one whose target ends before it replies, reject with ActorDown at once", async () => {
+test("48: a call to nobody, and one whose target ends before it replies, reject with ActorDown at once", async () => {
   const { world, tree, a } = await one({ restart: "temporary" })
   const nobody = tree.ref<Job>("nobody").call<string>((reply) => () => reply("?"), 60_000)
   await expect(nobody).rejects.toMatchObject({ name: "ActorDown", id: "nobody" })
@@ -156,7 +157,7 @@ test("48 a call to nobody, and one whose target ends before it replies, reject w
   await tree.stop()
 })
 
-test("49 at a crash the call in flight and the queued calls reject, and queued messages become dead letters", async () => {
+test("49: at a crash the call in flight and the queued calls reject, and queued messages become dead letters", async () => {
   const { world, tree, a } = await one()
   const names: string[] = []
   const note = (error: Error) => void names.push(error.name)
@@ -190,3 +191,38 @@ test("a ref by name reaches whoever has the name now; one taken before the actor
   await tree.stop()
   expect(a.send(() => {})).toBe("down")
 })
+test("47: a flood of a million messages to a slow actor is refused and counted one by one, in no more memory", async () => {
+  for (const overflow of ["reject", "drop_newest", "drop_oldest"] as const) {
+    const { world, tree, a } = await one({ mailbox: { bound: 1_000, overflow } })
+    const { promise: slow, resolve: settle } = Promise.withResolvers<void>()
+    a.send(() => slow)
+    await world.clock.flush()
+    const answers = { ok: 0, busy: 0, dropped: 0, down: 0 }
+    const flood = (count: number): void => {
+      for (let sent = 0; sent < count; sent++) {
+        const bytes = new Array(16).fill(sent)
+        answers[a.send(() => void bytes.length)]++
+      }
+    }
+    const kept = (): number => {
+      Bun.gc(true)
+      return heapStats().objectCount
+    }
+    flood(10_000)
+    const before = kept()
+    flood(1_000_000)
+    expect(kept() - before).toBeLessThan(10_000)
+    const lost = 1_010_000 - 1_000
+    expect(answers).toEqual(
+      {
+        reject: { ok: 1_000, busy: lost, dropped: 0, down: 0 },
+        drop_newest: { ok: 1_000, busy: 0, dropped: lost, down: 0 },
+        drop_oldest: { ok: 1_010_000, busy: 0, dropped: 0, down: 0 },
+      }[overflow],
+    )
+    expect(tree.whereis("a")?.mailbox).toEqual({ depth: 1_000, bound: 1_000, dropped: lost })
+    expect(tree.snapshot().deadLetters).toBe(lost)
+    settle()
+    await tree.stop()
+  }
+}, 30_000)

@@ -1,18 +1,23 @@
 // A pool: a supervisor whose children are all made by one template and come and go at run time (a dispatcher per channel
 // account, an actor per topic). one_for_one; stopped all together. After a restart of the pool itself it is empty.
 
-import { checkDuration, checkKeys, checkName, checkWhole } from "./check.ts"
-import type { ChildSpec } from "./child-spec.ts"
-import type { ExitReason } from "./exit.ts"
+import type { Backoff } from "./backoff.ts"
+import {
+  checkBackoff,
+  checkDuration,
+  checkKeys,
+  checkName,
+  checkOneOf,
+  checkSignificant,
+  checkWhole,
+  RESTART_TYPES,
+} from "./check.ts"
+import type { ChildSpec, RestartType } from "./child-spec.ts"
+import type { StartedChild } from "./requests.ts"
 import { SupervisorProcess } from "./supervisor-process.ts"
 
-/** `present`: known but not running (stopped, or waiting for its restart). `down`: the pool is not running. */
-export type StartChild =
-  | { readonly kind: "started" | "ignored"; readonly id: string }
-  | { readonly kind: "already_started" | "already_present"; readonly id: string }
-  | { readonly kind: "failed"; readonly id: string; readonly reason: ExitReason }
-  | { readonly kind: "full"; readonly bound: number }
-  | { readonly kind: "down" }
+/** `full`: as many as `bound`. `down`: the pool is not running. */
+export type StartChild = StartedChild | { readonly kind: "full"; readonly bound: number } | { readonly kind: "down" }
 
 export type StopChild = "stopped" | "unknown" | "down"
 
@@ -30,7 +35,10 @@ export interface PoolRef<A> {
 export interface PoolSpec<A> {
   /** Unique in the whole tree. */
   readonly id: string
-  /** The template: an actor, a service or a supervisor whose id is unique in the tree. */
+  /**
+   * The template: an actor, a service or a supervisor whose id is unique in the tree. A child that declines its start, or
+   * its restart, is forgotten.
+   */
   child(args: A): ChildSpec
   /** Default 5. */
   readonly intensity?: number
@@ -40,6 +48,10 @@ export interface PoolSpec<A> {
   readonly bound?: number
   /** Default: as long as the children need. */
   readonly shutdownMs?: number
+  /** Default permanent. Of the pool itself, as the next two. */
+  readonly restart?: RestartType
+  readonly backoff?: Backoff
+  readonly significant?: boolean
 }
 
 const OPTIONS: Record<keyof PoolSpec<never>, true> = {
@@ -49,21 +61,28 @@ const OPTIONS: Record<keyof PoolSpec<never>, true> = {
   periodMs: true,
   bound: true,
   shutdownMs: true,
+  restart: true,
+  backoff: true,
+  significant: true,
 }
 
 /** A child spec for a pool. Throws SpecError naming the field that cannot be meant. */
 export function pool<A>(spec: PoolSpec<A>): ChildSpec {
-  const { id, intensity = 5, periodMs = 30_000, bound = 100_000, shutdownMs } = spec
+  const { id, intensity = 5, periodMs = 30_000, bound = 100_000, shutdownMs, restart = "permanent" } = spec
   checkName(spec, "child")
   checkKeys(id, spec, OPTIONS)
   checkWhole(id, "intensity", intensity, 0)
   checkDuration(id, "periodMs", periodMs, 1)
   checkWhole(id, "bound", bound, 1)
   checkDuration(id, "shutdownMs", shutdownMs, 0)
+  checkOneOf(id, "restart", restart, RESTART_TYPES)
+  checkBackoff(id, spec.backoff)
+  checkSignificant(id, spec.significant, restart)
   const settings = {
     id,
     kind: "pool",
     strategy: "one_for_one" as const,
+    autoShutdown: "never" as const,
     intensity,
     periodMs,
     children: [],
@@ -75,8 +94,9 @@ export function pool<A>(spec: PoolSpec<A>): ChildSpec {
     id,
     kind: "pool",
     type: "pool",
-    restart: "permanent",
-    backoff: undefined,
+    restart,
+    backoff: spec.backoff,
+    significant: spec.significant ?? false,
     childIds: [],
     create: (env, hooks) => new SupervisorProcess(settings, env, hooks),
   }

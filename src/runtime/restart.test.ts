@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { type Job, runtimeWorld } from "../testing/runtime-world.ts"
 import type { ExitReason } from "./exit.ts"
-import { type Strategy, supervisor } from "./supervisor.ts"
+import { pool, type Strategy, supervisor } from "./supervisor.ts"
 
 const REASONS: Record<string, ExitReason> = {
   normal: { kind: "normal" },
@@ -24,15 +24,15 @@ async function endsOf(restart: "permanent" | "transient" | "temporary") {
   return answers
 }
 
-test("11 a permanent child is restarted whatever its reason", async () => {
+test("11: a permanent child is restarted whatever its reason", async () => {
   expect(await endsOf("permanent")).toEqual({ normal: "running", shutdown: "running", error: "running" })
 })
 
-test("12 a transient child is restarted only after an abnormal end", async () => {
+test("12: a transient child is restarted only after an abnormal end", async () => {
   expect(await endsOf("transient")).toEqual({ normal: "stopped", shutdown: "stopped", error: "running" })
 })
 
-test("13 a temporary child is never restarted and its spec is gone", async () => {
+test("13: a temporary child is never restarted and its spec is gone", async () => {
   expect(await endsOf("temporary")).toEqual({ normal: "gone", shutdown: "gone", error: "gone" })
 })
 
@@ -45,7 +45,7 @@ async function group(strategy: Strategy, options: { b?: "temporary"; intensity?:
   return { world, tree }
 }
 
-test("14 a temporary bystander of a group restart is not started again", async () => {
+test("14: a temporary bystander of a group restart is not started again", async () => {
   const { world, tree } = await group("one_for_all", { b: "temporary" })
   await world.crash(tree, "a")
   expect(world.since()).toBe("-a -c -b +a +c")
@@ -53,7 +53,72 @@ test("14 a temporary bystander of a group restart is not started again", async (
   await tree.stop()
 })
 
-test("16 every restart has a new incarnation number, also under a restarted supervisor", async () => {
+test("14: a temporary bystander of a rest_for_one restart is not started again, one before it stays", async () => {
+  const { world, tree } = await group("rest_for_one", { b: "temporary" })
+  await world.crash(tree, "a")
+  expect(world.since()).toBe("-a -c -b +a +c")
+  expect(tree.whereis("b")).toBeUndefined()
+  await tree.stop()
+  const other = await group("rest_for_one", { b: "temporary" })
+  await other.world.crash(other.tree, "c")
+  expect(other.world.since()).toBe("-c +c")
+  expect(other.tree.whereis("b")?.state).toBe("running")
+  await other.tree.stop()
+})
+
+test("14: a temporary child that has to be killed as a bystander is not started again either", async () => {
+  const world = runtimeWorld()
+  const deaf = world.worker("b", { restart: "temporary", shutdownMs: 100, terminate: () => new Promise(() => {}) })
+  const tree = await world.start(
+    supervisor({ id: "root", strategy: "one_for_all", children: [world.worker("a"), deaf] }),
+  )
+  world.since()
+  await world.crash(tree, "a")
+  await world.clock.advance(100)
+  expect(world.since()).toBe("-a -b +a")
+  expect(world.events).toContainEqual(expect.objectContaining({ type: "exited", id: "b", reason: { kind: "killed" } }))
+  expect(tree.whereis("b")).toBeUndefined()
+  await tree.stop()
+})
+
+test("16: the names that a spec fixes count on after a temporary child, names made up in a pool begin again", async () => {
+  const world = runtimeWorld()
+  const inner = supervisor({
+    id: "inner",
+    strategy: "one_for_one",
+    children: [world.worker("t", { restart: "temporary" })],
+  })
+  const them = pool({ id: "pool", child: (id: string) => world.worker(id) })
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", children: [inner, them] }))
+  await world.crash(tree, "t")
+  expect(await tree.restart("inner")).toEqual({ kind: "restarted" })
+  expect(tree.whereis("t")?.incarnation).toBe(2)
+  const topics = tree.pool<string>("pool")
+  await topics.startChild("p")
+  await world.crash(tree, "p")
+  expect(tree.whereis("p")?.incarnation).toBe(2)
+  await topics.stopChild("p")
+  await topics.startChild("p")
+  expect(tree.whereis("p")?.incarnation).toBe(1)
+  await tree.stop()
+})
+
+test("16: a name below a child of a pool begins again with it", async () => {
+  const world = runtimeWorld()
+  const child = (id: string) => supervisor({ id, strategy: "one_for_one", children: [world.worker(`${id}-leaf`)] })
+  const them = pool({ id: "pool", child })
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", children: [them] }))
+  const topics = tree.pool<string>("pool")
+  await topics.startChild("p")
+  await world.crash(tree, "p-leaf")
+  expect(tree.whereis("p-leaf")?.incarnation).toBe(2)
+  await topics.stopChild("p")
+  await topics.startChild("p")
+  expect(tree.whereis("p-leaf")?.incarnation).toBe(1)
+  await tree.stop()
+})
+
+test("16: every restart has a new incarnation number, also under a restarted supervisor", async () => {
   const world = runtimeWorld()
   const seen: number[] = []
   const child = world.worker("a", {
@@ -72,21 +137,21 @@ test("16 every restart has a new incarnation number, also under a restarted supe
   await tree.stop()
 })
 
-test("17 one_for_one touches nobody else", async () => {
+test("17: one_for_one touches nobody else", async () => {
   const { world, tree } = await group("one_for_one")
   await world.crash(tree, "b")
   expect(world.since()).toBe("-b +b")
   await tree.stop()
 })
 
-test("18 one_for_all stops the others in reverse and starts all in order", async () => {
+test("18: one_for_all stops the others in reverse and starts all in order", async () => {
   const { world, tree } = await group("one_for_all")
   await world.crash(tree, "b")
   expect(world.since()).toBe("-b -c -a +a +b +c")
   await tree.stop()
 })
 
-test("19 rest_for_one touches only those that started later", async () => {
+test("19: rest_for_one touches only those that started later", async () => {
   const { world, tree } = await group("rest_for_one")
   await world.crash(tree, "b")
   expect(world.since()).toBe("-b -c +b +c")
@@ -97,7 +162,7 @@ for (const [strategy, order] of [
   ["one_for_all", "-a -c -b +a -a +a +b +c"],
   ["rest_for_one", "-a -c -b +a +b +c"],
 ] as const) {
-  test(`20 ${strategy}: a second child that fails to start during the group restart is tried again and counted`, async () => {
+  test(`20: ${strategy}: a second child that fails to start during the group restart is tried again and counted`, async () => {
     const world = runtimeWorld()
     let failures = 1
     const flaky = world.worker("b", {
@@ -117,7 +182,7 @@ for (const [strategy, order] of [
   })
 }
 
-test("21 a crash of A while B of the same group is still stopping leads to one start of each", async () => {
+test("21: a crash of A while B of the same group is still stopping leads to one start of each", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
   const children = [world.worker("a"), world.worker("b", { terminate: () => gate.promise }), world.worker("c")]
@@ -134,7 +199,7 @@ test("21 a crash of A while B of the same group is still stopping leads to one s
   await tree.stop()
 })
 
-test("21 a crash of an earlier sibling widens a rest_for_one restart that is under way", async () => {
+test("21: a crash of an earlier sibling widens a rest_for_one restart that is under way", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
   const slow = world.worker("d", { terminate: () => gate.promise })
@@ -149,7 +214,7 @@ test("21 a crash of an earlier sibling widens a rest_for_one restart that is und
   await tree.stop()
 })
 
-test("22 two crashes in the same tick are two counted restarts and one group restart", async () => {
+test("22: two crashes in the same tick are two counted restarts and one group restart", async () => {
   const { world, tree } = await group("one_for_all")
   await world.crash(tree, "a", "c")
   expect(world.since()).toBe("-a -c -b +a +b +c")
@@ -162,7 +227,7 @@ test("22 two crashes in the same tick are two counted restarts and one group res
   expect(strict.world.gaveUp).toHaveLength(1)
 })
 
-test("22 a crash that had begun before the group restart reached it counts too", async () => {
+test("22: a crash that had begun before the group restart reached it counts too", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
   const children = [world.worker("a", { terminate: () => gate.promise }), world.worker("b")]

@@ -2,8 +2,10 @@
 
 import type { Process, ProcessHooks, ProcessInfo, TreeEnv } from "./child-spec.ts"
 import type { ExitReason } from "./exit.ts"
-import { isPromise, Lifecycle, type LifeSettings } from "./lifecycle.ts"
+import { Lifecycle, type LifeSettings } from "./lifecycle.ts"
+import type { Down } from "./links.ts"
 import type { RunningService, ServiceContext, ServiceSpec } from "./service.ts"
+import { isPromise } from "./settle.ts"
 
 export interface ServiceSettings extends LifeSettings {
   readonly start: ServiceSpec["start"]
@@ -12,14 +14,17 @@ export interface ServiceSettings extends LifeSettings {
 export class ServiceProcess implements Process {
   readonly inbox: undefined = undefined
   readonly pool: undefined = undefined
+  readonly supervisor: undefined = undefined
+  readonly handled: undefined = undefined
+  readonly mailboxDepth: undefined = undefined
   private readonly life: Lifecycle
   private running: RunningService | undefined
 
   constructor(settings: ServiceSettings, env: TreeEnv, hooks: ProcessHooks) {
     this.life = new Lifecycle(settings, env, hooks, {
-      start: () => {
+      begin: () => {
         const result = settings.start(this.context(settings.id, env, hooks))
-        return isPromise(result) ? result.then((value) => this.keep(value)) : this.keep(result)
+        return isPromise(result) ? Promise.resolve(result).then((value) => this.keep(value)) : this.keep(result)
       },
       ready() {},
       leave: (finished) => finished(),
@@ -44,6 +49,10 @@ export class ServiceProcess implements Process {
     this.life.kill()
   }
 
+  linkedEnd({ reason }: Down): void {
+    queueMicrotask(() => this.life.linkedEnd(reason))
+  }
+
   info(): ProcessInfo {
     return {}
   }
@@ -59,12 +68,15 @@ export class ServiceProcess implements Process {
     const alive = (): boolean => life.phase !== "dead"
     return {
       id,
-      signal: life.signal,
+      get signal() {
+        return life.signal
+      },
       incarnation: hooks.incarnation,
       clock: env.clock,
       fail: (error) => life.crash(error),
       ref: (name) => env.registry.ref(name, alive),
       pool: (name) => env.registry.pool(name, alive),
+      supervisor: (name) => env.registry.supervisor(name, alive),
     }
   }
 }

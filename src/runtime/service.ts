@@ -2,12 +2,21 @@
 // it reports its own failure, it stops; the supervisor does the rest.
 
 import type { Backoff } from "./backoff.ts"
-import { checkBackoff, checkDuration, checkKeys, checkName, checkOneOf, RESTART_TYPES } from "./check.ts"
+import {
+  checkBackoff,
+  checkDuration,
+  checkKeys,
+  checkName,
+  checkOneOf,
+  checkSignificant,
+  RESTART_TYPES,
+} from "./check.ts"
 import type { ChildSpec, RestartType } from "./child-spec.ts"
 import type { Clock } from "./clock.ts"
 import type { ExitReason } from "./exit.ts"
 import type { PoolRef } from "./pool.ts"
 import type { ActorRef } from "./ref.ts"
+import type { SupervisorRef } from "./requests.ts"
 import { ServiceProcess } from "./service-process.ts"
 
 export interface ServiceContext {
@@ -20,6 +29,8 @@ export interface ServiceContext {
   fail(error: unknown): void
   ref<M>(id: string): ActorRef<M>
   pool<A>(id: string): PoolRef<A>
+  /** A supervisor by name, to start, stop, restart and delete its children. */
+  supervisor(id: string): SupervisorRef
 }
 
 /** What `start` of a service hands back. */
@@ -42,6 +53,8 @@ export interface ServiceSpec {
   /** Default 5,000. */
   readonly shutdownMs?: number
   readonly backoff?: Backoff
+  /** Its own end may end its supervisor (see `autoShutdown` there). Only for transient and temporary. Default false. */
+  readonly significant?: boolean
 }
 
 const OPTIONS: Record<keyof ServiceSpec, true> = {
@@ -52,6 +65,7 @@ const OPTIONS: Record<keyof ServiceSpec, true> = {
   restart: true,
   shutdownMs: true,
   backoff: true,
+  significant: true,
 }
 
 /** A child spec for a service. Throws SpecError naming the field that cannot be meant. */
@@ -63,6 +77,7 @@ export function service(spec: ServiceSpec): ChildSpec {
   checkDuration(id, "startTimeoutMs", spec.startTimeoutMs, 1)
   checkDuration(id, "shutdownMs", spec.shutdownMs, 0)
   checkBackoff(id, spec.backoff)
+  checkSignificant(id, spec.significant, restart)
   const kind = spec.kind ?? id
   const settings = {
     id,
@@ -77,6 +92,7 @@ export function service(spec: ServiceSpec): ChildSpec {
     type: "service",
     restart,
     backoff: spec.backoff,
+    significant: spec.significant ?? false,
     childIds: [],
     create: (env, hooks) => new ServiceProcess(settings, env, hooks),
   }

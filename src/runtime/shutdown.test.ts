@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { getEventListeners } from "node:events"
 import { type Job, runtimeWorld } from "../testing/runtime-world.ts"
 import type { ActorContext } from "./actor.ts"
 import { service } from "./actor.ts"
@@ -7,7 +8,7 @@ import { supervisor } from "./supervisor.ts"
 const one_for_one = "one_for_one" as const
 const never = () => new Promise<void>(() => {})
 
-test("31 a stop goes in reverse order through the whole tree", async () => {
+test("31: a stop goes in reverse order through the whole tree", async () => {
   const world = runtimeWorld()
   const inner = supervisor({ id: "inner", strategy: one_for_one, children: [world.worker("b"), world.worker("c")] })
   const tree = await world.start(
@@ -18,7 +19,7 @@ test("31 a stop goes in reverse order through the whole tree", async () => {
   expect(world.since()).toBe("-d -c -b -a")
 })
 
-test("31 every child has its own time to stop, so the whole stop is bounded", async () => {
+test("31: every child has its own time to stop, so the whole stop is bounded", async () => {
   const world = runtimeWorld()
   const children = [
     world.worker("a", { terminate: never, shutdownMs: 300 }),
@@ -38,7 +39,7 @@ test("31 every child has its own time to stop, so the whole stop is bounded", as
   expect(world.clock.pending).toBe(0)
 })
 
-test("32 a child that ends by itself during the shutdown is reported and not restarted", async () => {
+test("32: a child that ends by itself during the shutdown is reported and not restarted", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
   const children = [world.worker("a"), world.worker("b"), world.worker("c", { terminate: () => gate.promise })]
@@ -59,7 +60,7 @@ test("32 a child that ends by itself during the shutdown is reported and not res
   expect(world.gaveUp).toEqual([])
 })
 
-test("33 a child that ignores the abort is abandoned after its time, reported and counted, and the shutdown goes on", async () => {
+test("33: a child that ignores the abort is abandoned after its time, reported and counted, and the shutdown goes on", async () => {
   const world = runtimeWorld()
   const children = [world.worker("a"), world.worker("deaf", { shutdownMs: 1_000 })]
   const tree = await world.start(supervisor({ id: "root", strategy: one_for_one, children }))
@@ -79,7 +80,7 @@ test("33 a child that ignores the abort is abandoned after its time, reported an
   expect(world.events.at(-1)).toMatchObject({ type: "abandoned_settled", id: "deaf", error: { message: "too late" } })
 })
 
-test("34 whatever an abandoned incarnation still does is refused", async () => {
+test("34: whatever an abandoned incarnation still does is refused", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
   const heard: string[] = []
@@ -98,6 +99,10 @@ test("34 whatever an abandoned incarnation still does is refused", async () => {
       () => () => {},
     )
     ctx.exit({ kind: "normal" })
+    ctx.monitor("nobody", () => () => void heard.push("monitored late"))
+    ctx.link("listener")
+    late.push((await ctx.supervisor("root").terminateChild("listener")).kind)
+    late.push((await ctx.pool("root").startChild("x")).kind)
     await ctx
       .ref<Job>("listener")
       .call<number>((reply) => () => reply(1), 10)
@@ -108,13 +113,14 @@ test("34 whatever an abandoned incarnation still does is refused", async () => {
   expect(old?.signal.aborted).toBe(true)
   gate.resolve()
   await world.clock.advance(100)
-  expect(late).toEqual(["dropped", "down", "ActorDown"])
+  expect(late).toEqual(["dropped", "down", "down", "down", "ActorDown"])
+  expect(tree.whereis("listener")).toMatchObject({ state: "running", incarnation: 1 })
   expect(heard).toEqual([])
   expect(tree.whereis("a")).toMatchObject({ state: "running", incarnation: 2 })
   await tree.stop()
 })
 
-test("36 a second stop returns the same promise", async () => {
+test("36: a second stop returns the same promise", async () => {
   const world = runtimeWorld()
   const tree = await world.start(supervisor({ id: "root", strategy: one_for_one, children: [world.worker("a")] }))
   const first = tree.stop()
@@ -124,7 +130,7 @@ test("36 a second stop returns the same promise", async () => {
   expect(world.since()).toBe("+a -a")
 })
 
-test("39 no timer is left after a stop, whatever was going on", async () => {
+test("39: no timer is left after a stop, whatever was going on", async () => {
   const world = runtimeWorld()
   const tree = await world.start(
     supervisor({
@@ -150,6 +156,74 @@ test("39 no timer is left after a stop, whatever was going on", async () => {
   expect(world.clock.pending).toBe(0)
   expect(tree.snapshot().stuck).toBe(0)
 })
+
+test("39: no listener is left on a signal: of an actor, a task, or the one that startTree was given", async () => {
+  const world = runtimeWorld()
+  const outside = new AbortController()
+  const signals: AbortSignal[] = [outside.signal]
+  const children = [world.worker("a"), world.worker("b")]
+  const tree = await world.start(supervisor({ id: "root", strategy: one_for_one, children }), outside.signal)
+  expect(getEventListeners(outside.signal, "abort")).toEqual([])
+  const gate = Promise.withResolvers<number>()
+  for (const id of ["a", "b"]) {
+    tree.ref<Job>(id).send((ctx) => {
+      signals.push(ctx.signal)
+      for (const atStop of ["abort", "finish"] as const) {
+        ctx.task(
+          (signal) => {
+            signals.push(signal)
+            return id === "a" ? gate.promise : new Promise<number>(() => {})
+          },
+          () => () => {},
+          { atStop, timeoutMs: 1_000 },
+        )
+      }
+    })
+  }
+  await world.clock.flush()
+  expect(signals).toHaveLength(7)
+  gate.resolve(1)
+  await world.clock.flush()
+  const [, a] = signals
+  expect(a && getEventListeners(a, "abort")).toEqual([])
+  await world.clock.advance(1_000)
+  await tree.stop()
+  for (const signal of signals) expect(getEventListeners(signal, "abort")).toEqual([])
+})
+
+test("39: no socket is left, and a process in which a tree has stopped has nothing more to wait for", async () => {
+  const script = `
+    import { actor, service } from "./actor.ts"
+    import { systemClock } from "./clock.ts"
+    import { pool, startTree, supervisor } from "./supervisor.ts"
+    const http = service({ id: "http", start: () => {
+      const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("here") })
+      globalThis.port = server.port
+      return { stop: () => server.stop(true) }
+    } })
+    const busy = actor({ id: "busy", start: (ctx) => ({ handle() {
+      ctx.sendAfter(600_000, 1)
+      ctx.task(() => new Promise(() => {}), () => 1, { timeoutMs: 600_000 })
+      return new Promise((resolve) => ctx.signal.addEventListener("abort", () => resolve()))
+    } }) })
+    const away = actor({ id: "away", backoff: { minMs: 600_000, maxMs: 600_000 }, start: () => { throw new Error("away") } })
+    const them = pool({ id: "pool", child: (id) => actor({ id, start: () => ({ handle() {} }) }) })
+    const children = [http, busy, away, them]
+    const tree = await startTree(supervisor({ id: "root", strategy: "one_for_one", children }), { clock: systemClock, emit() {}, onGiveUp() {} })
+    await tree.pool("pool").startChild("p")
+    tree.ref("busy").send(1)
+    tree.ref("nobody").send(1)
+    tree.ref("busy").call(() => 2, 600_000).catch(() => {})
+    const url = "http://127.0.0.1:" + port
+    const before = await (await fetch(url)).text()
+    await tree.stop()
+    const after = await fetch(url).then(() => "still here", () => "gone")
+    console.log(before, after)
+  `
+  const child = Bun.spawn([process.execPath, "-e", script], { cwd: import.meta.dir, stdout: "pipe", stderr: "inherit" })
+  expect(await child.exited).toBe(0)
+  expect((await new Response(child.stdout).text()).trim()).toBe("here gone")
+}, 20_000)
 
 test("a service is stopped with its reason, and one that reports a failure is stopped and restarted", async () => {
   const world = runtimeWorld()
@@ -191,7 +265,7 @@ test("a polite stop lets running tasks end and hands over their outcomes before 
   expect(world.since()).toBe("done -a")
 })
 
-test("38 a backoff that would end while others are still stopping starts nothing", async () => {
+test("38: a backoff that would end while others are still stopping starts nothing", async () => {
   const world = runtimeWorld()
   const slow = world.worker("slow", { terminate: () => new Promise((resolve) => world.clock.after(1_000, resolve)) })
   const tree = await world.start(

@@ -1,10 +1,10 @@
 // A child's place in its supervisor: it keeps the name, the counts and the history while processes come and go in it.
 
 import { type Backoff, backoffDelay } from "./backoff.ts"
-import type { ActorInfo, ActorState, ChildSpec, Inbox, Process, RestartRecord } from "./child-spec.ts"
+import type { ActorInfo, ActorState, ChildSpec, Process, RestartRecord } from "./child-spec.ts"
 import type { Clock, Timer } from "./clock.ts"
 import type { ExitReason } from "./exit.ts"
-import type { Place, PoolDoor } from "./registry.ts"
+import type { Place } from "./registry.ts"
 import type { RestartAnswer } from "./tree.ts"
 
 const KEPT_RESTARTS = 10
@@ -27,7 +27,10 @@ export class Slot implements Place {
   /** It had begun to end by itself when it was asked to stop. */
   crashedFirst = false
   retry: Timer | undefined
-  private readonly recent: RestartRecord[] = []
+  /** The last thing asked of it from outside; what is asked next waits for it. */
+  turn: Promise<void> | undefined
+  /** Made at the first restart, which most children never see. */
+  private recent: RestartRecord[] | undefined
   private readonly askRestart: (slot: Slot) => Promise<RestartAnswer>
   private readyAt: number | undefined
   private failures = 0
@@ -38,12 +41,9 @@ export class Slot implements Place {
     this.askRestart = askRestart
   }
 
-  get inbox(): Inbox | undefined {
-    return this.process?.inbox
-  }
-
-  get pool(): PoolDoor | undefined {
-    return this.process?.pool
+  /** Running, or on its way up or down, or waiting for its restart. */
+  get isUp(): boolean {
+    return this.process !== undefined || this.state === "starting" || this.state === "backoff"
   }
 
   restart(): Promise<RestartAnswer> {
@@ -52,8 +52,18 @@ export class Slot implements Place {
 
   info(): ActorInfo {
     const { spec, state, incarnation, restarts, recent } = this
-    const { id, kind, type } = spec
-    return { id, kind, type, state, incarnation, restarts, recentRestarts: [...recent], ...this.process?.info() }
+    const { id, kind, type, significant } = spec
+    return {
+      id,
+      kind,
+      type,
+      significant,
+      state,
+      incarnation,
+      restarts,
+      recentRestarts: [...(recent ?? [])],
+      ...this.process?.info(),
+    }
   }
 
   markReady(clock: Clock): void {
@@ -63,6 +73,7 @@ export class Slot implements Place {
 
   recordRestart(clock: Clock, reason: ExitReason): void {
     this.restarts++
+    this.recent ??= []
     this.recent.push({ at: clock.wall(), reason })
     if (this.recent.length > KEPT_RESTARTS) this.recent.shift()
   }
@@ -74,6 +85,23 @@ export class Slot implements Place {
     this.readyAt = undefined
     this.failures++
     return backoffDelay(backoff, this.failures, random)
+  }
+
+  /** Was anybody waiting? */
+  tellStarted(outcome: Started): boolean {
+    const { onStarted } = this
+    this.onStarted = undefined
+    onStarted?.(outcome)
+    return onStarted !== undefined
+  }
+
+  /** Was anybody waiting? */
+  tellStopped(): boolean {
+    const waiting = this.onStopped
+    if (waiting.length === 0) return false
+    this.onStopped = []
+    for (const tell of waiting) tell()
+    return true
   }
 
   cancelRetry(): void {

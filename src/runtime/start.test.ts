@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
-import { runtimeWorld } from "../testing/runtime-world.ts"
-import { service } from "./actor.ts"
+import { getEventListeners } from "node:events"
+import { type Job, runtimeWorld } from "../testing/runtime-world.ts"
+import { type ActorContext, service } from "./actor.ts"
 import { StartFailed, supervisor } from "./supervisor.ts"
 
 const one_for_one = "one_for_one" as const
@@ -15,7 +16,7 @@ async function failure(promise: Promise<unknown>): Promise<unknown> {
   throw new Error("it did not fail")
 }
 
-test("5 children start in order, the next only after the previous is ready", async () => {
+test("5: children start in order, the next only after the previous is ready", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<undefined>()
   const slow = world.worker("a", { starting: () => gate.promise })
@@ -28,7 +29,7 @@ test("5 children start in order, the next only after the previous is ready", asy
   await tree.stop()
 })
 
-test("6 a start that takes longer than its deadline fails, and its signal is aborted", async () => {
+test("6: a start that takes longer than its deadline fails, and its signal is aborted", async () => {
   const world = runtimeWorld()
   let signal: AbortSignal | undefined
   const hangs = world.worker("a", {
@@ -47,7 +48,7 @@ test("6 a start that takes longer than its deadline fails, and its signal is abo
   expect(world.clock.pending).toBe(0)
 })
 
-test("6 a service that comes up after its start deadline is stopped at once", async () => {
+test("6: a service that comes up after its start deadline is stopped at once", async () => {
   const world = runtimeWorld()
   const gate = Promise.withResolvers<void>()
   const late = service({
@@ -67,7 +68,7 @@ test("6 a service that comes up after its start deadline is stopped at once", as
   expect(world.since()).toBe("stopped late")
 })
 
-test("7 when the first start of a child fails, the earlier ones are stopped in reverse and the start rejects", async () => {
+test("7: when the first start of a child fails, the earlier ones are stopped in reverse and the start rejects", async () => {
   const world = runtimeWorld()
   const broken = new Error("no such host")
   const bad = world.worker("bad", { starting: () => Promise.reject(broken) })
@@ -85,7 +86,7 @@ test("7 when the first start of a child fails, the earlier ones are stopped in r
   expect(world.clock.pending).toBe(0)
 })
 
-test("8 a start that declines leaves its place and does not disturb the others", async () => {
+test("8: a start that declines leaves its place and does not disturb the others", async () => {
   const world = runtimeWorld()
   const children = [
     world.worker("declines", { starting: () => "ignore" }),
@@ -97,10 +98,11 @@ test("8 a start that declines leaves its place and does not disturb the others",
   expect(tree.whereis("declines")?.state).toBe("ignored")
   expect(tree.whereis("once")).toBeUndefined()
   expect(tree.ref("declines").send(1)).toBe("down")
+  expect(await tree.supervisor("root").restartChild("declines")).toEqual({ kind: "ignored", id: "declines" })
   await tree.stop()
 })
 
-test("10 every restart builds fresh state; nothing of the old instance fires in the new one", async () => {
+test("10: every restart builds fresh state; nothing of the old instance fires in the new one", async () => {
   const world = runtimeWorld()
   const instances = new Set<object>()
   const child = world.worker("a", {
@@ -118,7 +120,51 @@ test("10 every restart builds fresh state; nothing of the old instance fires in 
   await tree.stop()
 })
 
-test("37 a stop that is asked during the start aborts the child that is starting and stops the ones before it", async () => {
+test("10: an old instance leaves nothing to the new one: no listener, timer, task, message, monitor or ref", async () => {
+  const world = runtimeWorld()
+  let old: ActorContext<Job> | undefined
+  const child = world.worker("a", {
+    starting: (ctx) => {
+      if (ctx.incarnation > 1) return undefined
+      old = ctx
+      const say = (what: string) => () => void world.log.push(`${what} of ${ctx.incarnation}`)
+      ctx.sendAfter(10, say("tick"))
+      ctx.monitor("b", () => say("down"))
+      ctx.task(
+        (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
+        () => say("task"),
+      )
+      ctx.task(
+        () => new Promise((resolve) => world.clock.after(20, () => resolve(1))),
+        () => say("late task"),
+        { atStop: "finish" },
+      )
+      return undefined
+    },
+  })
+  const children = [world.worker("b"), child]
+  const tree = await world.start(supervisor({ id: "root", strategy: one_for_one, children }))
+  world.since()
+  const a = tree.ref<Job>("a")
+  a.send(() => {
+    throw new Error("over")
+  })
+  a.send(() => void world.log.push("queued for the old one"))
+  await world.clock.flush()
+  expect(world.since()).toBe("-a +a")
+  expect(old?.signal.aborted).toBe(true)
+  expect(old && getEventListeners(old.signal, "abort")).toEqual([])
+  expect(old?.self.send(() => {})).toBe("down")
+  await world.crash(tree, "b")
+  await world.clock.advance(1_000)
+  expect(world.since()).toBe("-b +b")
+  a.send((ctx) => void world.log.push(`heard by ${ctx.incarnation}`))
+  await world.clock.flush()
+  expect(world.since()).toBe("heard by 2")
+  await tree.stop()
+})
+
+test("37: a stop that is asked during the start aborts the child that is starting and stops the ones before it", async () => {
   const world = runtimeWorld()
   const asked = new AbortController()
   const slow = world.worker("slow", {
@@ -136,7 +182,7 @@ test("37 a stop that is asked during the start aborts the child that is starting
   expect(world.clock.pending).toBe(0)
 })
 
-test("37 a start that ignores the abort is left behind after its shutdown time", async () => {
+test("37: a start that ignores the abort is left behind after its shutdown time", async () => {
   const world = runtimeWorld()
   const asked = new AbortController()
   const deaf = world.worker("deaf", { starting: () => new Promise(() => {}), shutdownMs: 200 })
@@ -150,3 +196,30 @@ test("37 a start that ignores the abort is left behind after its shutdown time",
   expect(world.events).toContainEqual(expect.objectContaining({ type: "abandoned", id: "deaf", doing: "start" }))
   expect(world.clock.pending).toBe(0)
 })
+
+for (const [strategy, seen] of [
+  ["one_for_one", "+a -a +b +a"],
+  ["one_for_all", "+a -a +b -b +a +b"],
+] as const) {
+  test(`5: ${strategy}: a child that crashes while the next one starts is restarted, and counted, once all have started`, async () => {
+    const world = runtimeWorld()
+    const { promise: gate, resolve: open } = Promise.withResolvers<undefined>()
+    const crashing = (ctx: ActorContext<Job>) => {
+      if (ctx.incarnation > 1) return undefined
+      ctx.self.send(() => {
+        throw new Error("early")
+      })
+      return undefined
+    }
+    const children = [world.worker("a", { starting: crashing }), world.worker("b", { starting: () => gate })]
+    const starting = world.start(supervisor({ id: "root", strategy, intensity: 1, children }))
+    await world.clock.flush()
+    expect(world.log).toEqual(["+a", "-a"])
+    open(undefined)
+    const tree = await starting
+    await world.clock.flush()
+    expect(world.since()).toBe(seen)
+    expect(tree.whereis("a")).toMatchObject({ state: "running", incarnation: 2, restarts: 1 })
+    await tree.stop()
+  })
+}

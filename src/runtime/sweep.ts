@@ -4,12 +4,20 @@
 import type { Clock, Timer } from "./clock.ts"
 
 const EVERY_MS = 100
+/** When a handler that has not settled is worth a report. */
+const STALLED_MS = 10_000
+/** At most so many reports in one look; the others are still stalled at the next one. */
+const MOST_REPORTS = 10
 
 /** An actor with, most likely, a handler in flight. */
 export interface Watched {
-  /** Monotonic ms when the handler must have settled; undefined while none is in flight. */
-  readonly dueAt: number | undefined
+  /** Monotonic ms since when the handler has not settled; undefined while none is in flight. */
+  readonly busySince: number | undefined
+  readonly handlerTimeoutMs: number
+  /** The handler has taken longer than allowed. */
   overdue(): void
+  /** It has taken long enough for an operator to know. Said once per handler. */
+  stalled(ageMs: number): void
   /** The sweep has let go of it: it must be added again for its next handler. */
   released(): void
 }
@@ -17,6 +25,8 @@ export interface Watched {
 export class Sweep {
   private readonly clock: Clock
   private readonly watched = new Set<Watched>()
+  /** Who was reported as stalled, with the begin of that handler. */
+  private readonly reported = new Map<Watched, number>()
   private timer: Timer | undefined
   private turn: number | undefined
 
@@ -45,6 +55,7 @@ export class Sweep {
 
   remove(watched: Watched): void {
     this.watched.delete(watched)
+    this.reported.delete(watched)
   }
 
   /** The timer of an idle sweep ends by itself; a stopped tree does not wait for that. */
@@ -52,17 +63,25 @@ export class Sweep {
     this.timer?.cancel()
     this.timer = undefined
     this.watched.clear()
+    this.reported.clear()
   }
 
   private readonly look = (): void => {
     this.timer = undefined
     const now = this.clock.now()
+    let reports = 0
     for (const each of this.watched) {
-      const { dueAt } = each
-      if (dueAt !== undefined && dueAt > now) continue
-      this.watched.delete(each)
-      each.released()
-      if (dueAt !== undefined) each.overdue()
+      const { busySince } = each
+      const ageMs = busySince === undefined ? undefined : now - busySince
+      if (busySince === undefined || ageMs === undefined || ageMs >= each.handlerTimeoutMs) {
+        this.remove(each)
+        each.released()
+        if (ageMs !== undefined) each.overdue()
+      } else if (ageMs >= STALLED_MS && reports < MOST_REPORTS && this.reported.get(each) !== busySince) {
+        reports++
+        this.reported.set(each, busySince)
+        each.stalled(ageMs)
+      }
     }
     if (this.watched.size > 0) this.timer ??= this.clock.after(EVERY_MS, this.look)
   }

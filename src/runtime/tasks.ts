@@ -62,7 +62,7 @@ export class Tasks<M> {
       deadline.cancel()
       life.signal.removeEventListener("abort", abort)
       this.aborts.delete(giveUp)
-      if (life.phase === "dead") return
+      if (!life.handles && life.phase !== "starting") return
       try {
         this.deliver(done(outcome))
       } catch (thrown) {

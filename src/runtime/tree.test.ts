@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { type Job, runtimeWorld, type WorkerOptions, type World } from "../testing/runtime-world.ts"
+import type { Down } from "./actor.ts"
 import type { ChildSpec } from "./child-spec.ts"
-import { pool, StartFailed, type Strategy, supervisor } from "./supervisor.ts"
+import { pool, StartFailed, type Strategy, startTree, supervisor, type Tree } from "./supervisor.ts"
 
 type Manner = "plain" | "slow start" | "failing start" | "slow stop" | "deaf" | "backoff" | "transient" | "temporary"
 interface Plan {
@@ -38,6 +39,11 @@ const step = fc.oneof(
   fc.record({ restart: fc.nat() }),
   fc.record({ startChild: fc.nat({ max: 3 }) }),
   fc.record({ stopChild: fc.nat({ max: 3 }) }),
+  fc.record({ terminate: fc.nat() }),
+  fc.record({ revive: fc.nat() }),
+  fc.record({ watcher: fc.nat(), watched: fc.nat() }),
+  fc.record({ watcher: fc.nat(), watched: fc.nat() }),
+  fc.record({ link: fc.nat(), to: fc.nat(), trap: fc.boolean() }),
   fc.record({ advance: fc.constantFrom(1, 10, 100, 1_000, 31_000) }),
   fc.constant("flush" as const),
 )
@@ -86,11 +92,22 @@ function build(world: World, root: Plan): { spec: ChildSpec; ids: string[] } {
   return { spec: supervisor({ id: "root", strategy: "one_for_one", intensity: 20, children }), ids }
 }
 
-test("whatever crashes, hangs, stops and restarts, in whatever tree: one incarnation of a name at a time, and a stop ends everything", async () => {
+test("whatever crashes, hangs, stops and restarts, in whatever tree: one incarnation of a name at a time, no end is told twice, and a stop ends everything", async () => {
   await fc.assert(
     fc.asyncProperty(plan(2), fc.array(step, { maxLength: 25 }), async (root, steps) => {
       const world = runtimeWorld()
       const { spec, ids } = build(world, root)
+      const supervisors = ["root", ...ids.filter((id) => id.startsWith("s"))]
+      const watches: { readonly incarnation: number; readonly told: Down[] }[] = []
+      const watch = (tree: Tree, id: string, target: string) => {
+        tree.ref<Job>(id).send((ctx) => {
+          const place = tree.whereis(target)
+          const isUp = place !== undefined && ["starting", "running", "stopping"].includes(place.state)
+          const entry = { incarnation: isUp ? place.incarnation : 0, told: [] as Down[] }
+          watches.push(entry)
+          ctx.monitor(target, (down) => () => void entry.told.push(down))
+        })
+      }
       let settled = false
       const starting = world.start(spec).finally(() => {
         settled = true
@@ -104,6 +121,8 @@ test("whatever crashes, hangs, stops and restarts, in whatever tree: one incarna
       if (tree !== undefined) {
         const asked: Promise<unknown>[] = []
         const some = (at: number) => ids[at % ids.length] ?? "root"
+        // The n-th supervisor from here; most children are not its own, which it must say.
+        const requests = (at: number) => tree.supervisor(supervisors[at % supervisors.length] ?? "root")
         for (const each of steps) {
           if (each === "flush") await world.clock.flush()
           else if ("crash" in each) {
@@ -115,7 +134,15 @@ test("whatever crashes, hangs, stops and restarts, in whatever tree: one incarna
           else if ("restart" in each) asked.push(tree.restart(some(each.restart)))
           else if ("startChild" in each) asked.push(tree.pool<string>("pool").startChild(`p${each.startChild}`))
           else if ("stopChild" in each) asked.push(tree.pool<string>("pool").stopChild(`p${each.stopChild}`))
-          else await world.clock.advance(each.advance)
+          else if ("terminate" in each) asked.push(requests(each.terminate).terminateChild(some(each.terminate)))
+          else if ("revive" in each) asked.push(requests(each.revive).restartChild(some(each.revive)))
+          else if ("watcher" in each) watch(tree, some(each.watcher), some(each.watched))
+          else if ("link" in each) {
+            tree.ref<Job>(some(each.link)).send((ctx) => {
+              if (each.trap) ctx.trapExits(() => () => {})
+              ctx.link(some(each.to))
+            })
+          } else await world.clock.advance(each.advance)
         }
         let stopped = false
         const stop = tree.stop().then(() => {
@@ -136,6 +163,12 @@ test("whatever crashes, hangs, stops and restarts, in whatever tree: one incarna
       // Only what the workers themselves still wait for may be left; none of it is the runtime's.
       await world.clock.advance(1_000)
       expect(world.clock.pending).toBe(0)
+      for (const { incarnation, told } of watches) {
+        expect(told.length).toBeLessThanOrEqual(1)
+        // One that is about to be tried again is shown as starting while nobody is there yet.
+        for (const down of told) expect([incarnation, 0]).toContain(down.incarnation)
+        if (incarnation === 0) expect(told.every(({ reason }) => reason.kind === "noproc")).toBe(true)
+      }
       const live = new Map<string, number>()
       for (const event of world.events) {
         if (event.type === "started") {
@@ -151,3 +184,50 @@ test("whatever crashes, hangs, stops and restarts, in whatever tree: one incarna
     { numRuns: 2_000 },
   )
 }, 60_000)
+
+test("33: a supervisor whose time to stop runs out abandons what still runs below it, the last one first", async () => {
+  const world = runtimeWorld()
+  const deaf = { terminate: () => new Promise<void>(() => {}), shutdownMs: 60_000 }
+  const below = supervisor({
+    id: "below",
+    strategy: "one_for_one",
+    shutdownMs: 100,
+    children: [world.worker("a", deaf), world.worker("b"), world.worker("c", deaf)],
+  })
+  const tree = await world.start(supervisor({ id: "root", strategy: "one_for_one", children: [below] }))
+  const refs = ["a", "b", "c"].map((id) => tree.ref<Job>(id))
+  const stopped = tree.stop()
+  await world.clock.advance(100)
+  await stopped
+  const exits = world.events.flatMap((event) => (event.type === "exited" ? [`${event.id} ${event.reason.kind}`] : []))
+  expect(exits).toEqual(["c killed", "b killed", "a killed", "below killed"])
+  expect(refs.map((ref) => ref.send(() => {}))).toEqual(["down", "down", "down"])
+  expect(world.clock.pending).toBe(0)
+})
+
+for (const strategy of ["one_for_one", "one_for_all", "rest_for_one"] as const) {
+  test(`27: ${strategy}: a stop asked by whoever is told of something stops all, also what was about to be started`, async () => {
+    for (const told of ["exited", "restarting", "gave_up", "started"] as const) {
+      const world = runtimeWorld()
+      const children = [world.worker("a"), world.worker("b")]
+      let tree: Tree | undefined
+      let stopped: Promise<void> | undefined
+      tree = await startTree(supervisor({ id: "root", strategy, intensity: told === "gave_up" ? 0 : 5, children }), {
+        clock: world.clock,
+        emit: (event) => {
+          if (event.type === told) stopped ??= tree?.stop()
+        },
+        onGiveUp() {},
+      })
+      await world.crash(tree, "b")
+      await stopped
+      await world.clock.flush()
+      const runs = world.since().split(" ")
+      for (const sign of ["+a", "+b"])
+        expect(runs.filter((run) => run === sign).length).toBe(
+          runs.filter((run) => run === sign.replace("+", "-")).length,
+        )
+      expect(world.clock.pending).toBe(0)
+    }
+  })
+}

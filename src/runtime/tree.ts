@@ -2,11 +2,15 @@
 
 import type { ActorInfo, ChildSpec, TreeEnv } from "./child-spec.ts"
 import type { Clock } from "./clock.ts"
+import { type DeadLetter, DeadLetters } from "./dead-letters.ts"
 import type { RuntimeEvent } from "./event.ts"
 import { describeExit, type ExitReason, SHUTDOWN } from "./exit.ts"
+import { Figures, type KindFigures } from "./figures.ts"
+import { Links } from "./links.ts"
 import type { PoolRef } from "./pool.ts"
 import type { ActorRef } from "./ref.ts"
 import { Registry } from "./registry.ts"
+import type { SupervisorRef } from "./requests.ts"
 import { Slot } from "./slot.ts"
 import { Sweep } from "./sweep.ts"
 
@@ -14,7 +18,10 @@ export interface TreeOptions {
   readonly clock: Clock
   /** [0, 1), for jitter. Default Math.random. */
   readonly random?: () => number
-  /** Hears everything that happens; a throw in it is swallowed, because telemetry must not bring the tree down. */
+  /**
+   * Hears everything that happens; a throw in it is swallowed, because telemetry must not bring the tree down. It is
+   * called in the midst of what it hears of: it may look, send and ask for the stop of all, and asks for the rest later.
+   */
   emit(event: RuntimeEvent): void
   /** The root ended without being asked: everything below is stopped already, the process should end. */
   onGiveUp(reason: ExitReason): void
@@ -34,6 +41,10 @@ export interface TreeSnapshot {
   readonly stuck: number
   /** Messages that reached nobody, since the start. */
   readonly deadLetters: number
+  /** One entry per kind of child ever seen in this tree. Its counters never go down. */
+  readonly kinds: readonly KindFigures[]
+  /** Samples of the last 20, newest last. */
+  readonly recentDeadLetters: readonly DeadLetter[]
 }
 
 export interface Tree {
@@ -47,6 +58,8 @@ export interface Tree {
   /** An actor by name; resolved at each send, so it may be taken before the actor exists. */
   ref<M>(id: string): ActorRef<M>
   pool<A>(id: string): PoolRef<A>
+  /** A supervisor by name, to start, stop, restart and delete its children. */
+  supervisor(id: string): SupervisorRef
 }
 
 /** The first start failed; what had started was stopped in reverse. */
@@ -66,13 +79,11 @@ export class StartFailed extends Error {
 
 /**
  * Starts the tree; resolves when every child is ready. Rejects with StartFailed when one could not start (what had
- * started is stopped again), or throws SpecError when two children have one name.
+ * started is stopped again), or throws SpecError when two children have one name. What the root's spec says of its own
+ * restart is not looked at: above it there is only the process.
  */
 export async function startTree(root: ChildSpec, options: TreeOptions): Promise<Tree> {
   const { clock, random = Math.random, onGiveUp } = options
-  const registry = new Registry(clock)
-  const sweep = new Sweep(clock)
-  const stuck = { count: 0 }
   const emit = (event: RuntimeEvent): void => {
     try {
       options.emit(event)
@@ -80,7 +91,13 @@ export async function startTree(root: ChildSpec, options: TreeOptions): Promise<
       // Whoever listens may be broken; the tree is what everybody else stands on.
     }
   }
-  const env: TreeEnv = { clock, random, emit, registry, sweep, stuck }
+  const figures = new Figures()
+  const deadLetters = new DeadLetters(clock, figures, emit)
+  const registry = new Registry(clock, deadLetters)
+  const sweep = new Sweep(clock)
+  const links = new Links(registry)
+  const env: TreeEnv = { clock, random, emit, registry, sweep, links, figures, deadLetters }
+  figures.of(root.kind)
   const slot = new Slot(root, 0, async () => ({ kind: "root" }))
   registry.claim(root.id, slot)
   let askedToStop = false
@@ -103,7 +120,9 @@ export async function startTree(root: ChildSpec, options: TreeOptions): Promise<
     },
     exited: (reason) => {
       slot.state = "stopped"
+      slot.process = undefined
       sweep.stop()
+      deadLetters.close()
       begin(reason)
       end()
       if (began && !askedToStop) onGiveUp(reason)
@@ -125,11 +144,18 @@ export async function startTree(root: ChildSpec, options: TreeOptions): Promise<
   if (failure !== undefined) throw startFailure(root.id, failure)
   return {
     stop,
-    snapshot: () => ({ root: slot.info(), stuck: stuck.count, deadLetters: registry.deadLetters }),
+    snapshot: () => ({
+      root: slot.info(),
+      stuck: figures.stuck,
+      deadLetters: deadLetters.count,
+      kinds: figures.snapshot(registry.all()),
+      recentDeadLetters: deadLetters.recent(),
+    }),
     restart: async (id) => (await registry.place(id)?.restart()) ?? { kind: "unknown" },
     whereis: (id) => registry.place(id)?.info(),
     ref: (id) => registry.ref(id),
     pool: (id) => registry.pool(id),
+    supervisor: (id) => registry.supervisor(id),
   }
 }
 
