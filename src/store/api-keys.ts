@@ -37,7 +37,7 @@ const fromRow = (row: Row): ApiKey => ({
   revokedAt: row.revoked_at?.getTime() ?? null,
 })
 
-export const hashOfKey = (key: string): Buffer => new Bun.CryptoHasher("sha256").update(key).digest()
+export const hashOfKey = (key: string): Buffer => Bun.CryptoHasher.hash("sha256", key)
 
 /** The id inside a key's text, or null where it is none of ours. */
 export const idOfKey = (key: string): string | null => /^hub_([0-9a-z]{16})_[A-Za-z0-9_-]{43}$/.exec(key)?.[1] ?? null

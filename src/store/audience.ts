@@ -1,7 +1,9 @@
 /** Who an event concerns: one query for a whole batch of questions. */
 import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
+import type { Preferences } from "../domain/preferences.ts"
 import type { Profile, Recipient } from "../domain/recipient.ts"
 import type { Queryable } from "./database.ts"
+import { browserDevice } from "./push-subscriptions.ts"
 import { openAs } from "./sealed.ts"
 
 export interface AudienceQuery {
@@ -10,6 +12,7 @@ export interface AudienceQuery {
   readonly location: LocationId | null
   readonly roles: readonly string[]
   readonly users: readonly RecipientId[]
+  readonly lists: readonly string[]
   readonly everyone: boolean
 }
 
@@ -18,6 +21,8 @@ export interface AudienceAnswer {
   readonly recipients: readonly Recipient[]
   /** Users that were named and exist, but do not belong to the business: never told. */
   readonly outsiders: ReadonlySet<RecipientId>
+  /** Of those among the recipients who have said any. */
+  readonly preferences: ReadonlyMap<RecipientId, Preferences>
 }
 
 /** Answers in the order of the questions. */
@@ -31,27 +36,43 @@ interface Row {
   readonly business_id: BusinessId
   readonly location_ids: readonly LocationId[] | null
   readonly roles: readonly string[]
+  readonly wishes: Buffer | null
+  readonly browsers: readonly Buffer[]
+  /** Of those that were asked for. */
+  readonly lists: readonly string[] | null
 }
 
-const MEMBERS = `
-select r.id, r.profile, r.locale, r.timezone, m.business_id, m.location_ids, m.roles
-from memberships m join recipients r on r.id = m.recipient_id
-where m.business_id = any($1) and (m.roles && $2 or r.id = any($3) or m.business_id = any($4))
+const membersOf = (lists: string, listed: string): string => `
+select r.id, r.profile, r.locale, r.timezone, m.business_id, m.location_ids, m.roles, p.wishes, ${lists} as lists,
+  array(select s.subscription from push_subscriptions s where s.recipient_id = r.id order by s.created_at) as browsers
+from memberships m join recipients r on r.id = m.recipient_id left join preferences p on p.recipient_id = r.id
+where m.business_id = any($1) and (m.roles && $2 or r.id = any($3) or m.business_id = any($4)${listed})
 order by r.id`
 
+const MEMBERS = membersOf("null::text[]", "")
+// Asked of the list's own key, a look for each member: a join would make the plan of those who name no list wider.
+const MEMBERS_AND_LISTED = membersOf(
+  `array(select l.list from list_members l
+    where l.business_id = m.business_id and l.list = any($5) and l.recipient_id = m.recipient_id)`,
+  ` or exists (select from list_members l
+    where l.business_id = m.business_id and l.list = any($5) and l.recipient_id = m.recipient_id)`,
+)
+
 /**
- * A role counts within the event's business and, where the event has one, its location. A user who is named counts
+ * Roles and lists count within the event's business and, where the event has one, its location. A user who is named counts
  * anywhere in the business: whoever is named is meant.
  */
 export function audienceOf(db: Queryable): FindAudience {
   return async (queries) => {
     if (queries.length === 0) return []
     const users = [...new Set(queries.flatMap((q) => q.users))]
-    const rows = await db.query<Row>(MEMBERS, [
+    const lists = [...new Set(queries.flatMap((q) => q.lists))]
+    const rows = await db.query<Row>(lists.length === 0 ? MEMBERS : MEMBERS_AND_LISTED, [
       [...new Set(queries.map((q) => q.business))],
       [...new Set(queries.flatMap((q) => q.roles))],
       users,
       [...new Set(queries.filter((q) => q.everyone).map((q) => q.business))],
+      ...(lists.length === 0 ? [] : [lists]),
     ])
     const known = new Set(rows.map((row) => row.id))
     // Mostly everybody who is named is a member, and then there is nobody to ask about.
@@ -75,10 +96,16 @@ export function audienceOf(db: Queryable): FindAudience {
       opened.set(row, made)
       return made
     }
+    const wishes = new Map<RecipientId, Preferences>()
+    for (const row of rows) {
+      if (row.wishes !== null && !wishes.has(row.id)) wishes.set(row.id, openAs<Preferences>(row.wishes))
+    }
     return queries.map((query) => {
       const here = byBusiness.get(query.business)
+      const members = (here?.members ?? []).filter((row) => concerns(query, row))
       return {
-        recipients: (here?.members ?? []).filter((row) => concerns(query, row)).map(recipient),
+        recipients: members.map(recipient),
+        preferences: wishesOf(members, wishes),
         outsiders: new Set(query.users.filter((id) => known.has(id) && here?.ids.has(id) !== true)),
       }
     })
@@ -88,13 +115,34 @@ export function audienceOf(db: Queryable): FindAudience {
 function concerns(query: AudienceQuery, row: Row): boolean {
   if (query.users.includes(row.id)) return true
   const here = query.location === null || row.location_ids === null || row.location_ids.includes(query.location)
-  return here && (query.everyone || query.roles.some((role) => row.roles.includes(role)))
+  if (!here) return false
+  if (query.everyone || query.roles.some((role) => row.roles.includes(role))) return true
+  return row.lists !== null && query.lists.some((list) => row.lists?.includes(list))
 }
 
-const toRecipient = (row: Row): Recipient => ({
-  ...openAs<Profile>(row.profile),
-  id: row.id,
-  locale: row.locale,
-  timezone: row.timezone,
-  memberships: [{ business: row.business_id, locations: row.location_ids, roles: row.roles }],
-})
+const NONE: ReadonlyMap<RecipientId, Preferences> = new Map()
+
+function wishesOf(
+  members: readonly Row[],
+  wishes: ReadonlyMap<RecipientId, Preferences>,
+): ReadonlyMap<RecipientId, Preferences> {
+  if (wishes.size === 0) return NONE
+  return new Map(
+    members.flatMap(({ id }) => {
+      const own = wishes.get(id)
+      return own === undefined ? [] : [[id, own] as const]
+    }),
+  )
+}
+
+function toRecipient(row: Row): Recipient {
+  const profile = openAs<Profile>(row.profile)
+  return {
+    ...profile,
+    deviceTokens: [...profile.deviceTokens, ...row.browsers.map(browserDevice)],
+    id: row.id,
+    locale: row.locale,
+    timezone: row.timezone,
+    memberships: [{ business: row.business_id, locations: row.location_ids, roles: row.roles }],
+  }
+}

@@ -53,6 +53,16 @@ describe("values", () => {
 })
 
 describe("a transaction", () => {
+  test("says why it failed, also where a statement sent behind the one that failed is heard of first", async () => {
+    const failed = db.transaction(async (tx) => {
+      const first = tx.query("select 1 / 0")
+      const behind = tx.query("select 1")
+      const late = first.finally(() => behind.catch(() => []))
+      await Promise.all([late, behind])
+    })
+    await expect(failed).rejects.toThrow("division by zero")
+  })
+
   test("is rolled back when its work throws, and the connection is sound afterwards", async () => {
     await db.execute("create table if not exists t (n int)")
     const failed = db.transaction(async (tx) => {

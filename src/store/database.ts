@@ -31,6 +31,8 @@ export interface Database extends Queryable {
   /** Throws away every connection and begins anew; running queries fail. */
   replacePool(): Promise<void>
   close(): Promise<void>
+  /** After `close`, opens it again; otherwise does nothing. */
+  reopen(): void
 }
 
 /** Whose problem an error of the database is. `away`: try again later. `refused`: this statement is wrong or unlucky. */
@@ -40,6 +42,8 @@ export type DatabaseProblem = "away" | "refused"
 const AWAY = /^(08|53|57|40|55P03|25006)/
 /** Of these, what a healthy server says of one statement: cancelled or too slow, a lock that was not had, a deadlock. */
 const UNLUCKY = /^(57014|55P03|40)/
+/** SQLSTATE of a statement in a transaction in which another one has failed. */
+const REFUSED_FOR_ANOTHER = "25P02"
 /** The driver's words when all connections stayed busy: they may be slow, but nothing says that they are silent. */
 const ALL_BUSY = "timeout exceeded when trying to connect"
 
@@ -52,11 +56,16 @@ export function databaseProblem(error: unknown): DatabaseProblem | null {
   return /timeout|terminated|not queryable|Connection|closed/.test(error.message) ? "away" : null
 }
 
+/** True where a server that is well gave up one statement because it took too long. */
+export const tookTooLong = (error: unknown): boolean => error instanceof pg.DatabaseError && error.code === "57014"
+
 export interface DatabaseOptions {
   readonly url: string
   /** Connections at most. */
   readonly max?: number
   readonly applicationName?: string
+  /** How long a connection that nobody uses is kept, in milliseconds. Default 10,000. */
+  readonly idleMs?: number
   /** Called on each change between answering (null) and not answering (why). */
   readonly onHealth?: (error: unknown) => void
 }
@@ -170,14 +179,25 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     replacePool,
     close: () => pool.end(),
+    reopen() {
+      if (pool.ending) pool = newPool(options)
+    },
   }
 }
 
 function onClient(client: pg.PoolClient, begun: Promise<unknown>): Queryable {
+  let first: unknown = null
   const run = async (text: string, values: readonly SqlValue[]): Promise<pg.QueryResult> => {
-    const result = await client.query(statement(text, values))
-    await begun
-    return result
+    try {
+      const result = await client.query(statement(text, values))
+      await begun
+      return result
+    } catch (error) {
+      // What is sent behind a statement that fails is refused for its sake, and may be heard of before it.
+      if (first !== null && error instanceof pg.DatabaseError && error.code === REFUSED_FOR_ANOTHER) throw first
+      first ??= error
+      throw error
+    }
   }
   return {
     async query<Row>(text: string, values: readonly SqlValue[] = []) {
@@ -228,7 +248,8 @@ function newPool(options: DatabaseOptions): pg.Pool {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: 2_000,
     idle_in_transaction_session_timeout: 10_000,
-    idleTimeoutMillis: 60_000,
+    // A burst's connections go soon after it: on a small server another node may be waiting for one.
+    idleTimeoutMillis: options.idleMs ?? 10_000,
     keepAlive: true,
     // Statements of one connection that do not wait for each other share the way there.
     pipeline: true,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { DEFAULT_RETRY, type Outcome, settle } from "../domain/delivery.ts"
 import { type BusinessId, newDeliveryId } from "../domain/ids.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
-import { seedDeliveries, someMessage } from "../testing/seed-deliveries.ts"
+import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { type Database, openDatabase } from "./database.ts"
 import { listDeadLetters, replayDead } from "./dead-letters.ts"
 import { claimDue, settleMany } from "./deliveries.ts"
@@ -84,11 +84,12 @@ describe("deliveries", () => {
   })
 
   test("that were captured show the message as its reader would see it, and no webhook's path", async () => {
-    const slack = { ...someMessage("slack", "hello"), channel: "slack" as const, text: "hello" }
     const message = {
-      ...slack,
+      channel: "slack" as const,
+      text: "hello",
       webhookUrl: "https://hooks.slack.com/services/T0/B0/secret",
       actionUrl: "https://x.example/1",
+      actionLabel: null,
     }
     await seedDeliveries(db, [{ channel: "slack", message }, { channel: "slack" }])
     await db.execute("update deliveries set status = 'captured'")

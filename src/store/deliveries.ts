@@ -1,12 +1,14 @@
 /**
  * Deliveries under a lease: claim, renew, settle, release, rescue. Every change names the state it expects, so whoever
- * has lost a lease changes nothing and is told so. Time is the database's own: callers give delays, never moments.
+ * has lost a lease changes nothing and is told so. Time is the database's own: callers give delays, never moments. Long, because
+ * the statements that move a row from state to state are read against each other.
  */
 import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import type { ClaimedDelivery, DeliveryStatus, Outcome, RetryPolicy, Settlement } from "../domain/delivery.ts"
 import type { BusinessId, DeliveryId, EventId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { Database } from "./database.ts"
+import { ENDED_COLUMNS, mayFailOver, setFailovers } from "./failover.ts"
 import { openAs } from "./sealed.ts"
 
 /** What a claim was given: the pair that every later word about it must name. */
@@ -19,20 +21,29 @@ export interface Lease {
 // time second would walk over every retry that is not due yet. Only rows that are taken are locked.
 const CLAIM = `
 with due as (
-  select d.id from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
+  select d.id, d.expired from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
   cross join lateral (
-    select id from deliveries
+    select id, coalesce(expires_at <= now(), false) as expired from deliveries
     where channel = $1 and priority = p.priority and status in ('queued', 'retrying', 'scheduled') and next_attempt_at <= now()
     order by next_attempt_at limit $2 for update skip locked
   ) d limit $2
 ), claimed as (
-  update deliveries d set status = 'sending', attempt = d.attempt + 1, owner = $3, claimed_at = now(),
-    lease_until = now() + $4 * interval '1 millisecond'
+  update deliveries d set
+    status = case when due.expired then 'expired' else 'sending' end,
+    reason = case when due.expired then 'expires_in' else d.reason end,
+    attempt = case when due.expired then d.attempt else d.attempt + 1 end,
+    owner = case when due.expired then null else $3 end,
+    claimed_at = now(), lease_until = case when due.expired then null else now() + $4 * interval '1 millisecond' end,
+    next_attempt_at = case when due.expired then null else d.next_attempt_at end,
+    settled_at = case when due.expired then now() else d.settled_at end
   from due where d.id = due.id
-  returning d.id, d.event_id, d.business_id, d.channel, d.attempt, d.forgiven, d.maybe_duplicate, d.created_at, d.replayed_at
+  returning d.id, d.channel, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
+    d.bypass_quiet_hours, d.category, ${ENDED_COLUMNS}
+), failovers as (${setFailovers("claimed")}
 )
 select c.id, c.event_id, c.business_id, c.channel, c.attempt, c.attempt - c.forgiven as tries, c.maybe_duplicate,
-  (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, m.message
+  (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, c.hold_unknown, c.wishes,
+  c.commercial, c.bypass_quiet_hours, c.category, c.status = 'expired' as expired, ${mayFailOver("c")} as failover, m.message
 from claimed c join messages m on m.delivery_id = c.id`
 
 interface ClaimedRow {
@@ -44,7 +55,23 @@ interface ClaimedRow {
   readonly tries: number
   readonly maybe_duplicate: boolean
   readonly age_ms: number
+  readonly hold_unknown: boolean
+  readonly wishes: boolean
+  readonly commercial: boolean
+  readonly bypass_quiet_hours: boolean
+  readonly category: string | null
+  readonly expired: boolean
+  readonly failover: boolean
   readonly message: Buffer
+}
+
+/** A delivery that has ended without a try. */
+export interface Unsent {
+  readonly id: DeliveryId
+  readonly status: Extract<DeliveryStatus, "expired" | "suppressed" | "scheduled">
+  readonly reason: string
+  /** The next channel's timer was set with it. */
+  readonly failover: boolean
 }
 
 /**
@@ -60,10 +87,15 @@ export async function claimDue(
     readonly leaseMs: number
     /** Hears of a message that cannot be opened: it is left to its lease, and holds up none of its neighbours. */
     readonly onUnreadable?: (id: DeliveryId, error: unknown) => void
+    /** Hears of those whose time was over: they count towards the limit, and are not given out. */
+    readonly onUnsent?: (unsent: readonly Unsent[]) => void
   },
 ): Promise<readonly ClaimedDelivery[]> {
   const rows = await db.query<ClaimedRow>(CLAIM, [ask.channel, ask.limit, ask.owner, ask.leaseMs])
+  const expired = rows.filter((row) => row.expired)
+  if (expired.length > 0) ask.onUnsent?.(expired.map(expiredFromRow))
   return rows.flatMap((row) => {
+    if (row.expired) return []
     try {
       return [claimedFromRow(row)]
     } catch (error) {
@@ -82,7 +114,20 @@ const claimedFromRow = (row: ClaimedRow): ClaimedDelivery => ({
   tries: row.tries,
   maybeDuplicate: row.maybe_duplicate,
   ageMs: row.age_ms,
+  holdUnknown: row.hold_unknown,
+  wishes: row.wishes && {
+    category: row.category,
+    commercial: row.commercial,
+    bypassQuietHours: row.bypass_quiet_hours,
+  },
   message: openAs<Message>(row.message),
+})
+
+const expiredFromRow = ({ id, failover }: ClaimedRow): Unsent => ({
+  id,
+  status: "expired",
+  reason: "expires_in",
+  failover,
 })
 
 /** What one attempt saw and what the delivery becomes. */
@@ -92,36 +137,51 @@ export interface Settling extends Lease {
 }
 
 /** `lost`: the lease was no longer ours and nothing was written. `latencyMs`: since the delivery was made. */
-export type Settled = { readonly kind: "settled"; readonly latencyMs: number } | { readonly kind: "lost" }
+export type Settled =
+  | {
+      readonly kind: "settled"
+      readonly latencyMs: number
+      /** It was to be tried again when its time is over, and has ended instead. */
+      readonly expired: boolean
+      /** The next channel's timer was set with it. */
+      readonly failover: boolean
+    }
+  | { readonly kind: "lost" }
 
 // The status is compared as an expression so that rows are found by their key: the index of all that is leased looks
 // small to the planner, and is full of the dead entries of everything that was sent since the last vacuum.
 const SETTLE = `
 with input as (
-  select * from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
+  select *, now() + delay_ms * interval '1 millisecond' as again_at
+  from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
     $9::text[], $10::text[], $11::text[], $12::text[])
     as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail, provider_message_id)
 ), settled as (
-  update deliveries d set status = i.status, reason = i.reason, owner = null, lease_until = null,
+  update deliveries d set
+    status = case when d.expires_at <= i.again_at then 'expired' else i.status end,
+    reason = case when d.expires_at <= i.again_at then 'expires_in' else i.reason end,
+    owner = null, lease_until = null,
     maybe_duplicate = d.maybe_duplicate or i.maybe_duplicate, forgiven = d.forgiven + i.forgiven,
-    next_attempt_at = now() + i.delay_ms * interval '1 millisecond',
-    settled_at = case when i.delay_ms is null then now() end
+    next_attempt_at = case when d.expires_at <= i.again_at then null else i.again_at end,
+    settled_at = case when i.again_at is null or d.expires_at <= i.again_at then now() end
   from input i
   where d.id = i.id and d.attempt = i.attempt and d.status || '' = 'sending' and d.owner = $1
-  returning d.id, d.attempt, d.claimed_at, (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms
+  returning d.id, d.attempt, d.claimed_at, (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms,
+    ${ENDED_COLUMNS}
+), failovers as (${setFailovers("settled")}
 ), logged as (
   insert into attempts (delivery_id, number, started_at, outcome, reason, detail, provider_message_id)
   select s.id, s.attempt, s.claimed_at, i.outcome, i.outcome_reason, i.detail, i.provider_message_id
   from settled s join input i on i.id = s.id and i.attempt = s.attempt
 )
-select id, attempt, latency_ms from settled`
+select id, attempt, latency_ms, status = 'expired' as expired, ${mayFailOver("settled")} as failover from settled`
 
 /**
  * Writes what became of attempts, and their history, in one statement; answers in the order of the items. A delivery
  * that `owner` no longer holds at that attempt is left alone: that is a normal answer, not an error.
  */
 export async function settleMany(db: Database, owner: string, items: readonly Settling[]): Promise<readonly Settled[]> {
-  const rows = await db.query<Lease & { readonly latency_ms: number }>(SETTLE, [
+  const rows = await db.query<SettledRow>(SETTLE, [
     owner,
     items.map((item) => item.id),
     items.map((item) => item.attempt),
@@ -135,12 +195,15 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     items.map((item) => ("detail" in item.outcome ? item.outcome.detail : null)),
     items.map((item) => (item.outcome.kind === "delivered" ? item.outcome.providerMessageId : null)),
   ])
-  const latencies = new Map(rows.map((row) => [`${row.id}/${row.attempt}`, row.latency_ms]))
+  const written = new Map(rows.map((row) => [`${row.id}/${row.attempt}`, row]))
   return items.map((item) => {
-    const latencyMs = latencies.get(`${item.id}/${item.attempt}`)
-    return latencyMs === undefined ? { kind: "lost" } : { kind: "settled", latencyMs }
+    const row = written.get(`${item.id}/${item.attempt}`)
+    if (row === undefined) return { kind: "lost" }
+    return { kind: "settled", latencyMs: row.latency_ms, expired: row.expired, failover: row.failover }
   })
 }
+
+type SettledRow = Lease & { readonly latency_ms: number; readonly expired: boolean; readonly failover: boolean }
 
 const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)
 const mayRepeat = (settlement: Settlement): boolean =>
@@ -189,15 +252,17 @@ with policy as (
 ), expired as (
   select id from deliveries where status = 'sending' and lease_until < now()
   order by lease_until limit $1 for update skip locked
-), judged as (
-  select d.id, d.attempt, d.claimed_at,
-    case when p.hold then 'unknown' when d.attempt - d.forgiven >= p.max_attempts
-      or extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms then 'dead'
-      else 'retrying' end as status,
-    case when p.hold then 'lost' when d.attempt - d.forgiven >= p.max_attempts then 'attempts_exhausted'
-      when extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms then 'too_old'
-      else 'lost' end as reason
+), seen as (
+  select d.id, d.attempt, d.claimed_at, p.hold or d.hold_unknown as hold, d.attempt - d.forgiven >= p.max_attempts as spent,
+    extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms as old,
+    d.expires_at <= now() as over
   from deliveries d join expired using (id) join policy p using (channel)
+), judged as (
+  select id, attempt, claimed_at,
+    case when hold then 'unknown' when spent or old then 'dead' when over then 'expired' else 'retrying' end as status,
+    case when hold then 'lost' when spent then 'attempts_exhausted' when old then 'too_old' when over then 'expires_in'
+      else 'lost' end as reason
+  from seen
 ), rescued as (
   update deliveries d set status = j.status, reason = j.reason, maybe_duplicate = true, owner = null, lease_until = null,
     next_attempt_at = case j.status when 'retrying' then now() end,
@@ -212,7 +277,7 @@ select id, channel, status, reason, attempt from rescued`
 
 export interface Rescued extends Lease {
   readonly channel: SendingChannel
-  readonly status: Extract<DeliveryStatus, "retrying" | "dead" | "unknown">
+  readonly status: Extract<DeliveryStatus, "retrying" | "dead" | "unknown" | "expired">
   readonly reason: string
 }
 

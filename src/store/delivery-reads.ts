@@ -40,7 +40,7 @@ export interface DeliveryRow {
 }
 
 /** Columns of a delivery `d` as `deliveryJson` reads them. A moment that has passed its use is not shown. */
-export const DELIVERY_COLUMNS = `d.id, d.event_id, d.notification_ids, d.rule, d.rules_revision, d.channel, d.status,
+const DELIVERY_COLUMNS = `d.id, d.event_id, d.notification_ids, d.rule, d.rules_revision, d.channel, d.status,
   d.reason, d.receipt, d.maybe_duplicate, d.created_at,
   case when d.status in ('queued', 'retrying', 'scheduled') then d.next_attempt_at end as next_attempt_at`
 
@@ -170,15 +170,25 @@ export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<D
   return { deliveries, hasMore: page.hasMore }
 }
 
-/** A message in the contract's spelling: `to` is where it would have gone (of a Slack webhook its
- * host alone, null for the hub's own). */
+/** A message in the contract's spelling: `to` is where it would have gone (of a webhook its host alone, null for the hub's
+ * own of Slack). */
 export function messageJson(message: Message): JsonObject {
+  // Which secret signs it is nothing for the eye, and may be the secret itself.
+  if (message.channel === "webhook")
+    return { to: withoutPath(message.url), body: message.body, signed: message.secret !== null }
   const link = { action_url: message.actionUrl, action_label: message.actionLabel }
   switch (message.channel) {
     case "email":
       return { to: message.to, subject: message.subject, html: message.html, text: message.text, ...link }
     case "sms":
       return { to: message.to, text: message.text, ...link }
+    case "voice":
+      return { to: message.to, text: message.text, language: message.language, ...link }
+    case "push": {
+      const { device, title, text, priority } = message
+      // A device's token lets whoever has it and an account write to it.
+      return { to: null, platform: device.platform, title, text, priority, ...link }
+    }
     case "telegram":
       return { to: message.chatId, html: message.html, ...link }
     case "slack":

@@ -2,17 +2,7 @@
 // the dependencies, needs no account and no settings, keeps its data, and survives kill -9 of the hub (it is adopted by
 // the next start) and of itself (it recovers). Tests use the same launcher for a server that is thrown away.
 import { execFile } from "node:child_process"
-import {
-  accessSync,
-  chownSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs"
+import { accessSync, chownSync, constants, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
 import { createServer } from "node:net"
 import { dirname, join, resolve } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
@@ -103,11 +93,20 @@ export async function findRunning(dataDir: string): Promise<string | null> {
 function openFolder(dataDir: string): void {
   try {
     mkdirSync(dirname(dataDir), { recursive: true })
-    if (!existsSync(dataDir)) mkdirSync(dataDir, { mode: 0o711 }) // others may pass through (the server's uid), not look around
+    makeFolder(dataDir)
     accessSync(dataDir, constants.W_OK | constants.X_OK)
     if (!statSync(dataDir).isDirectory()) throw new EmbeddedPostgresError("not_writable", `${dataDir} is not a folder`)
   } catch (error) {
     throw notWritable(dataDir, error)
+  }
+}
+
+/** Others may pass through (the server's uid), not look around. A hub that starts beside this one may have made it just now. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o711 })
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error
   }
 }
 

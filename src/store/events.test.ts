@@ -1,24 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import type { EventId } from "../domain/ids.ts"
 import { resourceStream } from "../domain/stream.ts"
 import { business, incoming, location } from "../testing/builders.ts"
+import { databaseOfFile } from "../testing/file-database.ts"
 import { testDatabase } from "../testing/postgres.ts"
-import { type Database, openDatabase } from "./database.ts"
+import { openDatabase } from "./database.ts"
 import { getEvent, insertEvents, listEvents, type Stored } from "./events.ts"
 import { streamHeads, streamHistory } from "./streams.ts"
 
-let db: Database
-let drop: () => Promise<void>
-beforeAll(async () => {
-  const made = await testDatabase()
-  drop = made.drop
-  db = openDatabase({ url: made.url })
-})
-afterAll(async () => {
-  await db.close()
-  await drop()
-})
+const db = await databaseOfFile()
 
 const now = Date.UTC(2026, 2, 2, 9)
 const idOf = (stored: Stored | undefined): EventId => {
@@ -50,6 +41,32 @@ describe("an event is durable once per key", () => {
     const [first] = await insertEvents(db, [incoming({ idempotencyKey: "k2", payload: { n: 1 } })], now)
     const [other] = await insertEvents(db, [incoming({ idempotencyKey: "k2", payload: { n: 2 } })], now)
     expect(other).toEqual({ kind: "reused", id: idOf(first) })
+  })
+
+  test("who holds a taken key is found by the key alone, in a table that was never analyzed too", async () => {
+    const own = await testDatabase()
+    const fresh = openDatabase({ url: own.url, max: 1 })
+    try {
+      await fresh.execute("alter table events set (autovacuum_enabled = off)")
+      const items = Array.from({ length: 5_000 }, (_, n) => incoming({ idempotencyKey: `many-${n}` }))
+      for (let from = 0; from < items.length; from += 1_000)
+        await insertEvents(fresh, items.slice(from, from + 1_000), now)
+      const read = async () => {
+        await fresh.query("select pg_stat_force_next_flush()")
+        await fresh.query("select pg_stat_clear_snapshot()")
+        const rows = await fresh.query<{ n: number }>(
+          "select sum(idx_tup_read)::int as n from pg_stat_user_indexes where relname = 'events'",
+        )
+        return rows[0]?.n ?? -1
+      }
+      const before = await read()
+      const again = await insertEvents(fresh, items.slice(-100), now)
+      expect(again.every(({ kind }) => kind === "duplicate")).toBe(true)
+      expect((await read()) - before).toBeLessThan(1_000)
+    } finally {
+      await fresh.close()
+      await own.drop()
+    }
   })
 
   test("the same key in another business or from another source is another event", async () => {

@@ -37,6 +37,10 @@ async function migrations(directory: string | undefined): Promise<readonly Migra
   return Promise.all(names.map(async (name) => ({ name, sql: await readFile(join(folder, name), "utf8") })))
 }
 
+/** Those of this version, in their order. */
+export const migrationNames = async (): Promise<readonly string[]> =>
+  (await migrations(undefined)).map(({ name }) => name)
+
 /**
  * Brings the database at `url` up to date and returns the names of what was applied now (empty: nothing to do).
  * Throws PostgreSQL's own error, with the file's name in front, when a migration fails; nothing of that file stays.

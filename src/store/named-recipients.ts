@@ -1,20 +1,25 @@
 /** A user id that no recipient has becomes a recipient, in-app only. */
 import type { BusinessId, RecipientId } from "../domain/ids.ts"
-import type { Plan } from "../domain/plan.ts"
-import type { Profile } from "../domain/recipient.ts"
+import type { Profile, Recipient } from "../domain/recipient.ts"
 import type { Queryable } from "./database.ts"
 import { seal } from "./sealed.ts"
 
+/** People who are named for the first time, by something that happened in a business. */
+export interface Naming {
+  readonly newRecipients: readonly Recipient[]
+  readonly business: BusinessId
+}
+
 /**
- * Inserts what the plans name for the first time, and returns whether a person may be told things of a business: two
+ * Inserts those who are named for the first time, and returns whether a person may be told things of a business: two
  * businesses can name the same unknown id at once, and then only the first one's member exists.
  */
 export async function insertNamedRecipients(
   tx: Queryable,
-  plans: readonly Plan[],
+  namings: readonly Naming[],
 ): Promise<(recipient: RecipientId, business: BusinessId) => boolean> {
-  const named = plans
-    .flatMap((plan) => plan.newRecipients.map((recipient) => ({ id: recipient.id, business: plan.event.business })))
+  const named = namings
+    .flatMap(({ newRecipients, business }) => newRecipients.map(({ id }) => ({ id, business })))
     .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   if (named.length === 0) return () => true
   const nobody: Profile = {

@@ -9,7 +9,7 @@ const millis = (column: string): string => `(extract(epoch from n.${column}) * 1
 
 /** Columns of a notification `n` as `notificationFromRow` reads them. */
 export const NOTIFICATION_COLUMNS = `n.id, n.event_id, n.rule, n.rules_revision, n.recipient_id, n.business_id,
-  n.location_id, n.severity, n.category, n.priority, n.inbox, n.content, ${millis("created_at")}, ${millis("read_at")},
+  n.location_id, n.severity, n.category, n.priority, n.inbox, n.reason, n.update_key, n.content, ${millis("created_at")}, ${millis("read_at")},
   ${millis("seen_at")}, ${millis("archived_at")}, ${millis("acknowledged_at")}`
 
 export interface NotificationRow {
@@ -24,6 +24,8 @@ export interface NotificationRow {
   readonly category: string | null
   readonly priority: Priority
   readonly inbox: boolean
+  readonly reason: string | null
+  readonly update_key: string | null
   readonly content: Buffer
   readonly created_at: number
   readonly read_at: number | null
@@ -44,6 +46,8 @@ export const notificationFromRow = (row: NotificationRow): Notification => ({
   category: row.category,
   priority: row.priority,
   inbox: row.inbox,
+  reason: row.reason,
+  updateKey: row.update_key,
   content: openAs<NotificationContent>(row.content),
   createdAt: row.created_at,
   readAt: row.read_at,

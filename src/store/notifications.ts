@@ -62,6 +62,61 @@ const SET: Record<Mark, string> = {
     "acknowledged_at = coalesce(acknowledged_at, now()), read_at = coalesce(read_at, now()), seen_at = coalesce(seen_at, now())",
 }
 
+/** Which marks end an escalation, as a condition on its timer `t`: every one by its `until`. */
+const ENDS: Record<Mark, string | null> = {
+  read: "t.until = 'read'",
+  unread: null,
+  seen: null,
+  archive: null,
+  unarchive: null,
+  acknowledge: "true",
+}
+
+// Who is firing a timer right now has it locked, and waits for the notification that is marked here or has gone before:
+// waiting for him would be a circle. He looks at the marks himself. What a channel has taken up is not called back, but
+// it is not tried again either: its time is over with this try.
+const ended = (by: string, ends: string): string => `, escalations as (
+  select t.id, t.event_id, t.rule, t.action, t.done_at from marked m
+  join timers t on t.event_id = m.event_id and t.rule = m.rule and t.kind = 'escalate' and ${ends}
+), open as (
+  select t.id from timers t join escalations e on e.id = t.id where t.done_at is null for update of t skip locked
+), stopped as (
+  update timers t set done_at = now(), outcome = '${by}' from open where t.id = open.id
+), waiting as (
+  select d.id from deliveries d
+  join (select distinct event_id, rule, action from escalations) e
+    on e.event_id = d.event_id and e.rule = d.rule and e.action = d.action
+  where d.status in ('scheduled', 'queued', 'retrying') for update of d skip locked
+), cancelled as (
+  update deliveries d set status = 'cancelled', reason = '${by}', next_attempt_at = null, settled_at = now()
+  from waiting where d.id = waiting.id
+), sending as (
+  select d.id from deliveries d
+  join (select distinct event_id, rule, action from escalations) e
+    on e.event_id = d.event_id and e.rule = d.rule and e.action = d.action
+  where d.status = 'sending' for update of d skip locked
+), last_try as (
+  update deliveries d set expires_at = least(d.expires_at, now()) from sending where d.id = sending.id
+)`
+
+/** What a mark does beside marking; nothing where it ends no escalation. */
+function endedBy(mark: Mark): string {
+  const ends = ENDS[mark]
+  return ends === null ? "" : ended(mark === "acknowledge" ? "acknowledged" : "read", ends)
+}
+
+/**
+ * Again, for what somebody who was firing has stored while the mark waited for him: its statement cannot see that. Until
+ * then a step that he has set ends itself when it is due, but what he has put off for the morning would be sent.
+ */
+async function endWhatCame(db: Queryable, mark: Mark, marked: readonly NotificationRow[]): Promise<void> {
+  if (ENDS[mark] === null || marked.length === 0) return
+  await db.execute(
+    `with marked as (select distinct * from unnest($1::text[], $2::text[]) as m (event_id, rule))${endedBy(mark)} select 1`,
+    [marked.map((row) => row.event_id), marked.map((row) => row.rule)],
+  )
+}
+
 /** Sets a mark (repeating it changes nothing) and returns the item as it now is; null where it is not theirs. */
 export async function markInboxItem(
   db: Queryable,
@@ -71,10 +126,14 @@ export async function markInboxItem(
   mark: Mark,
 ): Promise<Notification | null> {
   const [row] = await db.query<NotificationRow>(
-    `update notifications n set ${SET[mark]} where ${MINE} and n.id = $3 returning ${NOTIFICATION_COLUMNS}`,
+    `with marked as (
+       update notifications n set ${SET[mark]} where ${MINE} and n.id = $3 returning ${NOTIFICATION_COLUMNS}
+     )${endedBy(mark)} select * from marked`,
     [recipient, businesses, id],
   )
-  return row === undefined ? null : notificationFromRow(row)
+  if (row === undefined) return null
+  await endWhatCame(db, mark, [row])
+  return notificationFromRow(row)
 }
 
 /** Reads everything that is unread; returns the items that changed by it, as they now are. */
@@ -83,11 +142,17 @@ export async function markAllRead(
   recipient: RecipientId,
   businesses: readonly BusinessId[] | null,
 ): Promise<readonly Notification[]> {
+  // In the order in which all do who lock several.
   const rows = await db.query<NotificationRow>(
-    `update notifications n set ${SET.read} where ${MINE} and n.read_at is null and n.archived_at is null
-     returning ${NOTIFICATION_COLUMNS}`,
+    `with unread as (
+       select n.id from notifications n where ${MINE} and n.read_at is null and n.archived_at is null
+       order by n.event_id, n.rule collate "C", n.recipient_id for update
+     ), marked as (
+       update notifications n set ${SET.read} from unread where n.id = unread.id returning ${NOTIFICATION_COLUMNS}
+     )${endedBy("read")} select * from marked`,
     [recipient, businesses],
   )
+  await endWhatCame(db, "read", rows)
   return rows.map(notificationFromRow)
 }
 

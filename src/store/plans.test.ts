@@ -4,9 +4,10 @@ import type { HubEvent } from "../domain/event.ts"
 import { newDeliveryId, newNotificationId, type RecipientId, type RuleName } from "../domain/ids.ts"
 import type { NewNotification } from "../domain/notification.ts"
 import type { Plan } from "../domain/plan.ts"
+import { NO_PREFERENCES, type Preferences } from "../domain/preferences.ts"
 import { namedOnly } from "../domain/recipient.ts"
 import { notificationStream } from "../domain/stream.ts"
-import { business, incoming, location, recipient, recipientId } from "../testing/builders.ts"
+import { business, incoming, location, PLAIN_DELIVERY, recipient, recipientId } from "../testing/builders.ts"
 import { testDatabase } from "../testing/postgres.ts"
 import type { AudienceQuery } from "./audience.ts"
 import { type Database, openDatabase } from "./database.ts"
@@ -15,6 +16,7 @@ import { notificationsOfEvent } from "./notifications.ts"
 import { type Decide, routeBatch } from "./plans.ts"
 import { deleteRecipient, getRecipient, upsertRecipients } from "./recipients.ts"
 import { getRoute } from "./routes.ts"
+import { seal } from "./sealed.ts"
 import { streamHeads } from "./streams.ts"
 
 let db: Database
@@ -32,7 +34,7 @@ afterAll(async () => {
 })
 afterEach(async () => {
   await db.execute(
-    "truncate events, routing_queue, routes, notifications, deliveries, messages, recipients, memberships",
+    "truncate events, routing_queue, routes, notifications, deliveries, messages, recipients, preferences, list_members, memberships",
   )
 })
 
@@ -51,6 +53,8 @@ const notification = (event: HubEvent, to: RecipientId, inbox = true): NewNotifi
   category: null,
   priority: "normal",
   inbox,
+  reason: null,
+  updateKey: null,
   content: { title: "t", body: "b", actionUrl: null, actionLabel: null, data: null },
 })
 
@@ -64,6 +68,7 @@ const sms = (event: HubEvent, notifications: readonly NewNotification[], to: str
   channel: "sms",
   priority: "high",
   addressKey: to,
+  ...PLAIN_DELIVERY,
   start: { status: "queued", message: { channel: "sms", to, text: "hello", actionUrl: null, actionLabel: null } },
 })
 
@@ -75,6 +80,9 @@ const plan = (event: HubEvent, changes: Partial<Plan> = {}): Plan => ({
   notifications: [],
   deliveries: [],
   newRecipients: [],
+  timers: [],
+  gathered: [],
+  broadcasts: [],
   ...changes,
 })
 
@@ -200,15 +208,24 @@ describe("routing a batch", () => {
 })
 
 describe("an audience", () => {
-  const ask = async (query: Partial<AudienceQuery>): Promise<{ ids: string[]; outsiders: string[] }> => {
+  interface Answer {
+    readonly ids: readonly string[]
+    readonly outsiders: readonly string[]
+    readonly preferences: Readonly<Record<string, Preferences>>
+  }
+  const ask = async (query: Partial<AudienceQuery>): Promise<Answer> => {
     await insertEvents(db, [incoming()], now)
-    let answer = { ids: [] as string[], outsiders: [] as string[] }
-    await routeBatch(db, 10, async (events, find) => {
-      const [found] = await find([
-        { business: business("b1"), location: null, roles: [], users: [], everyone: false, ...query },
+    let answer: Answer = { ids: [], outsiders: [], preferences: {} }
+    await routeBatch(db, 10, async (events, { audience }) => {
+      const [found] = await audience([
+        { business: business("b1"), location: null, roles: [], users: [], lists: [], everyone: false, ...query },
       ])
       if (found === undefined) throw new Error("no answer")
-      answer = { ids: found.recipients.map((r) => r.id), outsiders: [...found.outsiders] }
+      answer = {
+        ids: found.recipients.map((r) => r.id),
+        outsiders: [...found.outsiders],
+        preferences: Object.fromEntries(found.preferences),
+      }
       return events.map((event) => plan(event))
     })
     return answer
@@ -229,13 +246,43 @@ describe("an audience", () => {
     expect((await ask({ everyone: true, location: location("l1") })).ids).toEqual(["ann", "bob"])
   })
 
+  test("holds a list's people within the business and the location", async () => {
+    await upsertRecipients(db, people, null)
+    for (const [home, list, person] of [
+      ["b1", "vip", "bob"],
+      ["b1", "board", "ann"],
+      ["b2", "vip", "cid"],
+      // On a list of a business that she is not a member of.
+      ["b2", "vip", "ann"],
+    ]) {
+      await db.execute("insert into list_members (business_id, list, recipient_id) values ($1, $2, $3)", [
+        home ?? "",
+        list ?? "",
+        person ?? "",
+      ])
+    }
+    expect((await ask({ lists: ["vip"] })).ids).toEqual(["bob"])
+    expect((await ask({ lists: ["vip", "board", "none"] })).ids).toEqual(["ann", "bob"])
+    expect((await ask({ lists: ["vip", "board"], location: location("l2") })).ids).toEqual(["ann"])
+    expect((await ask({ lists: ["vip"], business: business("b2") })).ids).toEqual(["cid"])
+    expect((await ask({ lists: ["board"], roles: ["accountant"] })).ids).toEqual(["ann", "bob"])
+  })
+
+  test("says what those among it wish who have said anything", async () => {
+    await upsertRecipients(db, people, null)
+    const wishes: Preferences = { ...NO_PREFERENCES, channels: { sms: false } }
+    await db.execute("insert into preferences (recipient_id, wishes) values ('bob', $1), ('cid', $1)", [seal(wishes)])
+    expect((await ask({ roles: ["accountant"] })).preferences).toEqual({ bob: wishes })
+    expect((await ask({ users: [recipientId("ann")] })).preferences).toEqual({})
+  })
+
   test("holds a named user once, and tells who belongs to another business", async () => {
     await upsertRecipients(db, people, null)
     const answer = await ask({
       roles: ["accountant"],
       users: [recipientId("ann"), recipientId("cid"), recipientId("new")],
     })
-    expect(answer).toEqual({ ids: ["ann", "bob"], outsiders: ["cid"] })
+    expect(answer).toEqual({ ids: ["ann", "bob"], outsiders: ["cid"], preferences: {} })
   })
 })
 

@@ -3,43 +3,44 @@
  * that an event is either unrouted or has everything that follows from it. A process that dies in the middle leaves
  * the event in the queue, unlocked.
  */
-import { createHash } from "node:crypto"
-import type { SendingChannel } from "../domain/channel.ts"
-import type { NewDelivery } from "../domain/delivery.ts"
 import type { HubEvent } from "../domain/event.ts"
-import type { EventId, NotificationId } from "../domain/ids.ts"
-import type { NewNotification, Notification } from "../domain/notification.ts"
+import type { EventId } from "../domain/ids.ts"
 import type { Plan } from "../domain/plan.ts"
-import { notificationStream } from "../domain/stream.ts"
-import { audienceOf, type FindAudience } from "./audience.ts"
+import { audienceOf } from "./audience.ts"
+import { NO_CONSEQUENCES, type StoredConsequences, storeConsequences } from "./consequences.ts"
 import type { Database, Queryable } from "./database.ts"
+import type { DecisionPorts } from "./decision-ports.ts"
 import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
+import { gatesOf } from "./gates.ts"
+import { inhibitorsOf } from "./inhibitors.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
 import { seal } from "./sealed.ts"
 
 /** What follows from a batch of events. One plan for each event; a plan that is missing leaves its event queued. */
-export type Decide = (events: readonly HubEvent[], find: FindAudience) => Promise<readonly Plan[]>
+export type Decide = (events: readonly HubEvent[], ports: DecisionPorts) => Promise<readonly Plan[]>
 
-export interface Routed {
+export interface Routed extends StoredConsequences {
   readonly plans: number
-  /** With the position in the person's stream; null where it is not in the inbox. */
-  readonly notifications: readonly (Notification & { readonly position: number | null })[]
-  /** Channels on which something became due. */
-  readonly due: readonly SendingChannel[]
-  readonly deliveries: number
   /** Events whose columns this hub cannot open, put off for an hour: they hold up nobody, and a newer hub may read them. */
   readonly unreadable: readonly EventId[]
   /** The batch was full: ask again at once. */
   readonly hadMore: boolean
 }
 
-const NOTHING: Routed = { plans: 0, notifications: [], due: [], deliveries: 0, unreadable: [], hadMore: false }
+const NOTHING: Routed = { ...NO_CONSEQUENCES, plans: 0, unreadable: [], hadMore: false }
 
 // The queue is short and the events are many. A plain join lets the planner, while its statistics are young, walk over
 // every event there is; a lateral limit leaves it nothing but one look into the key for each queued event.
+// What was put off comes again alone, when nothing else is due: in a batch it would spoil the batch again.
 const CLAIM = `
-with due as (
-  select event_id from routing_queue where next_at <= now() order by event_id limit $1 for update skip locked
+with fresh as (
+  select event_id from routing_queue where next_at <= now() and attempts = 0
+  order by event_id limit $1 for update skip locked
+), again as (
+  select event_id from routing_queue where next_at <= now() and attempts > 0 and not exists (select from fresh)
+  order by event_id limit 1 for update skip locked
+), due as (
+  select event_id from fresh union all select event_id from again
 )
 select e.* from due cross join lateral (
   select ${EVENT_COLUMNS} from events e where e.id = due.event_id limit 1
@@ -53,23 +54,27 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
     const { events, unreadable } = opened(rows)
     if (unreadable.length > 0) await tx.execute(PUT_OFF, [unreadable])
     if (events.length === 0) return { ...NOTHING, unreadable, hadMore: rows.length === limit }
-    const plans = await decide(events, audienceOf(tx))
-    const told = await insertNamedRecipients(tx, plans)
-    const notifications = plans.flatMap((plan) => plan.notifications).filter((n) => told(n.recipient, n.business))
-    const ids = new Set(notifications.map((n) => n.id))
-    const deliveries = plans.flatMap((plan) => plan.deliveries).flatMap((delivery) => onlyTold(delivery, ids))
-    // Sent one behind the other without waiting: none needs another's answer, and all stand or fall with the commit.
+    const gates = gatesOf(tx)
+    const ports = { audience: audienceOf(tx), inhibitors: inhibitorsOf(tx), gates: gates.hold }
+    const plans = await decide(events, ports)
+    const mayTell = await insertNamedRecipients(
+      tx,
+      plans.map(({ newRecipients, event }) => ({ newRecipients, business: event.business })),
+    )
+    const following = {
+      notifications: plans.flatMap((plan) => plan.notifications),
+      deliveries: plans.flatMap((plan) => plan.deliveries),
+      timers: plans.flatMap((plan) => plan.timers),
+      gathered: plans.flatMap(({ gathered, event }) => gathered.map((one) => ({ ...one, event: event.id }))),
+    }
     const [stored] = await Promise.all([
-      insertNotifications(tx, notifications),
-      insertDeliveries(tx, deliveries),
+      storeConsequences(tx, following, mayTell),
       insertRoutes(tx, plans),
+      gates.store(),
     ])
-    const queued = deliveries.filter((delivery) => delivery.start.status === "queued")
     return {
+      ...stored,
       plans: plans.length,
-      notifications: stored,
-      due: [...new Set(queued.map((delivery) => delivery.channel))],
-      deliveries: deliveries.length,
       unreadable,
       hadMore: rows.length === limit,
     }
@@ -78,6 +83,19 @@ export function routeBatch(db: Database, limit: number, decide: Decide): Promise
 
 const PUT_OFF = `
 update routing_queue set attempts = attempts + 1, next_at = now() + interval '1 hour' where event_id = any($1)`
+
+// Twice as long each time, from a minute to an hour; the first time `attempts` is 0.
+const PUT_OFF_LONGER = `
+update routing_queue set attempts = attempts + 1,
+  next_at = now() + least(interval '1 hour', interval '1 minute' * power(2, least(attempts, 10)))
+where event_id = $1
+returning (extract(epoch from next_at - now()))::float8 as seconds`
+
+/** Puts off an event from which more follows than can be stored in time; returns for how many seconds. */
+export async function putOff(db: Queryable, event: EventId): Promise<number> {
+  const [row] = await db.query<{ seconds: number }>(PUT_OFF_LONGER, [event])
+  return Math.round(row?.seconds ?? 0)
+}
 
 function opened(rows: readonly EventRow[]): {
   readonly events: readonly HubEvent[]
@@ -95,109 +113,6 @@ function opened(rows: readonly EventRow[]): {
   }
   return { events, unreadable }
 }
-
-/** A delivery keeps only notifications that are stored with it; one that tells nobody any more is dropped. */
-function onlyTold(delivery: NewDelivery, stored: ReadonlySet<NotificationId>): readonly NewDelivery[] {
-  const notifications = delivery.notifications.filter((id) => stored.has(id))
-  return notifications.length === 0 ? [] : [{ ...delivery, notifications }]
-}
-
-const INSERT_NOTIFICATIONS = `
-with inserted as (
-  insert into notifications (id, event_id, rule, rules_revision, recipient_id, business_id, location_id, severity,
-    category, priority, inbox, content)
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::text[], $11::bool[], $12::bytea[])
-  on conflict (event_id, rule, recipient_id) do nothing
-  returning id, created_at
-), wanted as (
-  select s.stream, s.id, row_number() over (partition by s.stream order by s.n) as nth,
-    count(*) over (partition by s.stream) as total
-  from unnest($13::text[], $1::text[]) with ordinality as s (stream, id, n) join inserted using (id)
-  where s.stream is not null
-), moved as (
-  insert into streams (key, position) select stream, count(*) from wanted group by stream order by stream
-  on conflict (key) do update set position = streams.position + excluded.position
-  returning key, position
-), placed as (
-  insert into stream_entries (stream, position, ref)
-  select w.stream, m.position - w.total + w.nth, w.id from wanted w join moved m on m.key = w.stream
-  returning position, ref
-)
-select i.id, (extract(epoch from i.created_at) * 1000)::float8 as created_at, p.position::float8 as position
-from inserted i left join placed p on p.ref = i.id`
-
-async function insertNotifications(
-  tx: Queryable,
-  all: readonly NewNotification[],
-): Promise<readonly (Notification & { readonly position: number | null })[]> {
-  if (all.length === 0) return []
-  const rows = await tx.query<{ id: NotificationId; created_at: number; position: number | null }>(
-    INSERT_NOTIFICATIONS,
-    [
-      all.map((n) => n.id),
-      all.map((n) => n.event),
-      all.map((n) => n.rule),
-      all.map((n) => n.rulesRevision),
-      all.map((n) => n.recipient),
-      all.map((n) => n.business),
-      all.map((n) => n.location),
-      all.map((n) => n.severity),
-      all.map((n) => n.category),
-      all.map((n) => n.priority),
-      all.map((n) => n.inbox),
-      all.map((n) => seal(n.content)),
-      all.map((n) => (n.inbox ? notificationStream(n.recipient) : null)),
-    ],
-  )
-  const stored = new Map(rows.map((row) => [row.id, row]))
-  return all.flatMap((n) => {
-    const row = stored.get(n.id)
-    if (row === undefined) return []
-    const marks = { createdAt: row.created_at, readAt: null, seenAt: null, archivedAt: null, acknowledgedAt: null }
-    return [{ ...n, ...marks, position: row.position }]
-  })
-}
-
-const INSERT_DELIVERIES = `
-with inserted as (
-  insert into deliveries (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash,
-    priority, status, reason, next_attempt_at, settled_at)
-  select id, event_id, string_to_array(notification_ids, ','), rule, rules_revision, business_id, channel, address_hash,
-    priority, status, reason, case status when 'queued' then now() end, case status when 'suppressed' then now() end
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-    $9::int[], $10::text[], $11::text[])
-    as t (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash, priority, status, reason)
-  on conflict (event_id, address_hash) do nothing
-  returning id
-)
-insert into messages (delivery_id, message)
-select m.id, m.message from unnest($1::text[], $12::bytea[]) as m (id, message) join inserted using (id)
-where m.message is not null`
-
-const PRIORITY = { low: 0, normal: 1, high: 2 } as const
-
-async function insertDeliveries(tx: Queryable, all: readonly NewDelivery[]): Promise<void> {
-  if (all.length === 0) return
-  await tx.execute(INSERT_DELIVERIES, [
-    all.map((d) => d.id),
-    all.map((d) => d.event),
-    all.map((d) => d.notifications.join(",")),
-    all.map((d) => d.rule),
-    all.map((d) => d.rulesRevision),
-    all.map((d) => d.business),
-    all.map((d) => d.channel),
-    all.map(addressHash),
-    all.map((d) => PRIORITY[d.priority]),
-    all.map((d) => d.start.status),
-    all.map((d) => (d.start.status === "suppressed" ? d.start.reason : null)),
-    all.map((d) => (d.start.status === "queued" ? seal(d.start.message) : null)),
-  ])
-}
-
-/** Salted with the event and the rule, which is as far as addresses are compared: hashes say nothing beyond that. */
-const addressHash = (d: NewDelivery): Buffer =>
-  createHash("sha256").update(`${d.event}\n${d.rule}\n${d.channel}\n${d.addressKey}`).digest().subarray(0, 16)
 
 const INSERT_ROUTES = `
 with done as (

@@ -1,6 +1,8 @@
 /** Recipients: who can be told, where they belong, how they are reached. The personal part is sealed. */
+
 import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
 import type { Membership, Profile, Recipient } from "../domain/recipient.ts"
+import { forgetBacktest } from "./backtests.ts"
 import type { Database, Queryable } from "./database.ts"
 import { openAs, seal } from "./sealed.ts"
 
@@ -79,6 +81,12 @@ export async function upsertRecipients(
         memberships.map((m) => m.roles.join(",")),
       ],
     )
+    // Whoever left a business is on none of its lists, and comes back to none.
+    await tx.execute(
+      `delete from list_members l where recipient_id = any($1) and not exists (
+         select from memberships m where m.recipient_id = l.recipient_id and m.business_id = l.business_id)`,
+      [all.map((r) => r.id)],
+    )
     return new Map(rows.map((row) => [row.id, row.created ? "created" : "updated"]))
   })
 }
@@ -131,11 +139,20 @@ export async function deleteRecipient(
       "delete from memberships where recipient_id = $1 and ($2::text[] is null or business_id = any($2))",
       [id, businesses],
     )
+    await tx.execute(
+      "delete from list_members where recipient_id = $1 and ($2::text[] is null or business_id = any($2))",
+      [id, businesses],
+    )
     const gone = await tx.execute(
       `delete from recipients r where id = $1
          and not exists (select from memberships m where m.recipient_id = r.id) and ($2::boolean or $3::int > 0)`,
       [id, businesses === null, left],
     )
+    if (gone > 0) {
+      await tx.execute("delete from preferences where recipient_id = $1", [id])
+      await tx.execute("delete from push_subscriptions where recipient_id = $1", [id])
+      await forgetBacktest(tx, null)
+    }
     return left + gone > 0 ? "deleted" : "absent"
   })
 }

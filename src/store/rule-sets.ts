@@ -9,13 +9,13 @@ export interface StoredRuleSet {
   readonly files: Readonly<Record<string, string>>
 }
 
-/** Keeps the set unless its content is kept already. */
+/** Keeps the set, and that it is in use now: retention goes by it. */
 export async function saveRuleSet(db: Database, { hash, revision, files }: StoredRuleSet): Promise<void> {
-  await db.execute("insert into rule_sets (hash, revision, files) values ($1, $2, $3) on conflict (hash) do nothing", [
-    hash,
-    revision,
-    seal(files),
-  ])
+  await db.execute(
+    `insert into rule_sets (hash, revision, files) values ($1, $2, $3)
+     on conflict (hash) do update set used_at = now()`,
+    [hash, revision, seal(files)],
+  )
 }
 
 /** The set that was kept under a hash, or null. */

@@ -5,6 +5,7 @@
 import type { Json } from "../domain/json.ts"
 
 const PLAIN_JSON = 1
+const PLAIN_BYTES = 2
 
 /** Seals any JSON-shaped value. The value must be free of functions and cycles. */
 export function seal(value: unknown): Buffer {
@@ -13,6 +14,20 @@ export function seal(value: unknown): Buffer {
   bytes[0] = PLAIN_JSON
   bytes.write(text, 1)
   return bytes
+}
+
+/** Seals bytes as they are. */
+export function sealBytes(bytes: Uint8Array): Buffer {
+  const sealed = Buffer.allocUnsafe(bytes.byteLength + 1)
+  sealed[0] = PLAIN_BYTES
+  sealed.set(bytes, 1)
+  return sealed
+}
+
+/** Opens what `sealBytes` made. Throws on a version that this build does not know. */
+export function openBytes(sealed: Buffer): Buffer {
+  if (sealed[0] !== PLAIN_BYTES) throw new Error(`sealed bytes of unknown version ${String(sealed[0])}`)
+  return sealed.subarray(1)
 }
 
 /** Opens what `seal` made. Throws on a version that this build does not know. */

@@ -36,7 +36,8 @@ export interface StreamMessage {
 }
 
 interface Row extends NotificationRow {
-  readonly position: number
+  /** Null in the one row of a stream that goes further than `after` and has nothing of it left. */
+  readonly position: number | null
   readonly ref: string
   readonly payload: Buffer | null
 }
@@ -53,8 +54,10 @@ export async function streamHistory(
 ): Promise<readonly StreamMessage[] | "pruned"> {
   const rows = await db.query<Row>(
     `select s.position::float8 as position, s.ref, e.payload, ${NOTIFICATION_COLUMNS}
-     from stream_entries s left join events e on e.id = s.ref left join notifications n on n.id = s.ref
-     where s.stream = $1 and s.position > $2 order by s.position limit $3`,
+     from streams h left join lateral (
+       select position, ref from stream_entries where stream = h.key and position > $2 order by position limit $3
+     ) s on true left join events e on e.id = s.ref left join notifications n on n.id = s.ref
+     where h.key = $1 and h.position > $2 order by s.position`,
     [stream, after, limit],
   )
   const messages: StreamMessage[] = []

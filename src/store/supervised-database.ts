@@ -24,13 +24,15 @@ export function embeddedServer(first: EmbeddedPostgres, options: EmbeddedOptions
       server = running
       let stopping = false
       void running.exited.then(() => {
-        server = null
+        if (server === running) server = null
         if (!stopping) ctx.fail(new Error("the embedded PostgreSQL ended"))
       })
       return {
         async stop() {
           stopping = true
           await running.stop()
+          // Not left to `exited`, which is told later where the server was found running and is only looked at now and then.
+          if (server === running) server = null
         },
       }
     },
@@ -42,6 +44,7 @@ export function databasePool(db: Database): ChildSpec {
   return service({
     id: "database",
     start(ctx): RunningService {
+      db.reopen()
       let timer = ctx.clock.after(PING_MS, ping)
       function ping(): void {
         const next = (): void => {

@@ -1,0 +1,92 @@
+/** Deliveries as they are stored with what made them. */
+import { createHash } from "node:crypto"
+import type { SendingChannel } from "../domain/channel.ts"
+import type { NewDelivery } from "../domain/delivery.ts"
+import type { Queryable } from "./database.ts"
+import { seal } from "./sealed.ts"
+
+const INSERT = `
+with inserted as (
+  insert into deliveries (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash,
+    priority, status, reason, next_attempt_at, settled_at, action, round, expires_at, hold_unknown, failover, wishes,
+    commercial, bypass_quiet_hours, category)
+  select id, event_id, string_to_array(notification_ids, ','), rule, rules_revision, business_id, channel, address_hash,
+    priority, status, reason,
+    case status when 'queued' then now() when 'scheduled' then to_timestamp(at / 1000) end,
+    case when status in ('suppressed', 'expired') then now() end,
+    action, round, to_timestamp(expires_at / 1000), hold_unknown, failover, wishes, commercial, bypass_quiet_hours, category
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+    $9::int[], $10::text[], $11::text[], $12::float8[], $13::int[], $14::text[], $15::float8[], $16::bool[], $17::bool[],
+    $18::bool[], $19::bool[], $20::bool[], $22::text[])
+    as t (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash, priority, status,
+      reason, at, action, round, expires_at, hold_unknown, failover, wishes, commercial, bypass_quiet_hours,
+      category)
+  on conflict (event_id, address_hash) do nothing
+  returning id
+)
+insert into messages (delivery_id, message)
+select m.id, m.message from unnest($1::text[], $21::bytea[]) as m (id, message) join inserted using (id)
+where m.message is not null`
+
+const PRIORITY = { low: 0, normal: 1, high: 2 } as const
+
+/** A repeated try is known by its key, or takes the place of the first on the device, so trying again can send nothing twice. */
+const KNOWS_REPEATS: ReadonlySet<SendingChannel> = new Set(["email", "push", "webhook"])
+
+// Their people are told by the one that is there, and what comes after it is theirs too.
+const JOIN = `
+update deliveries d set notification_ids = d.notification_ids || array(
+    select id from unnest(string_to_array(j.notification_ids, ',')) as id where not id = any (d.notification_ids))
+from (
+  select event_id, address_hash, string_agg(notification_ids, ',') as notification_ids
+  from unnest($1::text[], $2::bytea[], $3::text[]) as t (event_id, address_hash, notification_ids)
+  group by event_id, address_hash
+) j
+where d.event_id = j.event_id and d.address_hash = j.address_hash
+  and not d.notification_ids @> string_to_array(j.notification_ids, ',')`
+
+/**
+ * Stores them; one that its event, rule, address and round have already is left out. Of a later channel, which is due for
+ * each person at another moment, its people join that one.
+ */
+export async function insertDeliveries(tx: Queryable, all: readonly NewDelivery[]): Promise<void> {
+  if (all.length === 0) return
+  await tx.execute(INSERT, [
+    all.map((d) => d.id),
+    all.map((d) => d.event),
+    all.map((d) => d.notifications.join(",")),
+    all.map((d) => d.rule),
+    all.map((d) => d.rulesRevision),
+    all.map((d) => d.business),
+    all.map((d) => d.channel),
+    all.map(addressHash),
+    all.map((d) => PRIORITY[d.priority]),
+    all.map((d) => d.start.status),
+    all.map((d) => ("reason" in d.start ? d.start.reason : null)),
+    all.map((d) => (d.start.status === "scheduled" ? d.start.at : null)),
+    all.map((d) => d.action),
+    all.map((d) => d.round),
+    all.map((d) => d.expiresAt),
+    all.map((d) => d.holdUnknown && !KNOWS_REPEATS.has(d.channel)),
+    all.map((d) => d.failover),
+    all.map((d) => d.wishes !== false),
+    all.map((d) => d.wishes !== false && d.wishes.commercial),
+    all.map((d) => d.wishes !== false && d.wishes.bypassQuietHours),
+    all.map((d) => ("message" in d.start ? seal(d.start.message) : null)),
+    all.map((d) => (d.wishes === false ? null : d.wishes.category)),
+  ])
+  const joining = all.filter(({ round }) => round?.startsWith("failover:"))
+  if (joining.length > 0)
+    await tx.execute(JOIN, [
+      joining.map((d) => d.event),
+      joining.map(addressHash),
+      joining.map((d) => d.notifications.join(",")),
+    ])
+}
+
+/** Salted with the event and the rule, which is as far as addresses are compared: hashes say nothing beyond that. */
+const addressHash = (d: NewDelivery): Buffer =>
+  createHash("sha256")
+    .update(`${d.event}\n${d.rule}\n${d.channel}\n${d.round ?? ""}\n${d.addressKey}`)
+    .digest()
+    .subarray(0, 16)

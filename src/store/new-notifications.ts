@@ -1,0 +1,148 @@
+/** Notifications as they are stored with what made them: once for each event, rule and person. */
+import type { NotificationId } from "../domain/ids.ts"
+import type { NewNotification, Notification } from "../domain/notification.ts"
+import { notificationStream } from "../domain/stream.ts"
+import type { Queryable } from "./database.ts"
+import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
+import { seal } from "./sealed.ts"
+
+export interface StoredNotifications {
+  /** Those that are new, or new in their inbox. With the position in the person's stream; null: not in the inbox. */
+  readonly told: readonly (Notification & { readonly position: number | null })[]
+  /** Items that left their inbox for one of these, as they now are. */
+  readonly replaced: readonly Notification[]
+  /** Under which id each was stored: a person who was told of it before keeps the first. */
+  readonly ids: ReadonlyMap<NotificationId, NotificationId>
+}
+
+// Whoever locks several notifications does so in the order of event, rule and person.
+// A conflict is answered by the row that is there, which no snapshot might show yet. It changes only where the person
+// was told outside the inbox and now is in it; that its time is this transaction's says so.
+const INSERT = `
+with given as (
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::bool[], $12::bytea[], $13::text[], $14::text[], $15::text[]) with ordinality
+    as t (id, event_id, rule, rules_revision, recipient_id, business_id, location_id, severity, category, priority,
+      inbox, content, reason, update_key, stream, n)
+), inserted as (
+  insert into notifications as old (id, event_id, rule, rules_revision, recipient_id, business_id, location_id, severity,
+    category, priority, inbox, content, reason, update_key)
+  select id, event_id, rule, rules_revision, recipient_id, business_id, location_id, severity, category, priority, inbox,
+    content, reason, update_key
+  from given order by event_id collate "C", rule collate "C", recipient_id collate "C"
+  on conflict (event_id, rule, recipient_id) do update set
+    inbox = old.inbox or excluded.inbox,
+    content = case when excluded.inbox and not old.inbox then excluded.content else old.content end,
+    rules_revision = case when excluded.inbox and not old.inbox then excluded.rules_revision else old.rules_revision end,
+    severity = case when excluded.inbox and not old.inbox then excluded.severity else old.severity end,
+    category = case when excluded.inbox and not old.inbox then excluded.category else old.category end,
+    priority = case when excluded.inbox and not old.inbox then excluded.priority else old.priority end,
+    reason = case when excluded.inbox and not old.inbox then excluded.reason else old.reason end,
+    update_key = case when excluded.inbox and not old.inbox then excluded.update_key else old.update_key end,
+    created_at = case when excluded.inbox and not old.inbox then now() else old.created_at end
+  returning id, event_id, rule, recipient_id, created_at, created_at = now() as fresh
+), kept as (
+  select g.id as given, i.id, i.created_at, i.fresh, g.stream, g.n
+  from given g join inserted i on i.event_id = g.event_id and i.rule = g.rule and i.recipient_id = g.recipient_id
+), wanted as (
+  select stream, id, row_number() over (partition by stream order by n) as nth, count(*) over (partition by stream) as total
+  from kept where stream is not null and fresh
+), moved as (
+  insert into streams (key, position) select stream, count(*) from wanted group by stream order by stream
+  on conflict (key) do update set position = streams.position + excluded.position
+  returning key, position
+), placed as (
+  insert into stream_entries (stream, position, ref)
+  select w.stream, m.position - w.total + w.nth, w.id from wanted w join moved m on m.key = w.stream
+  returning position, ref
+)
+select k.given, k.id, k.fresh, (extract(epoch from k.created_at) * 1000)::float8 as created_at, p.position::float8 as position
+from kept k left join placed p on p.ref = k.id`
+
+interface InsertedRow {
+  readonly given: NotificationId
+  readonly id: NotificationId
+  readonly fresh: boolean
+  readonly created_at: number
+  readonly position: number | null
+}
+
+/** Stores them, and takes earlier news of the same things out of the inboxes. */
+export async function insertNotifications(
+  tx: Queryable,
+  given: readonly NewNotification[],
+): Promise<StoredNotifications> {
+  if (given.length === 0) return { told: [], replaced: [], ids: new Map() }
+  const { all, same } = onePerPerson(given)
+  const rows = await tx.query<InsertedRow>(INSERT, [
+    all.map((n) => n.id),
+    all.map((n) => n.event),
+    all.map((n) => n.rule),
+    all.map((n) => n.rulesRevision),
+    all.map((n) => n.recipient),
+    all.map((n) => n.business),
+    all.map((n) => n.location),
+    all.map((n) => n.severity),
+    all.map((n) => n.category),
+    all.map((n) => n.priority),
+    all.map((n) => n.inbox),
+    all.map((n) => seal(n.content)),
+    all.map((n) => n.reason),
+    all.map((n) => n.updateKey),
+    all.map((n) => (n.inbox ? notificationStream(n.recipient) : null)),
+  ])
+  const stored = new Map(rows.map((row) => [row.given, row]))
+  const ids = new Map(rows.map((row) => [row.given, row.id]))
+  for (const [id, first] of same) ids.set(id, ids.get(first) ?? first)
+  const told = all.flatMap((n) => {
+    const row = stored.get(n.id)
+    if (row?.fresh !== true) return []
+    const marks = { createdAt: row.created_at, readAt: null, seenAt: null, archivedAt: null, acknowledgedAt: null }
+    return [{ ...n, ...marks, id: row.id, position: row.position }]
+  })
+  return { told, ids, replaced: await replaceEarlier(tx, told) }
+}
+
+/** Several timers of one event and rule can tell the same person at once: one row, in the inbox if any of them is. */
+function onePerPerson(given: readonly NewNotification[]): {
+  readonly all: readonly NewNotification[]
+  readonly same: ReadonlyMap<NotificationId, NotificationId>
+} {
+  const byPerson = new Map<string, NewNotification>()
+  const same = new Map<NotificationId, NotificationId>()
+  for (const one of given) {
+    const key = `${one.event}\n${one.rule}\n${one.recipient}`
+    const first = byPerson.get(key)
+    if (first === undefined) byPerson.set(key, one)
+    else {
+      same.set(one.id, first.id)
+      if (one.inbox && !first.inbox) byPerson.set(key, { ...one, id: first.id })
+    }
+  }
+  return { all: [...byPerson.values()], same }
+}
+
+const EARLIER = "n.update_key is not null and n.inbox and n.deleted_at is null and n.archived_at is null"
+const SAME = "n.recipient_id = k.recipient_id and n.rule = k.rule and n.update_key = k.update_key"
+
+// Of one person's news the last in the stream stays. The stream is ours until the commit, so nobody adds another, and
+// who replaces holds it before he comes to the items: to lock them earlier would be a circle with the next who replaces.
+const REPLACE = `
+update notifications n set archived_at = now(), seen_at = coalesce(n.seen_at, now())
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as k (recipient_id, rule, update_key, id)
+where ${SAME} and ${EARLIER} and n.id <> k.id
+returning ${NOTIFICATION_COLUMNS}`
+
+const keysOf = (all: readonly NewNotification[]) => [
+  all.map((n) => n.recipient),
+  all.map((n) => n.rule),
+  all.map((n) => n.updateKey),
+]
+
+async function replaceEarlier(tx: Queryable, told: readonly NewNotification[]): Promise<readonly Notification[]> {
+  const updates = told.filter((n) => n.updateKey !== null && n.inbox)
+  if (updates.length === 0) return []
+  const last = [...new Map(updates.map((n) => [`${n.recipient}\n${n.rule}\n${n.updateKey}`, n])).values()]
+  const rows = await tx.query<NotificationRow>(REPLACE, [...keysOf(last), last.map((n) => n.id)])
+  return rows.map(notificationFromRow)
+}

@@ -1,0 +1,282 @@
+/**
+ * Timers that are due are claimed, fired and what follows from them is stored in one transaction, so that a timer is
+ * either open or has happened with everything that follows from it, whoever dies on the way.
+ */
+
+import type { HubEvent } from "../domain/event.ts"
+import type { DueTimer, EarlierDelivery, Fired, Told } from "../domain/firing.ts"
+import type { EventId, RecipientId, RuleName, TimerId } from "../domain/ids.ts"
+import type { NewTimer } from "../domain/timer.ts"
+import { audienceOf } from "./audience.ts"
+import { NO_CONSEQUENCES, type StoredConsequences, storeConsequences } from "./consequences.ts"
+import type { Database, Queryable } from "./database.ts"
+import type { FindGathered, FiringPorts } from "./decision-ports.ts"
+import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
+import { gatesOf } from "./gates.ts"
+import { insertNamedRecipients } from "./named-recipients.ts"
+import { seal } from "./sealed.ts"
+
+/** What follows from a batch of timers, in order. One that `failed` is tried again. */
+export type Fire = (due: readonly DueTimer[], ports: FiringPorts) => Promise<readonly Fired[]>
+
+export interface FiredBatch extends StoredConsequences {
+  readonly fired: readonly Fired[]
+  /** Those of them that could not be decided. */
+  readonly spoilt: readonly SpoiltTimer[]
+  /** How late the latest of them was when it was claimed, in milliseconds. */
+  readonly lateMs: number
+  /** The batch was full: ask again at once. */
+  readonly hadMore: boolean
+}
+
+/**
+ * First tellings (delays, digests) and what follows them (escalations, failovers) are claimed apart: whoever fires the
+ * second holds notifications and no gates, and whoever fires the first holds gates before he comes to notifications.
+ */
+export type Claimable = "first" | "following"
+
+const NOTHING: FiredBatch = { ...NO_CONSEQUENCES, fired: [], spoilt: [], lateMs: 0, hadMore: false }
+
+/** Kept of what one firing could not carry out. */
+const MAX_FAILURES = 50
+
+/** Firings of one timer that may fail. */
+const MOST_ATTEMPTS = 5
+
+const millis = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8 as ${column}`
+
+const claim = (kinds: string): string => `
+select id, kind, event_id, business_id, rule, action, step, ${millis("began_at")}, ${millis("due_at")}, until, gate,
+  rules_hash, rules_revision, (extract(epoch from now() - next_at) * 1000)::float8 as late_ms
+from timers where done_at is null and next_at <= now() and kind ${kinds}
+order by next_at limit $1 for update skip locked`
+
+const CLAIM: Record<Claimable, string> = {
+  first: claim("in ('delay', 'digest')"),
+  following: claim("in ('escalate', 'failover')"),
+}
+
+interface TimerRow {
+  readonly id: TimerId
+  readonly kind: NewTimer["kind"]
+  readonly event_id: EventId
+  readonly business_id: NewTimer["business"]
+  readonly rule: RuleName
+  readonly action: number
+  readonly step: number
+  readonly began_at: number
+  readonly due_at: number
+  readonly until: NewTimer["until"]
+  readonly gate: string | null
+  readonly rules_hash: string
+  readonly rules_revision: string
+  readonly late_ms: number
+}
+
+/** Fires up to `limit` timers that are due. Throws the driver's error or whatever `fire` throws; then nothing has changed. */
+export function fireTimers(db: Database, limit: number, which: Claimable, fire: Fire): Promise<FiredBatch> {
+  return db.transaction(async (tx) => {
+    const rows = await tx.query<TimerRow>(CLAIM[which], [limit])
+    if (rows.length === 0) return NOTHING
+    const timers = rows.map(timerFromRow)
+    const [events, told, deliveries] = await Promise.all([
+      eventsOf(tx, timers),
+      toldOf(tx, timers, which),
+      deliveriesOf(tx, timers),
+    ])
+    const due = timers.map(
+      (timer): DueTimer => ({
+        timer,
+        events: events.get(timer.id) ?? [],
+        told: told.get(placeOf(timer)) ?? [],
+        deliveries: deliveries.get(timer.id) ?? [],
+      }),
+    )
+    const gates = gatesOf(tx)
+    const fired = await fire(due, { audience: audienceOf(tx), gates: gates.hold, gathered: gatheredIn(tx) })
+    const mayTell = await insertNamedRecipients(
+      tx,
+      fired.map(({ newRecipients, timer }) => ({ newRecipients, business: timer.business })),
+    )
+    const following = {
+      notifications: fired.flatMap((one) => one.notifications),
+      deliveries: fired.flatMap((one) => one.deliveries),
+      timers: fired.flatMap((one) => one.timers),
+      gathered: [],
+    }
+    const done = fired.filter(({ outcome }) => outcome !== "failed")
+    const failed = fired.filter(({ outcome }) => outcome === "failed")
+    const [stored, spoilt] = await Promise.all([
+      storeConsequences(tx, following, mayTell),
+      spoilTimers(
+        tx,
+        failed.map(({ timer }) => timer.id),
+      ),
+      gates.store(),
+      tx.execute(DONE, [
+        done.map(({ timer }) => timer.id),
+        done.map(({ outcome }) => outcome),
+        done.map(({ failures }) => (failures.length === 0 ? null : seal(failures.slice(0, MAX_FAILURES)))),
+      ]),
+    ])
+    const lateMs = rows.reduce((most, row) => Math.max(most, row.late_ms), 0)
+    return { ...stored, fired, spoilt, lateMs, hadMore: rows.length === limit }
+  }, "reads_first")
+}
+
+const DONE = `
+update timers t set done_at = now(), outcome = i.outcome, failures = i.failures
+from unnest($1::text[], $2::text[], $3::bytea[]) as i (id, outcome, failures) where t.id = i.id`
+
+const timerFromRow = (row: TimerRow): NewTimer => ({
+  id: row.id,
+  kind: row.kind,
+  event: row.event_id,
+  business: row.business_id,
+  rule: row.rule,
+  action: row.action,
+  step: row.step,
+  beganAt: row.began_at,
+  dueAt: row.due_at,
+  until: row.until,
+  gate: row.gate,
+  rulesHash: row.rules_hash,
+  rulesRevision: row.rules_revision,
+})
+
+const placeOf = ({ event, rule }: { readonly event: EventId; readonly rule: RuleName }): string => `${event}\n${rule}`
+
+// A later round of what a digest has told is about all that the digest held.
+const EVENTS = `
+select t.id as timer, e.* from timers t
+left join timers d on t.kind in ('escalate', 'failover') and d.event_id = t.event_id and d.rule = t.rule
+  and d.action = t.action and d.kind = 'digest'
+left join digest_events g on g.timer_id = d.id
+cross join lateral (select ${EVENT_COLUMNS} from events e where e.id = coalesce(g.event_id, t.event_id) limit 1) e
+where t.id = any($1)`
+
+const GATHERED = `
+select g.timer_id as timer, e.* from digest_events g
+cross join lateral (select ${EVENT_COLUMNS} from events e where e.id = g.event_id limit 1) e
+where g.timer_id = any($1)`
+
+async function eventsOf(
+  tx: Queryable,
+  timers: readonly NewTimer[],
+): Promise<ReadonlyMap<TimerId, readonly HubEvent[]>> {
+  const ids = timers.filter(({ kind }) => kind !== "digest").map(({ id }) => id)
+  return ids.length === 0 ? new Map() : eventsByTimer(await tx.query<EventRow & { timer: TimerId }>(EVENTS, [ids]))
+}
+
+const gatheredIn =
+  (tx: Queryable): FindGathered =>
+  async (timers) => {
+    if (timers.length === 0) return []
+    const found = eventsByTimer(await tx.query<EventRow & { timer: TimerId }>(GATHERED, [timers]))
+    return timers.map((id) => found.get(id) ?? [])
+  }
+
+/** In order of acceptance. One that cannot be opened is left out: the others are told all the same. */
+function eventsByTimer(
+  rows: readonly (EventRow & { readonly timer: TimerId })[],
+): ReadonlyMap<TimerId, readonly HubEvent[]> {
+  const found = new Map<TimerId, HubEvent[]>()
+  for (const row of rows) {
+    let event: HubEvent
+    try {
+      event = eventFromRow(row)
+    } catch {
+      continue
+    }
+    const known = found.get(row.timer)
+    if (known === undefined) found.set(row.timer, [event])
+    else known.push(event)
+  }
+  for (const events of found.values()) {
+    events.sort((a, b) => a.acceptedAt - b.acceptedAt || (a.id < b.id ? -1 : 1))
+  }
+  return found
+}
+
+// Of what follows they are locked: nobody can acknowledge between this look and the commit, and who has is seen.
+const TOLD = `
+select n.id, n.event_id as event, n.rule, n.recipient_id as recipient, n.inbox,
+  (extract(epoch from n.read_at) * 1000)::float8 as "readAt",
+  (extract(epoch from n.acknowledged_at) * 1000)::float8 as "acknowledgedAt"
+from (select distinct * from unnest($1::text[], $2::text[])) as k (event_id, rule)
+join notifications n on n.event_id = k.event_id and n.rule = k.rule
+order by n.event_id, n.rule collate "C", n.recipient_id`
+
+type ToldRow = Told & { readonly event: EventId; readonly rule: RuleName; readonly recipient: RecipientId }
+
+async function toldOf(
+  tx: Queryable,
+  timers: readonly NewTimer[],
+  which: Claimable,
+): Promise<ReadonlyMap<string, readonly Told[]>> {
+  const lock = which === "following" ? " for update of n" : ""
+  const rows = await tx.query<ToldRow>(TOLD + lock, [timers.map(({ event }) => event), timers.map(({ rule }) => rule)])
+  return new Map(
+    [...Map.groupBy(rows, placeOf)].map(([place, own]) => [
+      place,
+      own.map(({ id, recipient, inbox, readAt, acknowledgedAt }) => ({ id, recipient, inbox, readAt, acknowledgedAt })),
+    ]),
+  )
+}
+
+const DELIVERIES = `
+select t.id as timer, d.channel, d.notification_ids as notifications, d.round, d.failover, d.status, d.reason,
+  d.maybe_duplicate as "maybeDuplicate"
+from timers t join deliveries d on d.event_id = t.event_id and d.rule = t.rule and d.action = t.action
+where t.id = any($1)`
+
+async function deliveriesOf(
+  tx: Queryable,
+  timers: readonly NewTimer[],
+): Promise<ReadonlyMap<TimerId, readonly EarlierDelivery[]>> {
+  const ids = timers.filter(({ kind }) => kind === "failover").map(({ id }) => id)
+  if (ids.length === 0) return new Map()
+  const rows = await tx.query<EarlierDelivery & { readonly timer: TimerId }>(DELIVERIES, [ids])
+  return new Map(
+    [...Map.groupBy(rows, (row) => row.timer)].map(([timer, own]) => [
+      timer,
+      own.map(({ timer: _, ...delivery }) => delivery),
+    ]),
+  )
+}
+
+// Events that come later must not be gathered into a digest that will never be told.
+const SPOIL = `
+with spoilt as (
+  update timers set attempts = attempts + 1,
+    next_at = now() + least(interval '10 minutes', interval '5 seconds' * power(4, least(attempts, 10))),
+    done_at = case when attempts + 1 >= ${MOST_ATTEMPTS} then now() end,
+    outcome = case when attempts + 1 >= ${MOST_ATTEMPTS} then 'failed' end
+  where id = any($1) and done_at is null
+  returning id, kind, attempts, done_at is not null as last, gate
+), closed as (
+  update gates g set state = null from spoilt s where s.last and g.key = s.gate and g.state ->> 'timer' = s.id
+)
+select id, kind, attempts, last from spoilt`
+
+export interface SpoiltTimer {
+  readonly id: TimerId
+  readonly kind: NewTimer["kind"]
+  /** Firings that failed, this one included. */
+  readonly attempts: number
+  /** Nothing follows from it any more. */
+  readonly last: boolean
+}
+
+/** Their firing failed, and it was their own fault: later again, and after the fifth time never. */
+export const spoilTimers = (db: Queryable, ids: readonly TimerId[]): Promise<readonly SpoiltTimer[]> =>
+  ids.length === 0 ? Promise.resolve([]) : db.query<SpoiltTimer>(SPOIL, [ids])
+
+/** Milliseconds until the next timer is due (0: now), or null where none waits. */
+export async function nextTimer(db: Queryable): Promise<number | null> {
+  const [row] = await db.query<{ ms: number | null }>(
+    `select (extract(epoch from next_at - now()) * 1000)::float8 as ms from timers where done_at is null
+     order by next_at limit 1`,
+  )
+  return row?.ms === undefined || row.ms === null ? null : Math.max(0, Math.ceil(row.ms))
+}
