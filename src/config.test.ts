@@ -97,6 +97,7 @@ describe("without any setting", () => {
       apns: { key: null, keyId: null, teamId: null, topic: null, apiRoot: null },
       zoho: { webhookSecret: null },
       webhookSources: [],
+      webhookSecrets: [],
       aiAgentUrl: null,
       log: { level: "info", format: "json" },
       otel: { endpoint: null, variables: {} },
@@ -156,6 +157,7 @@ describe("settings that are given", () => {
       EMAIL_FROM: "Hub <hub@example.com>",
       TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`,
       HUB_WEBHOOK_SOURCES: `crm:b1:whsec_${Buffer.alloc(24, 1).toString("base64")},crm:b1:whsec_${Buffer.alloc(24, 2).toString("base64")}`,
+      HUB_WEBHOOK_SECRETS: `erp:whsec_${Buffer.alloc(24, 3).toString("base64")}`,
       AI_AGENT_HTTP_URL: "http://127.0.0.1:9/agent",
       LOG_LEVEL: "DEBUG",
       LOG_FORMAT: "pretty",
@@ -185,6 +187,7 @@ describe("settings that are given", () => {
     })
     expect(config.telegram.apiRoot).toBe("http://127.0.0.1:9")
     expect(config.webhookSources.map(({ name }) => name)).toEqual(["crm", "crm"])
+    expect(config.webhookSecrets.map(({ name, secret }) => [name, secret.reveal().length])).toEqual([["erp", 38]])
     expect(config.log).toEqual({ level: "debug", format: "pretty" })
     expect(config.otel.endpoint).toBe("http://127.0.0.1:4318")
     expect(inspect(config, { depth: 9 })).not.toContain("canary")
@@ -283,6 +286,7 @@ describe("wrong settings", () => {
     APNS_TEAM_ID: "t",
     APNS_TOPIC: "o",
     HUB_WEBHOOK_SOURCES: "crm:b1:canary",
+    HUB_WEBHOOK_SECRETS: "erp:canary",
     LOG_LEVEL: "loud",
     LOG_FORMAT: "xml",
   }
@@ -295,6 +299,11 @@ describe("wrong settings", () => {
         .filter((name) => !innocent.includes(name))
         .toSorted(),
     )
+  })
+
+  test("name a retention that would forget an event while its webhook can be replayed", () => {
+    expect(faults({ HUB_RETENTION: "events=59m" })).toEqual(["HUB_RETENTION"])
+    expect(faults({ HUB_RETENTION: "events=1h,attempts=1m" })).toEqual([])
   })
 
   test("show what was got, but never a secret's value", () => {
@@ -310,9 +319,25 @@ describe("wrong settings", () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test("a webhook source of the hub's own name is refused in clear words", () => {
+    const secret = `whsec_${Buffer.alloc(24, 1).toString("base64")}`
+    const { errors = [] } = load({ HUB_WEBHOOK_SOURCES: `hubs:b1:${secret},hub:b1:${secret}` })
+    expect(errors.map(({ name, expected }) => [name, expected])).toEqual([
+      ["HUB_WEBHOOK_SOURCES", `entry 2 to be another name than "hub", which is the source of the hub's own events`],
+    ])
+  })
+
   test("one id for two encryption keys is refused", () => {
     const key = Buffer.alloc(32).toString("base64")
     expect(faults({ HUB_ENCRYPTION_KEYS: `a:${key},a:${key}` })).toEqual(["HUB_ENCRYPTION_KEYS"])
+  })
+
+  test("one name for two webhook secrets, or one that looks like a secret, is refused", () => {
+    const secret = `whsec_${Buffer.alloc(24, 1).toString("base64")}`
+    const refused = ["HUB_WEBHOOK_SECRETS"]
+    expect(faults({ HUB_WEBHOOK_SECRETS: `erp:${secret},erp:${secret}` })).toEqual(refused)
+    expect(faults({ HUB_WEBHOOK_SECRETS: `whsec_erp:${secret}` })).toEqual(refused)
+    expect(faults({ HUB_WEBHOOK_SECRETS: `erp:${secret},crm:${secret}` })).toEqual([])
   })
 
   test("half of a VAPID pair, or two halves of different pairs, is refused", () => {
@@ -324,6 +349,14 @@ describe("wrong settings", () => {
 
   test("an APNs key without its ids is refused", () => {
     expect(faults({ APNS_KEY_ID: "k" })).toEqual(["APNS_KEY", "APNS_TEAM_ID", "APNS_TOPIC"])
+  })
+
+  test("keys that are forgotten before the stream forgets its messages are a warning, where there is a stream", () => {
+    const told = (env: Record<string, string>) => load(env).warnings.map(({ name }) => name)
+    const NATS_URL = "nats://127.0.0.1:4222"
+    expect(told({ NATS_URL, HUB_RETENTION: "events=167h" })).toEqual(["HUB_RETENTION"])
+    expect(told({ NATS_URL, HUB_RETENTION: "events=7d" })).toEqual([])
+    expect(told({ HUB_RETENTION: "events=167h" })).toEqual([])
   })
 
   test("an unknown HUB_ setting is a warning with the nearest right name", () => {
@@ -397,8 +430,8 @@ describe("production", () => {
 describe("a setting that this version does not act on", () => {
   test("is told to whoever sets it, by itself or as a file, and to nobody else", () => {
     const told = (env: Record<string, string>): readonly string[] => load(env).warnings.map(({ name }) => name)
-    expect(told({ HUB_RATE_LIMIT: "caller=5" })).toEqual(["HUB_RATE_LIMIT"])
-    expect(told({ SMTP_URL_FILE: "/nowhere" })).toEqual(["SMTP_URL"])
-    expect(told({ HUB_RATE_LIMIT: "" })).toEqual([])
+    expect(told({ SLACK_SIGNING_SECRET: "0123456789abcdef" })).toEqual(["SLACK_SIGNING_SECRET"])
+    expect(told({ AI_AGENT_HTTP_URL_FILE: "/nowhere" })).toEqual(["AI_AGENT_HTTP_URL"])
+    expect(told({ SLACK_SIGNING_SECRET: "" })).toEqual([])
   })
 })

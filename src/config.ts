@@ -8,6 +8,7 @@ import { setInVain } from "./config/later.ts"
 import { Reader } from "./config/reader.ts"
 import { hubSettings } from "./config/settings.ts"
 import type { Config, ConfigError, ConfigWarning } from "./config/shape.ts"
+import { STREAM_AGE_MS } from "./domain/jetstream.ts"
 import { Secret } from "./domain/secret.ts"
 
 export { missingChannelCredentials } from "./config/channel-credentials.ts"
@@ -52,14 +53,19 @@ export function explainConfigError({ name, expected, got }: ConfigError): string
 }
 
 function weaknesses(config: Config): readonly ConfigWarning[] {
-  const secret = config.jwt.secret
-  if (secret === null || Buffer.byteLength(secret.reveal()) >= leastJwtSecretBytes) return []
-  return [
-    {
+  const warnings: ConfigWarning[] = []
+  const { secret } = config.jwt
+  if (secret !== null && Buffer.byteLength(secret.reveal()) < leastJwtSecretBytes)
+    warnings.push({
       name: "JWT_SECRET",
       problem: `is shorter than ${leastJwtSecretBytes} bytes: tokens signed with it can be forged by guessing`,
-    },
-  ]
+    })
+  if (config.natsUrl !== null && config.retention.eventsMs < STREAM_AGE_MS)
+    warnings.push({
+      name: "HUB_RETENTION",
+      problem: `forgets events, and their keys, sooner than JetStream its messages (${STREAM_AGE_MS / 86_400_000}d): one that is brought again after that is a second event`,
+    })
+  return warnings
 }
 
 function deepFreeze<T extends object>(value: T): T {

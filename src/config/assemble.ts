@@ -58,9 +58,15 @@ export function assemble(reader: Reader, terminal: boolean): Config {
       businessClaim: reader.defaulted(access.businessClaim),
       locationsClaim: reader.defaulted(access.locationsClaim),
     },
-    encryptionKeys: distinct(reader, reader.optional(access.encryptionKeys) ?? []),
+    encryptionKeys: eachOnce(reader, access.encryptionKeys.name, reader.optional(access.encryptionKeys) ?? [], "id"),
     anonymousTopics: reader.optional(access.anonymousTopics) ?? !production,
     rulesGit: rulesGit(reader),
+    webhookSecrets: eachOnce(
+      reader,
+      running.webhookSecrets.name,
+      reader.optional(running.webhookSecrets) ?? [],
+      "name",
+    ),
     rateLimit: { caller: null, business: null, type: null, ...reader.optional(running.rateLimit) },
     retention: retention(reader),
     ...channelGroups(reader, production, publicUrl),
@@ -84,13 +90,17 @@ function refuseWithout(reader: Reader): void {
     reader.missing(`${access.jwtSecret.name} or ${access.jwksUrl.name}`, "a value: without one nobody can log in")
 }
 
-/** Two keys under one id would decrypt by luck. */
-function distinct(reader: Reader, keys: Config["encryptionKeys"]): Config["encryptionKeys"] {
-  const ids = keys.map((key) => key.id)
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index)
-  if (twice !== undefined)
-    reader.errors.push({ name: access.encryptionKeys.name, expected: "every id once", got: `the id ${twice} twice` })
-  return keys
+/** Two keys under one id would decrypt, and two secrets under one name sign, by luck. */
+function eachOnce<K extends string, T extends Readonly<Record<K, string>>>(
+  reader: Reader,
+  name: string,
+  entries: readonly T[],
+  key: K,
+): readonly T[] {
+  const all = entries.map((entry) => entry[key])
+  const twice = all.find((each, index) => all.indexOf(each) !== index)
+  if (twice !== undefined) reader.errors.push({ name, expected: `every ${key} once`, got: `the ${key} ${twice} twice` })
+  return entries
 }
 
 function rulesGit(reader: Reader): Config["rulesGit"] {
@@ -103,6 +113,9 @@ function rulesGit(reader: Reader): Config["rulesGit"] {
 function retention(reader: Reader): Config["retention"] {
   const day = 86_400_000
   const given = reader.defaulted(running.retention)
+  // The key of an event is what knows a replayed webhook, whose signature is good for ten minutes.
+  if ((given.events ?? day) < day / 24)
+    reader.errors.push({ name: running.retention.name, expected: "events to be kept for an hour or more", got: "less" })
   return {
     eventsMs: given.events ?? 90 * day,
     notificationsMs: given.notifications ?? 180 * day,

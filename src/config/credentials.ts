@@ -1,8 +1,9 @@
 /** The settings whose entries are made of parts: API keys, encryption keys, webhook sources, the VAPID pair. */
 import { createECDH } from "node:crypto"
+import { HUB_SOURCE } from "../domain/event.ts"
 import { Secret } from "../domain/secret.ts"
 import { bytesOf, outsideId, type Parser } from "./parse.ts"
-import type { ApiKeySetting, EncryptionKeySetting, WebhookSourceSetting } from "./shape.ts"
+import type { ApiKeySetting, EncryptionKeySetting, WebhookSecretSetting, WebhookSourceSetting } from "./shape.ts"
 
 const leastApiKeyLength = 24
 const encryptionKeyBytes = 32
@@ -38,7 +39,20 @@ export const webhookSource: Parser<WebhookSourceSetting> = (entry) => {
     (bytes?.length ?? 0) < leastWebhookSecretBytes
   )
     return { expected: `name:business:whsec_…, the secret ${leastWebhookSecretBytes} bytes or more in base64` }
+  // The name becomes the source of its events.
+  if (name === HUB_SOURCE)
+    return { expected: `another name than "${HUB_SOURCE}", which is the source of the hub's own events` }
   return { value: { name, business, secret: new Secret(secret) } }
+}
+
+export const webhookSecret: Parser<WebhookSecretSetting> = (entry) => {
+  const [name = "", secret = "", ...rest] = entry.split(":")
+  const bytes = secret.startsWith("whsec_") ? bytesOf(secret.slice("whsec_".length)) : null
+  // A rule could not tell such a name from a secret.
+  const named = outsideId.test(name) && !name.startsWith("whsec_")
+  if (!named || rest.length > 0 || (bytes?.length ?? 0) < leastWebhookSecretBytes)
+    return { expected: `name:whsec_…, the secret ${leastWebhookSecretBytes} bytes or more in base64` }
+  return { value: { name, secret: new Secret(secret) } }
 }
 
 /** An uncompressed P-256 point, base64url. */

@@ -6,22 +6,13 @@ import type { Environment } from "./environment.ts"
 import type { ConfigWarning } from "./shape.ts"
 
 const NOT_YET: Readonly<Record<string, string>> = {
-  HUB_RATE_LIMIT: "is not enforced by this version yet",
-  HUB_RETENTION: "is not enforced by this version yet: nothing is pruned",
-  HUB_RULES_GIT_URL: "is not followed by this version yet: rules come from HUB_RULES_DIR",
   HUB_ENCRYPTION_KEYS: "is kept for later: this version does not encrypt at rest yet",
-  NATS_URL: "carries news between nodes; events are not taken from JetStream by this version yet",
   OTEL_EXPORTER_OTLP_ENDPOINT: "is not used by this version yet: no traces are sent",
   TELEGRAM_WEBHOOK_SECRET: "is not used by this version yet: it sends to Telegram and does not listen",
   SLACK_BOT_TOKEN: "is not used by this version yet: Slack is reached by incoming webhooks",
   SLACK_SIGNING_SECRET: "is not used by this version yet",
   RESEND_WEBHOOK_SECRET: "is not used by this version yet",
   SMTP_URL: "is not used by this version yet: e-mail goes by Resend",
-  TWILIO_VOICE_PHONE_NUMBER: "is not used by this version yet: it does not call",
-  FCM_SERVICE_ACCOUNT: "is not used by this version yet",
-  APNS_KEY: "is not used by this version yet",
-  ZOHO_WEBHOOK_SECRET: "is not used by this version yet: there is no such source",
-  HUB_WEBHOOK_SOURCES: "is not used by this version yet: there is no such source",
   AI_AGENT_HTTP_URL: "is not used by this version yet",
 }
 

@@ -2,7 +2,15 @@
  * The one table of settings. It drives the parsing, `.env.example`, the README's table and the search for misspelt
  * names. A new setting is a line here, a field in `shape.ts` and a line in `config.ts`.
  */
-import { apiKey, encryptionKey, vapidPrivateKey, vapidPublicKey, vapidSubject, webhookSource } from "./credentials.ts"
+import {
+  apiKey,
+  encryptionKey,
+  vapidPrivateKey,
+  vapidPublicKey,
+  vapidSubject,
+  webhookSecret,
+  webhookSource,
+} from "./credentials.ts"
 import {
   accountSid,
   assignments,
@@ -136,9 +144,20 @@ export const accessSettings = {
 }
 
 export const runningSettings = {
-  rulesGitUrl: hidden("HUB_RULES_GIT_URL", gitUrl, "none", "follow a rules repository"),
+  rulesGitUrl: hidden(
+    "HUB_RULES_GIT_URL",
+    gitUrl,
+    "none",
+    "a repository whose rules/ and templates/ are followed instead of the folders; needs git",
+  ),
   rulesGitBranch: defaulted("HUB_RULES_GIT_BRANCH", text, "main", "its branch"),
   rulesGitInterval: defaulted("HUB_RULES_GIT_INTERVAL", duration, "60s", "how often to look"),
+  webhookSecrets: hidden(
+    "HUB_WEBHOOK_SECRETS",
+    listOf(webhookSecret),
+    "none",
+    "comma list of name:whsec_…; a rule's webhook names the one that signs it",
+  ),
   rateLimit: plain(
     "HUB_RATE_LIMIT",
     assignments(["caller", "business", "type"], integer(1, 1_000_000_000)),

@@ -30,6 +30,12 @@ export interface WebhookSourceSetting {
   readonly secret: Secret
 }
 
+/** What a rule's webhook names to be signed. `secret` reveals `whsec_…`. */
+export interface WebhookSecretSetting {
+  readonly name: string
+  readonly secret: Secret
+}
+
 /** Durations are milliseconds, URLs come without a trailing slash, folders are absolute, `null` is "not set". */
 export interface Config {
   readonly nodeEnv: NodeEnv
@@ -67,6 +73,8 @@ export interface Config {
   readonly encryptionKeys: readonly EncryptionKeySetting[]
   readonly anonymousTopics: boolean
   readonly rulesGit: { readonly url: Secret; readonly branch: string; readonly intervalMs: number } | null
+  /** Each name once. */
+  readonly webhookSecrets: readonly WebhookSecretSetting[]
   /** Events per second; null = no limit. */
   readonly rateLimit: { readonly caller: number | null; readonly business: number | null; readonly type: number | null }
   readonly retention: {

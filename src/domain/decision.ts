@@ -6,6 +6,8 @@ export interface RuleDecision {
   readonly rule: RuleName
   readonly matched: boolean
   readonly reason: string
+  /** The deciding clause alone, where the reason goes on about what followed. That may name people. */
+  readonly clause?: string
 }
 
 /** Why an event has no plan although it was stored. */

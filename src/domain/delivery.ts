@@ -5,7 +5,9 @@
 import type { SendingChannel } from "./channel.ts"
 import type { BusinessId, DeliveryId, EventId, NotificationId, RuleName } from "./ids.ts"
 import type { Message } from "./message.ts"
+import type { Occasion } from "./preferences.ts"
 import type { Priority } from "./rule.ts"
+import type { Round } from "./timer.ts"
 
 export const DELIVERY_STATUSES = [
   "scheduled",
@@ -47,9 +49,23 @@ export interface NewDelivery {
   readonly priority: Priority
   /** What makes the address one: equal addresses of one event, rule and channel share one delivery. */
   readonly addressKey: string
+  /** The action's place in its rule. */
+  readonly action: number
+  /** Equal addresses of another round are another delivery: an escalation tells again. */
+  readonly round: Round
+  /** Nothing is sent from then on. Milliseconds since the Unix epoch, here and below. */
+  readonly expiresAt: number | null
+  /** Ends as `unknown` where it may have been sent. */
+  readonly holdUnknown: boolean
+  /** Where it is definitely not sent, the rule's next channel may be due. */
+  readonly failover: boolean
+  /** Not false: its people's preferences are asked again before it is sent, about a message that is so. */
+  readonly wishes: false | Pick<Occasion, "category" | "commercial" | "bypassQuietHours">
   readonly start:
     | { readonly status: "queued"; readonly message: Message }
-    | { readonly status: "suppressed"; readonly reason: string }
+    /** Held back until then. */
+    | { readonly status: "scheduled"; readonly at: number; readonly reason: string; readonly message: Message }
+    | { readonly status: "suppressed" | "expired"; readonly reason: string }
 }
 
 /** A delivery held under a lease by this process. */
@@ -65,6 +81,9 @@ export interface ClaimedDelivery {
   readonly maybeDuplicate: boolean
   /** Milliseconds since the delivery was made, or last replayed, by the database's clock. */
   readonly ageMs: number
+  /** Ends as `unknown` where it may have been sent, whatever the channel's policy. */
+  readonly holdUnknown: boolean
+  readonly wishes: NewDelivery["wishes"]
   readonly message: Message
 }
 

@@ -2,6 +2,9 @@
 import type { BusinessId, EventId, LocationId } from "./ids.ts"
 import type { JsonObject } from "./json.ts"
 
+/** Whose events the hub's own are: nobody outside speaks under this name, or an alarm could be forged. */
+export const HUB_SOURCE = "hub"
+
 /** Words of severity, kept as sent; several share a rank (contract §5.1). */
 export const SEVERITY_RANK = {
   info: 0,

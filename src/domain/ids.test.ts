@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { asBusinessId, asDeliveryId, asEventId, asRecipientId, newEventId } from "./ids.ts"
+import { asBusinessId, asDeliveryId, asEventId, asRecipientId, idFloor, newEventId } from "./ids.ts"
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 /** The 128 bits behind an id. */
@@ -31,6 +31,14 @@ describe("an id that the hub makes", () => {
       expect(id > last).toBe(true)
       last = id
     }
+  })
+
+  test("sorts behind the floor of its own time and before that of every later one", () => {
+    const wall = Date.now() + 10_000_000
+    const id = newEventId(wall)
+    expect(id > idFloor("evt_", wall)).toBe(true)
+    expect(id < idFloor("evt_", wall + 1)).toBe(true)
+    expect(idFloor("evt_", -5) < idFloor("evt_", 1)).toBe(true)
   })
 
   test("is never the same twice", () => {

@@ -8,6 +8,8 @@ type Brand<T, Name extends string> = T & { readonly __brand: Name }
 export type EventId = Brand<string, "EventId">
 export type NotificationId = Brand<string, "NotificationId">
 export type DeliveryId = Brand<string, "DeliveryId">
+export type TimerId = Brand<string, "TimerId">
+export type RejectedId = Brand<string, "RejectedId">
 export type BusinessId = Brand<string, "BusinessId">
 export type LocationId = Brand<string, "LocationId">
 export type RecipientId = Brand<string, "RecipientId">
@@ -56,11 +58,8 @@ function sortable(wallMillis: number): string {
     counter = 0
   }
   // 48 bits of time, 4 of version, 12 of counter, 2 of variant, 62 random; cut into 13 groups of 10 bits.
-  const high = Math.floor(lastMillis / 2 ** 28)
-  const low = lastMillis % 2 ** 28
   const middle = (7 << 12) | counter
-  let text =
-    pair(high >>> 12) + pair(high >>> 2) + pair(((high & 3) << 8) | (low >>> 20)) + pair(low >>> 10) + pair(low)
+  let text = timeText(lastMillis)
   text += pair(middle >>> 6)
   // The counter's last 6 bits, the variant `10`, and the first 2 random bits.
   text += pair(((middle & 63) << 4) | 8 | (randomByte() & 3))
@@ -68,7 +67,18 @@ function sortable(wallMillis: number): string {
   return text
 }
 
+/** The first 50 bits of an id: two zeros and the time. */
+function timeText(millis: number): string {
+  const high = Math.floor(millis / 2 ** 28)
+  const low = millis % 2 ** 28
+  return pair(high >>> 12) + pair(high >>> 2) + pair(((high & 3) << 8) | (low >>> 20)) + pair(low >>> 10) + pair(low)
+}
+
 const pair = (bits: number): string => PAIRS[bits & 1023] ?? ""
+
+/** Sorts behind every id of this kind that was made before `wallMillis`, and before every later one. No id itself. */
+export const idFloor = (prefix: "evt_" | "ntf_" | "dlv_" | "rej_", wallMillis: number): string =>
+  prefix + timeText(Math.max(0, Math.floor(wallMillis)))
 
 /** Makes `evt_…`. `wallMillis`: milliseconds since the Unix epoch. */
 export const newEventId = (wallMillis: number): EventId => `evt_${sortable(wallMillis)}` as EventId // built to the pattern
@@ -76,6 +86,41 @@ export const newEventId = (wallMillis: number): EventId => `evt_${sortable(wallM
 export const newNotificationId = (wallMillis: number): NotificationId => `ntf_${sortable(wallMillis)}` as NotificationId // built to the pattern
 /** Makes `dlv_…`. `wallMillis`: milliseconds since the Unix epoch. */
 export const newDeliveryId = (wallMillis: number): DeliveryId => `dlv_${sortable(wallMillis)}` as DeliveryId // built to the pattern
+/** Makes `tmr_…`. `wallMillis`: milliseconds since the Unix epoch. */
+export const newTimerId = (wallMillis: number): TimerId => `tmr_${sortable(wallMillis)}` as TimerId // built to the pattern
+/** Makes `rej_…`, of input that could not be taken. `wallMillis`: milliseconds since the Unix epoch. */
+export const newRejectedId = (wallMillis: number): RejectedId => `rej_${sortable(wallMillis)}` as RejectedId // built to the pattern
+
+/** Makes the names of what follows from events: at random where it is stored, by counting where it is only tried. */
+export interface NewIds {
+  notification(): NotificationId
+  delivery(): DeliveryId
+  timer(): TimerId
+}
+
+/** Names for what is made at a moment, in milliseconds since the Unix epoch. */
+export const newIdsAt = (wallMillis: number): NewIds => ({
+  notification: () => newNotificationId(wallMillis),
+  delivery: () => newDeliveryId(wallMillis),
+  timer: () => newTimerId(wallMillis),
+})
+
+/** Names that count up, each sort of its own: the same every time, for what is only tried. */
+export function countingIds(): NewIds & { event(): EventId } {
+  const counts = new Map<string, number>()
+  const next = (prefix: string): string => {
+    const count = (counts.get(prefix) ?? 0) + 1
+    counts.set(prefix, count)
+    return prefix + String(count).padStart(26, "0")
+  }
+  // built to the pattern, as above
+  return {
+    event: () => next("evt_") as EventId,
+    notification: () => next("ntf_") as NotificationId,
+    delivery: () => next("dlv_") as DeliveryId,
+    timer: () => next("tmr_") as TimerId,
+  }
+}
 
 const made = (prefix: string, text: string): boolean =>
   text.length === prefix.length + 26 &&
@@ -89,6 +134,8 @@ export const asNotificationId = (text: string): NotificationId | null =>
   made("ntf_", text) ? (text as NotificationId) : null
 /** The id, or null where the text is none. */
 export const asDeliveryId = (text: string): DeliveryId | null => (made("dlv_", text) ? (text as DeliveryId) : null)
+/** The id, or null where the text is none. */
+export const asRejectedId = (text: string): RejectedId | null => (made("rej_", text) ? (text as RejectedId) : null)
 
 const outside = (value: unknown, pattern: RegExp): string | null => {
   const text = typeof value === "number" && Number.isFinite(value) ? String(value) : value
@@ -99,6 +146,8 @@ const outside = (value: unknown, pattern: RegExp): string | null => {
 export const asBusinessId = (value: unknown): BusinessId | null => outside(value, BUSINESS_PATTERN) as BusinessId | null
 /** `[A-Za-z0-9_.-]{1,64}`, or null; numbers are taken as their strings. */
 export const asLocationId = (value: unknown): LocationId | null => outside(value, BUSINESS_PATTERN) as LocationId | null
+/** The name of a list of recipients: `[A-Za-z0-9_.-]{1,64}`, or null; numbers are taken as their strings. */
+export const asListName = (value: unknown): string | null => outside(value, BUSINESS_PATTERN)
 /** `[A-Za-z0-9_.@|+-]{1,128}`, or null; numbers are taken as their strings. */
 export const asRecipientId = (value: unknown): RecipientId | null =>
   outside(value, RECIPIENT_PATTERN) as RecipientId | null

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import type { Json } from "./json.ts"
-import { checkJson, JSON_LIMITS, pointerTo } from "./json-limits.ts"
+import { checkJson, JSON_LIMITS, pointerTo, writeJson } from "./json-limits.ts"
 
 const parse = (text: string): Json => JSON.parse(text) as Json
 const pointers = (value: Json): readonly string[] => checkJson(value).map(({ pointer }) => pointer)
@@ -19,6 +19,13 @@ describe("JSON that may be stored", () => {
 
   test("is walked no deeper than the limit, however deep it is", () => {
     expect(checkJson(nested(100_000))).toEqual([{ pointer: "/0".repeat(32), detail: "nested more than 32 deep" }])
+  })
+
+  test("is written down at once, or not at all where it is so deep that this would take seconds", () => {
+    expect(writeJson({ a: [1, "b", null] })).toBe('{"a":[1,"b",null]}')
+    const began = performance.now()
+    for (const depth of [30_000, 100_000]) expect(writeJson([{ deep: nested(depth) }])).toBeNull()
+    expect(performance.now() - began).toBeLessThan(1_000)
   })
 
   test("has at most 1,000 keys in all", () => {

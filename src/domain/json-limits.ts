@@ -2,7 +2,7 @@
  * JSON that may come in. PostgreSQL refuses NUL and lone surrogates, a million-deep array breaks every recursive
  * walker behind us, and `__proto__` is an old trap: such values are named here, by pointer, before anything trusts them.
  */
-import type { Json } from "./json.ts"
+import type { Json, JsonObject } from "./json.ts"
 
 /** One thing that is wrong with an input; `pointer` is an RFC 6901 JSON pointer, "" for the whole. */
 export interface FieldError {
@@ -19,14 +19,18 @@ const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"])
 export const pointerTo = (parent: string, key: string | number): string =>
   `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`
 
+/** An invoice of 100 lines as an ERP writes it whole; its sender cannot be asked to say less. */
+export const SIGNED_KEYS = 20_000
+
 interface Walk {
   keys: number
+  readonly mostKeys: number
   readonly errors: FieldError[]
 }
 
 /** What is wrong with a parsed value, `JSON_LIMITS.errors` at most; empty where it may be stored. Never deeper than the limit. */
-export function checkJson(value: Json): readonly FieldError[] {
-  const walk: Walk = { keys: 0, errors: [] }
+export function checkJson(value: Json, mostKeys: number = JSON_LIMITS.keys): readonly FieldError[] {
+  const walk: Walk = { keys: 0, mostKeys, errors: [] }
   visit(value, "", 1, walk)
   return walk.errors
 }
@@ -56,11 +60,12 @@ function visit(value: Json, pointer: string, depth: number, walk: Walk): void {
     }
     return
   }
-  for (const [key, item] of Object.entries(value)) {
+  // `JSON.parse` makes plain objects, whose prototype has nothing to enumerate; a list of pairs would cost as much as the rest.
+  for (const key in value) {
+    const item: Json = (value as JsonObject)[key] ?? null // no list: that was asked above
     walk.keys += 1
-    if (walk.keys > JSON_LIMITS.keys) {
-      if (walk.keys === JSON_LIMITS.keys + 1)
-        walk.errors.push({ pointer: "", detail: `more than ${JSON_LIMITS.keys} keys` })
+    if (walk.keys > walk.mostKeys) {
+      if (walk.keys === walk.mostKeys + 1) walk.errors.push({ pointer: "", detail: `more than ${walk.mostKeys} keys` })
       return
     }
     if (FORBIDDEN_KEYS.has(key))
@@ -69,6 +74,21 @@ function visit(value: Json, pointer: string, depth: number, walk: Walk): void {
     else if (needsVisit(item)) visit(item, pointerTo(pointer, key), depth + 1, walk)
   }
 }
+
+/** Far above what may be stored, far below where writing a value down becomes slow. */
+const WRITABLE_DEPTH = 1_000
+
+/**
+ * The value as JSON; null where it is nested too deep. `JSON.stringify` throws there too, but a value of 50,000 levels
+ * keeps it busy for seconds first, and an event loop that is busy for so long is ended.
+ */
+export const writeJson = (value: Json): string | null =>
+  isDeeper(value, WRITABLE_DEPTH) ? null : JSON.stringify(value)
+
+const isDeeper = (value: Json, limit: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (limit === 0 || Object.values(value).some((item) => isDeeper(item, limit - 1)))
 
 const isSound = (text: string): boolean => !text.includes("\0") && text.isWellFormed()
 

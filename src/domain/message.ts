@@ -1,5 +1,7 @@
-/** One rendered message to one address: what a channel worker is handed. Opaque to everything but its channel. */
+/** One message to one address: what a channel worker is handed. Opaque to everything but its channel. */
 import type { SendingChannel } from "./channel.ts"
+import type { DeviceToken } from "./recipient.ts"
+import type { Priority } from "./rule.ts"
 
 interface Linked {
   /** Absolute URL of the thing the message is about, or null. */
@@ -13,6 +15,8 @@ export interface EmailMessage extends Linked {
   readonly subject: string
   readonly html: string
   readonly text: string
+  /** A POST to it stops mails of this kind (RFC 8058); absent of mail that nobody unsubscribes from. */
+  readonly unsubscribeUrl?: string
 }
 
 export interface SmsMessage extends Linked {
@@ -20,6 +24,16 @@ export interface SmsMessage extends Linked {
   /** E.164. */
   readonly to: string
   readonly text: string
+}
+
+/** Words that are read to whoever picks up. */
+export interface VoiceMessage extends Linked {
+  readonly channel: "voice"
+  /** E.164. */
+  readonly to: string
+  readonly text: string
+  /** BCP 47: in which the words are, and are to be read; null: not said. */
+  readonly language: string | null
 }
 
 export interface TelegramMessage extends Linked {
@@ -37,5 +51,29 @@ export interface SlackMessage extends Linked {
   readonly text: string
 }
 
-export type Message = EmailMessage | SmsMessage | TelegramMessage | SlackMessage
+/** To one device: a person with three of them has three deliveries. */
+export interface PushMessage extends Linked {
+  readonly channel: "push"
+  readonly device: DeviceToken
+  readonly title: string
+  readonly text: string
+  readonly priority: Priority
+  /** Worth nothing from then on. Milliseconds since the Unix epoch; null: a day after it was sent. */
+  readonly expiresAt: number | null
+  /** What it has in common with the news whose place it takes on the device, at most 32 characters of base64url; null: none. */
+  readonly topic: string | null
+}
+
+/** To a system, which reads it without words. */
+export interface WebhookMessage {
+  readonly channel: "webhook"
+  readonly url: string
+  /** `whsec_…`, or the name of one in `HUB_WEBHOOK_SECRETS`, which is looked up at each try; null: not signed. */
+  readonly secret: string | null
+  /** JSON. Its bytes are signed, and the same on every try. */
+  readonly body: string
+}
+
+export type PersonalMessage = EmailMessage | SmsMessage | VoiceMessage | TelegramMessage | SlackMessage | PushMessage
+export type Message = PersonalMessage | WebhookMessage
 export type MessageOf<C extends SendingChannel> = Extract<Message, { channel: C }>

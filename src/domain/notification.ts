@@ -26,6 +26,10 @@ export interface NewNotification {
   readonly priority: Priority
   /** False: not in the inbox, kept to explain. */
   readonly inbox: boolean
+  /** Why it tells less than the rule says (`throttled`, `shadow`, …), or how it came about (`digest`); null: as the rule says. */
+  readonly reason: string | null
+  /** Earlier items of the same key, rule and person leave the inbox for it. A hash: what it was made of cannot be read back. */
+  readonly updateKey: string | null
   readonly content: NotificationContent
 }
 

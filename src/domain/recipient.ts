@@ -10,8 +10,23 @@ export interface Membership {
 
 export interface DeviceToken {
   readonly platform: string
+  /** Of a browser (`web`): its push subscription as JSON. */
   readonly token: string
 }
+
+/** Whose push service reaches a device: the browser's own, Google's or Apple's. */
+export type PushService = "web" | "fcm" | "apns"
+
+const SERVICES: ReadonlyMap<string, PushService> = new Map([
+  ["web", "web"],
+  ["android", "fcm"],
+  ["fcm", "fcm"],
+  ["ios", "apns"],
+  ["apns", "apns"],
+])
+
+/** Null: no service that the hub speaks with. */
+export const pushServiceOf = ({ platform }: DeviceToken): PushService | null => SERVICES.get(platform) ?? null
 
 /** The personal part: stored sealed, opened only by `store`. */
 export interface Profile {

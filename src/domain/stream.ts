@@ -7,6 +7,17 @@ import type { BusinessId, LocationId, RecipientId } from "./ids.ts"
 
 export type StreamKey = string & { readonly __brand: "StreamKey" }
 
+/** What the hub itself pushes, and what Phoenix has for presence: a rule that said one of them would speak in another's name. */
+export const OWN_MESSAGES = [
+  "resource_update",
+  "notification",
+  "notification_changed",
+  "counts",
+  "presence_state",
+  "presence_diff",
+  "ai_message",
+] as const
+
 /** Stream of one location, or of the whole business where location is null. */
 export const resourceStream = (business: BusinessId, location: LocationId | null): StreamKey =>
   (location === null ? `resources:${business}` : `resources:${business}:${location}`) as StreamKey // the one place that builds it
