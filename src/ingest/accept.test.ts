@@ -83,6 +83,11 @@ describe("accept", () => {
         position: 1,
         payload: '{"a":1,"_offset":1}',
       },
+      {
+        kind: "events_passing",
+        events: [expect.objectContaining({ type: "test.happened" }), expect.objectContaining({ business_id: "b1" })],
+        counts: [["b1", null, 2]],
+      },
     ])
     expect(emitted).toMatchObject([
       { kind: "events_accepted", via: "http", count: 2, duplicates: 1, byType: { "test.happened": 2 } },

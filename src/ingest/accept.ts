@@ -4,19 +4,26 @@
  */
 import type { News, PubSub } from "../pubsub/pubsub.ts"
 import type { Clock } from "../runtime/clock.ts"
+import { createDeadlines } from "../runtime/deadlines.ts"
 import { createBatcher } from "../store/batcher.ts"
 import type { Database } from "../store/database.ts"
 import { type Incoming, insertEvents, type Stored } from "../store/events.ts"
 import { withOffset } from "../store/streams.ts"
 import type { Emitter } from "../telemetry/bus.ts"
+import { acceptWait } from "./accept-wait.ts"
+import { createGlimpses } from "./glimpses.ts"
 
 export type Accepted = Stored | { readonly kind: "unstorable"; readonly sqlstate: string }
 
 /** `overloaded`: nothing was taken. `late`: no commit within the deadline; it may still happen, so a repeat needs a key. */
 export type AcceptResult = readonly Accepted[] | "overloaded" | "late"
 
-/** `via` names the door for telemetry: http, resources. Results stand in the order of the items. Throws what the database throws. */
-export type Accept = (items: readonly Incoming[], via: string) => Promise<AcceptResult>
+export interface Accept {
+  /** `via` names the door for telemetry: http, resources. Results stand in the order of the items. Throws what the database throws. */
+  (items: readonly Incoming[], via: string): Promise<AcceptResult>
+  /** How long an event that came now would wait, in milliseconds. Absent: nobody knows. */
+  readonly expectedWaitMs?: () => number
+}
 
 export interface AcceptOptions {
   readonly db: Database
@@ -37,46 +44,43 @@ interface Entry {
 export function createAccept(options: AcceptOptions): Accept {
   const { db, clock } = options
   const maxWaiting = options.maxWaiting ?? 10_000
-  const deadlineMs = options.deadlineMs ?? 10_000
 
+  const glimpses = createGlimpses(clock)
   const run = async (entries: readonly Entry[]): Promise<readonly Accepted[]> => {
     const began = clock.now()
-    const results = await insertOrBisect(
-      db,
-      entries.map((entry) => entry.incoming),
-      clock.wall().getTime(),
-    )
-    options.pubsub.publish(newsOf(entries, results))
+    const incoming = entries.map((entry) => entry.incoming)
+    const results = await insertOrBisect(db, incoming, clock.wall().getTime())
+    const passing = glimpses(incoming, results)
+    options.pubsub.publish(passing === null ? newsOf(entries, results) : [...newsOf(entries, results), passing])
     report(options.telemetry, entries, results, clock.now() - began)
     return results
   }
+  const maxItems = options.maxItems ?? 256
+  const maxInFlight = options.maxInFlight ?? 2
+  const wait = acceptWait(clock, { items: maxItems, inFlight: maxInFlight })
   const batcher = createBatcher<Entry, Accepted>({
-    run,
-    maxItems: options.maxItems ?? 256,
-    maxInFlight: options.maxInFlight ?? 2,
+    run: (entries) => wait.timed(() => run(entries)),
+    maxItems,
+    maxInFlight,
     maxWaiting,
   })
 
-  return async (items, via) => {
+  const inTime = createDeadlines(clock, options.deadlineMs ?? 10_000)
+
+  const accept: Accept = async (items, via) => {
     // All of one call or nothing of it, so that a refusal never leaves a part behind.
     if (batcher.waiting + items.length > maxWaiting) return "overloaded"
-    const results: Promise<Accepted>[] = []
-    for (const incoming of items) {
+    const submit = (incoming: Incoming): Promise<Accepted> => {
       const result = batcher.submit({ incoming, via })
       if (result === null) throw new Error("the batcher refused within its own bound")
-      results.push(result)
+      return result
     }
-    let cancel = (): void => {}
-    const late = new Promise<"late">((resolve) => {
-      const timer = clock.after(deadlineMs, () => resolve("late"))
-      cancel = () => timer.cancel()
-    })
-    try {
-      return await Promise.race([Promise.all(results), late])
-    } finally {
-      cancel()
-    }
+    const [only] = items
+    if (only === undefined || items.length > 1) return inTime(Promise.all(items.map(submit)))
+    const result = await inTime(submit(only))
+    return result === "late" ? result : [result]
   }
+  return Object.assign(accept, { expectedWaitMs: () => wait.expectedMs(batcher.waiting) })
 }
 
 /** One poisoned item must not fail its neighbours: a batch that the database refuses is halved until it stands alone. */

@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from "../domain/json.ts"
 import { isJsonObject } from "../domain/json.ts"
+import { type FieldError, JSON_LIMITS, pointerTo } from "../domain/json-limits.ts"
 import type { Draft, ReadDraft } from "./draft.ts"
 import * as read from "./fields.ts"
 
@@ -20,6 +21,8 @@ const OWN_FIELDS = new Set([
   "data",
   "data_base64",
 ])
+/** Optional attributes of the specification that the hub keeps as extensions; the others are of any simple type. */
+const TEXT_ATTRIBUTES = new Set(["subject", "dataschema", "datacontenttype"])
 const EXTENSION_NAME = /^[a-z0-9]{1,64}$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
@@ -31,7 +34,7 @@ export function readCloudEvent(object: JsonObject): ReadDraft {
   if (read.given(fields, "id") === null) read.wrong(fields, "id", "required")
   const draft: Draft = {
     type: read.requiredName(fields, "type"),
-    source: read.requiredName(fields, "source"),
+    source: read.sourceName(fields, "source"),
     severity: read.severity(fields, "severity"),
     business: read.business(fields, "businessid"),
     location: read.location(fields, "locationid"),
@@ -63,6 +66,7 @@ function extensionsOf(fields: read.Fields): JsonObject {
     if (!EXTENSION_NAME.test(name))
       read.wrong(fields, name, "unknown field; an extension's name is lower-case letters and digits")
     else if (typeof value === "object") read.wrong(fields, name, "an extension is a string, a number, true or false")
+    else if (TEXT_ATTRIBUTES.has(name) && typeof value !== "string") read.wrong(fields, name, "expected a string")
     else extensions[name] = value
   }
   return extensions
@@ -71,19 +75,43 @@ function extensionsOf(fields: read.Fields): JsonObject {
 /** True where the attributes travel as headers. */
 export const isBinary = (headers: Headers): boolean => headers.has("ce-specversion") || headers.has("ce-id")
 
-/** A binary CloudEvent as the structured one that it equals. `type`: the body's media type; `data`: the body as it was read. */
-export function structured(headers: Headers, type: string, data: BinaryData): JsonObject {
-  const event: Record<string, Json> = {}
-  for (const [name, value] of headers) if (name.startsWith("ce-")) event[name.slice(3)] = unescaped(value)
-  if (type !== "") event["datacontenttype"] = type
+/**
+ * A binary CloudEvent as the structured one that it equals, or what its headers do not say. `type`: of the data; `data`:
+ * the body as it was read.
+ */
+export function structured(
+  headers: Headers,
+  type: string,
+  data: BinaryData,
+): { readonly event: JsonObject } | { readonly errors: readonly FieldError[] } {
+  // As own fields, whatever their names: `ce-__proto__` is refused like any other unknown name.
+  const attributes: [string, Json][] = []
+  const errors: FieldError[] = []
+  for (const [name, value] of headers) {
+    if (!name.startsWith("ce-")) continue
+    const attribute = name.slice(3)
+    const text = unescaped(value)
+    if (attribute === "data" || attribute === "data_base64")
+      errors.push({ pointer: pointerTo("", attribute), detail: "the data is the body, no header" })
+    else if (text === null)
+      errors.push({
+        pointer: pointerTo("", attribute),
+        detail: "expected ASCII, anything else percent-encoded as UTF-8",
+      })
+    else attributes.push([attribute, text])
+  }
+  if (errors.length > 0) return { errors: errors.slice(0, JSON_LIMITS.errors) }
+  if (type !== "") attributes.push(["datacontenttype", type])
   switch (data.kind) {
     case "none":
-      return event
+      break
     case "value":
-      return { ...event, data: data.value }
+      attributes.push(["data", data.value])
+      break
     case "bytes":
-      return { ...event, data_base64: data.bytes.toString("base64") }
+      attributes.push(["data_base64", data.bytes.toString("base64")])
   }
+  return { event: Object.fromEntries(attributes) }
 }
 
 export type BinaryData =
@@ -91,12 +119,20 @@ export type BinaryData =
   | { readonly kind: "value"; readonly value: Json }
   | { readonly kind: "bytes"; readonly bytes: Buffer }
 
-/** Header values carry anything but plain ASCII percent-encoded (CloudEvents HTTP binding §3.1.3.2). */
-function unescaped(value: string): string {
-  if (!value.includes("%")) return value
+const QUOTED = /"((?:[^"\\]|\\.)*)"/g
+const ENCODED = /(?:%[0-9a-fA-F]{2})+/g
+
+/**
+ * A header's value (CloudEvents HTTP binding §3.1.3.2): quoted strings are opened, then what is percent-encoded is decoded,
+ * once; a lone `%` is itself. Null where it is no UTF-8, or not ASCII in the first place.
+ */
+function unescaped(value: string): string | null {
+  if (/[^\x20-\x7e\t]/.test(value)) return null
+  if (!value.includes("%") && !value.includes('"')) return value
+  const open = value.replace(QUOTED, (_, inner: string) => inner.replace(/\\(.)/g, "$1"))
   try {
-    return decodeURIComponent(value)
+    return open.replace(ENCODED, decodeURIComponent)
   } catch {
-    return value
+    return null
   }
 }

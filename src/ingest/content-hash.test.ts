@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import type { Json, JsonObject } from "../domain/json.ts"
-import { canonical, contentHash } from "./content-hash.ts"
+import { canonical } from "../domain/json.ts"
+import { contentHash } from "./content-hash.ts"
 
 const shuffled = (value: Json): Json => {
   if (Array.isArray(value)) return value.map(shuffled)

@@ -4,12 +4,12 @@
  */
 import type { Severity } from "../domain/event.ts"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
-import type { JsonObject } from "../domain/json.ts"
+import { canonical, type JsonObject } from "../domain/json.ts"
 import type { FieldError } from "../domain/json-limits.ts"
 import { defaultBusiness, grantFor, maySee, type Tenancy } from "../domain/principal.ts"
 import { resourceStream } from "../domain/stream.ts"
 import type { Incoming } from "../store/events.ts"
-import { canonical, contentHash, sha256 } from "./content-hash.ts"
+import { contentHash, sha256 } from "./content-hash.ts"
 
 /** An event as a producer spelled it; null where the producer left the hub to choose. */
 export interface Draft {

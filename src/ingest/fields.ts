@@ -1,5 +1,5 @@
 /** Reads the fields of one object that came in, and gathers what is wrong with them, each under its pointer. */
-import { isSeverity, SEVERITY_RANK, type Severity } from "../domain/event.ts"
+import { HUB_SOURCE, isSeverity, SEVERITY_RANK, type Severity } from "../domain/event.ts"
 import { asBusinessId, asLocationId, type BusinessId, type LocationId } from "../domain/ids.ts"
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts"
 import { type FieldError, JSON_LIMITS, pointerTo } from "../domain/json-limits.ts"
@@ -32,6 +32,14 @@ export function requiredName(fields: Fields, name: string): string {
     wrong(fields, name, `expected 1 to ${NAME_LENGTH} characters`)
   else return value
   return ""
+}
+
+/** Who sent it. Refused is the hub's own name. */
+export function sourceName(fields: Fields, name: string): string {
+  const source = requiredName(fields, name)
+  if (source === HUB_SOURCE)
+    wrong(fields, name, "reserved: the hub's own events have this source; name the system that sends this")
+  return source
 }
 
 /** An optional key such as a correlation id: 1 to 255 characters; whole numbers are taken as their strings. */

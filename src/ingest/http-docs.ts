@@ -1,5 +1,5 @@
 /** What `/openapi.json` says of the ways in: schemas and examples of contract §5.1 and §5.2. */
-import { SEVERITY_RANK } from "../domain/event.ts"
+import { HUB_SOURCE, SEVERITY_RANK } from "../domain/event.ts"
 import { type RouteDoc, ref, type Schema } from "../http/route.ts"
 
 const ID = "^[A-Za-z0-9_.-]{1,64}$"
@@ -10,6 +10,7 @@ const businessId: Schema = {
 }
 const locationId: Schema = { type: ["string", "integer", "null"], pattern: ID }
 const name: Schema = { type: "string", minLength: 1, maxLength: 256 }
+const source: Schema = { ...name, description: `Not \`${HUB_SOURCE}\`: that is the hub's own.` }
 const key: Schema = {
   type: ["string", "integer", "null"],
   maxLength: 255,
@@ -30,7 +31,7 @@ export const INGEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     type: "object",
     required: ["type", "source"],
     additionalProperties: false,
-    properties: { type: name, source: name, idempotency_key: key, location_id: locationId, ...shared },
+    properties: { type: name, source, idempotency_key: key, location_id: locationId, ...shared },
   },
   ErpEvent: {
     type: "object",
@@ -38,7 +39,7 @@ export const INGEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     additionalProperties: false,
     properties: {
       event_type: name,
-      source_module: name,
+      source_module: source,
       producer_idempotency_key: key,
       location_id: locationId,
       branch_id: locationId,
@@ -49,7 +50,7 @@ export const INGEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     type: "object",
     required: ["type", "producer"],
     additionalProperties: false,
-    properties: { type: name, producer: name, dedupe_key: key, event_id: key, location_id: locationId, ...shared },
+    properties: { type: name, producer: source, dedupe_key: key, event_id: key, location_id: locationId, ...shared },
   },
   CloudEvent: {
     type: "object",
@@ -57,7 +58,7 @@ export const INGEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     properties: {
       specversion: { const: "1.0" },
       id: { type: "string", minLength: 1, maxLength: 255 },
-      source: name,
+      source,
       type: name,
       time,
       severity,
@@ -139,7 +140,9 @@ const ID_EXAMPLE = "evt_06f2m3q8x5vwr9t0abcdefghjk"
 export const EVENT_DOC: RouteDoc = {
   summary: "Accept one event",
   tag: "Events",
-  description: "Answered after the commit. Four spellings are taken; binary CloudEvents (`ce-*` headers) too.",
+  limited: true,
+  description:
+    "Answered after the commit. Four spellings are taken; binary CloudEvents (`ce-*` headers) too. Numbers are doubles: a whole number beyond 2^53 belongs into a text. A name that stands twice in one object is refused. 503 with `Retry-After` says that too many events are waiting: nothing was taken.",
   parameters: [keyHeader],
   body: {
     "application/json": { schema: ref("AnyEvent"), example },
@@ -159,6 +162,7 @@ export const EVENT_DOC: RouteDoc = {
 export const BATCH_DOC: RouteDoc = {
   summary: "Accept up to 1,000 events",
   tag: "Events",
+  limited: true,
   description: "Good ones are accepted whatever the others are.",
   parameters: [keyHeader],
   body: {
@@ -203,6 +207,7 @@ const resourceExample = {
 export const RESOURCE_DOC: RouteDoc = {
   summary: "Tell of a changed resource",
   tag: "Events",
+  limited: true,
   description:
     "Becomes an event of type `resource.updated` (and so on), and is pushed as `resource_update` to the topics of its place. Without an `Idempotency-Key` the hash of the message is its key.",
   parameters: [keyHeader],

@@ -4,52 +4,99 @@
  */
 import type { EventId } from "../domain/ids.ts"
 import { isJsonObject, type Json } from "../domain/json.ts"
+import { writeJson } from "../domain/json-limits.ts"
 import { BATCH_BYTES, decode, EVENT_BYTES, mediaType, parseJson, readBytes, unsupported } from "../http/body.ts"
 import { invalid, type Problem, problem, unavailable } from "../http/problem.ts"
 import { type Answer, type Call, json, type Reply, type RouteFile } from "../http/route.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import type { Accept } from "./accept.ts"
-import { type BinaryData, isBinary, structured } from "./cloudevents.ts"
+import { isBinary } from "./cloudevents.ts"
+import { fromBinary } from "./cloudevents-binary.ts"
 import { type Bringer, withHeaderKey } from "./draft.ts"
 import { KEY_LENGTH } from "./fields.ts"
 import { BATCH_DOC, EVENT_DOC, INGEST_SCHEMAS, RESOURCE_DOC } from "./http-docs.ts"
-import { type Item, notStored, prepare, type ReadItem, readAny, readCloud, readResource, resultsOf } from "./item.ts"
+import {
+  ambiguous,
+  type Item,
+  notStored,
+  prepare,
+  type ReadItem,
+  readAny,
+  readCloud,
+  readResource,
+  resultsOf,
+} from "./item.ts"
+import type { RateLimits } from "./rate-limit.ts"
+import { type Passed, passage, tooMany, UNLIMITED } from "./rate-limit-answer.ts"
+import { callerOf } from "./rate-limit-keys.ts"
+import type { Rejections } from "./rejections.ts"
+import { type Held, noteItems, noteRequest } from "./rejections-http.ts"
+import { type JsonPath, repeatedErrors, repeatedIn } from "./repeated-names.ts"
 
 export interface IngestOptions {
   readonly accept: Accept
   readonly clock: Clock
   readonly telemetry: Emitter
+  /** Null: nothing is limited. */
+  readonly limits?: RateLimits | null
+  /** Where a sample of what is refused is kept. Default: nowhere. */
+  readonly rejections?: Pick<Rejections, "note">
 }
 
 const MAX_BATCH = 1_000
+/** Whoever would wait longer than this for a commit is told to come again: half of the second that an answer may take. */
+const LONGEST_WAIT_MS = 500
 const JSON_TYPE = "application/json"
+const ANY_CLOUD_TYPE = "application/cloudevents"
 const CLOUD_TYPE = "application/cloudevents+json"
 const CLOUD_BATCH_TYPE = "application/cloudevents-batch+json"
+const SINGLE_TYPES = [JSON_TYPE, CLOUD_TYPE, CLOUD_BATCH_TYPE]
+const BATCH_TYPES = [JSON_TYPE, CLOUD_BATCH_TYPE]
+const RESOURCE_TYPES = [JSON_TYPE]
 
 /** How an endpoint reads, counts and answers. */
 interface Door {
-  readonly via: string
+  readonly via: "http" | "resources"
   readonly status: { readonly accepted: number; readonly duplicate: number; readonly batch: number }
 }
 const EVENTS: Door = { via: "http", status: { accepted: 201, duplicate: 200, batch: 200 } }
 const RESOURCES: Door = { via: "resources", status: { accepted: 202, duplicate: 202, batch: 202 } }
 
 export function ingestRoutes(options: IngestOptions): RouteFile {
-  const { accept, clock, telemetry } = options
+  const { accept, clock, telemetry, limits = null, rejections } = options
 
   const rejected = (door: Door, code: string, count: number): void =>
     telemetry.emit({ kind: "event_rejected", via: door.via, code, count })
+
+  const isOverloaded = (): boolean => (accept.expectedWaitMs?.() ?? 0) > LONGEST_WAIT_MS
 
   const bringerOf = (call: Call): Bringer => ({
     tenancy: call.principal.tenancy,
     now: clock.wall().getTime(),
   })
 
-  const single = async (call: Call, door: Door, read: ReadItem, value: Json): Promise<Reply | Problem> => {
+  /** The request is taken as a whole or refused as a whole: every event counts, read or not, also one that is a repeat. */
+  const within = async (set: RateLimits, call: Call, items: readonly Item[]): Promise<Passed | Problem> => {
+    const events = items.flatMap((item) => (item.kind === "ready" ? [item.incoming.event] : []))
+    const unread = items.length - events.length
+    return passage(await set.admit({ caller: callerOf(call.principal), events, unread }))
+  }
+
+  const single = async (
+    call: Call,
+    door: Door,
+    read: ReadItem,
+    { value, repeated }: Pick<Body, "value" | "repeated">,
+  ): Promise<Reply | Problem> => {
     const key = headerKey(call)
     if (key !== null && typeof key !== "string") return key
-    const item = prepare(value, read, (draft) => withHeaderKey(draft, key), bringerOf(call))
+    const item =
+      repeated.length > 0
+        ? ambiguous(repeated)
+        : prepare(value, read, (draft) => withHeaderKey(draft, key), bringerOf(call))
+    const passed = limits === null ? UNLIMITED : await within(limits, call, [item])
+    if (passed.kind === "problem") return passed
     if (item.kind === "refused") return item.problem
     const results = await accept([item.incoming], door.via)
     if (typeof results === "string") return shed(results)
@@ -57,23 +104,29 @@ export function ingestRoutes(options: IngestOptions): RouteFile {
     if (result === undefined) throw new Error("accept gave no result")
     switch (result.kind) {
       case "accepted":
-        return answer(door.status.accepted, result.id, "accepted")
+        return answer(door.status.accepted, result.id, "accepted", passed.headers)
       case "duplicate":
-        return answer(door.status.duplicate, result.id, "duplicate", { "idempotent-replayed": "true" })
+        return answer(door.status.duplicate, result.id, "duplicate", {
+          ...passed.headers,
+          "idempotent-replayed": "true",
+        })
       case "reused":
       case "unstorable":
         return notStored(result, item.keyPointer)
     }
   }
 
-  /** Each item has its own result: good ones are accepted whatever the others are. `large`: one may be over the limit. */
+  /** Each item has its own result: good ones are accepted whatever the others are. `steps` lead from the body to the list. */
   const many = async (
     call: Call,
     door: Door,
     read: ReadItem,
     values: readonly Json[],
-    large: boolean,
+    { bytes, repeated }: Body,
+    steps: 0 | 1 = 0,
   ): Promise<Reply | Problem> => {
+    const large = bytes > EVENT_BYTES
+    const twice = new Map(repeated.map((path) => [path[steps], path.slice(steps + 1)]))
     const key = headerKey(call)
     if (key !== null && typeof key !== "string") return key
     if (values.length === 0 || values.length > MAX_BATCH)
@@ -81,58 +134,75 @@ export function ingestRoutes(options: IngestOptions): RouteFile {
     const bringer = bringerOf(call)
     const items = values.map((value, index) => {
       if (large && isTooLarge(value)) return tooLargeItem
+      const path = twice.get(index)
+      if (path !== undefined) return ambiguous([path])
       const own = key === null ? null : `${key}:${index}`
       return prepare(value, read, (draft) => withHeaderKey(draft, draft.idempotencyKey ?? own), bringer)
     })
+    const passed = limits === null ? UNLIMITED : await within(limits, call, items)
+    if (passed.kind === "problem") return passed
     const ready = items.flatMap((item) => (item.kind === "ready" ? [item.incoming] : []))
     const stored = ready.length === 0 ? [] : await accept(ready, door.via)
     if (typeof stored === "string") return shed(stored)
     const { results, refusals } = resultsOf(items, stored)
     for (const [code, count] of refusals) rejected(door, code, count)
-    return json(door.status.batch, { results })
+    if (refusals.size > 0) noteItems(rejections, call, door.via, values, items, stored)
+    return json(door.status.batch, { results }, passed.headers)
   }
 
-  const postEvent = async (call: Call): Promise<Reply | Problem> => {
+  const postEvent = async (call: Call, held: Held): Promise<Reply | Problem> => {
     const { headers } = call.request
     const type = mediaType(call.request)
-    if (type === CLOUD_BATCH_TYPE) return postBatch(call)
-    if (type !== CLOUD_TYPE && isBinary(headers)) {
+    if (type === CLOUD_BATCH_TYPE) return postBatch(call, held)
+    // Another format of CloudEvents (Avro, Protobuf) may carry the headers too; its data is not the body.
+    if (!type.startsWith(ANY_CLOUD_TYPE) && isBinary(headers)) {
       const bytes = await readBytes(call.request, EVENT_BYTES)
       if ("kind" in bytes) return bytes
-      const data = binaryData(type, bytes)
-      return data.kind === "problem" ? data : single(call, EVENTS, readCloud, structured(headers, type, data))
+      held.bytes = bytes
+      const read = fromBinary(headers, type, bytes)
+      return "kind" in read ? read : single(call, EVENTS, readCloud, { value: read.event, repeated: read.repeated })
     }
-    const body = await readBody(call.request, [JSON_TYPE, CLOUD_TYPE, CLOUD_BATCH_TYPE], EVENT_BYTES)
+    const body = await readBody(call.request, type, SINGLE_TYPES, EVENT_BYTES, held)
     if ("kind" in body) return body
     if (Array.isArray(body.value))
       return invalid([{ pointer: "", detail: "expected one event; a list goes to /v1/events/batch" }])
-    return single(call, EVENTS, type === CLOUD_TYPE ? readCloud : readAny, body.value)
+    return single(call, EVENTS, type === CLOUD_TYPE ? readCloud : readAny, body)
   }
 
-  const postBatch = async (call: Call): Promise<Reply | Problem> => {
+  const postBatch = async (call: Call, held: Held): Promise<Reply | Problem> => {
     const type = mediaType(call.request)
-    const body = await readBody(call.request, [JSON_TYPE, CLOUD_BATCH_TYPE], BATCH_BYTES)
+    const body = await readBody(call.request, type, BATCH_TYPES, BATCH_BYTES, held)
     if ("kind" in body) return body
-    const values = type === JSON_TYPE && isJsonObject(body.value) ? eventsOf(body.value) : body.value
+    const steps = type === JSON_TYPE && isJsonObject(body.value) ? 1 : 0
+    const values = steps === 1 && isJsonObject(body.value) ? eventsOf(body.value) : body.value
+    const above = body.repeated.filter((path) => path.length <= steps)
+    if (above.length > 0) return invalid(repeatedErrors(above))
     if (!Array.isArray(values))
       return invalid([{ pointer: "", detail: 'expected a list of events or {"events": [...]} alone' }])
-    return many(call, EVENTS, type === JSON_TYPE ? readAny : readCloud, values, body.bytes > EVENT_BYTES)
+    // An empty batch of CloudEvents is a batch (JSON format §4.3).
+    if (type === CLOUD_BATCH_TYPE && values.length === 0) return json(EVENTS.status.batch, { results: [] })
+    return many(call, EVENTS, type === JSON_TYPE ? readAny : readCloud, values, body, steps)
   }
 
-  const postResource = async (call: Call): Promise<Reply | Problem> => {
-    const body = await readBody(call.request, [JSON_TYPE], BATCH_BYTES)
+  const postResource = async (call: Call, held: Held): Promise<Reply | Problem> => {
+    const body = await readBody(call.request, mediaType(call.request), RESOURCE_TYPES, BATCH_BYTES, held)
     if ("kind" in body) return body
-    const large = body.bytes > EVENT_BYTES
-    if (Array.isArray(body.value)) return many(call, RESOURCES, readResource, body.value, large)
-    if (!large) return single(call, RESOURCES, readResource, body.value)
+    if (Array.isArray(body.value)) return many(call, RESOURCES, readResource, body.value, body)
+    if (body.bytes <= EVENT_BYTES) return single(call, RESOURCES, readResource, body)
     return problem("too_large", `a message has at most ${EVENT_BYTES} bytes; got ${body.bytes}`)
   }
 
   const counted =
-    (door: Door, handle: (call: Call) => Promise<Reply | Problem>) =>
+    (door: Door, handle: (call: Call, held: Held) => Promise<Reply | Problem>) =>
     async (call: Call): Promise<Answer> => {
-      const given = await handle(call)
-      if (given.kind === "problem") rejected(door, given.code, 1)
+      // Refused before anything of the body is read: a refusal must cost less than what it saves.
+      const limited = limits?.refusesCaller(callerOf(call.principal)) ?? null
+      const held: Held = { bytes: null }
+      const given = limited !== null ? tooMany(limited) : isOverloaded() ? shed("overloaded") : await handle(call, held)
+      if (given.kind === "problem") {
+        rejected(door, given.code, 1)
+        noteRequest(rejections, call, door.via, given, held)
+      }
       return given
     }
 
@@ -165,35 +235,31 @@ function headerKey(call: Call): string | null | Problem {
   return problem("malformed", `the header Idempotency-Key holds 1 to ${KEY_LENGTH} characters`)
 }
 
-/** Parsed, not yet checked; `bytes` is its size. */
+/** Parsed, not yet checked; `bytes` is its size, `repeated` the names that stand twice in it. */
+interface Body {
+  readonly value: Json
+  readonly bytes: number
+  readonly repeated: readonly JsonPath[]
+}
+
 async function readBody(
   request: Request,
+  type: string,
   types: readonly string[],
   limit: number,
-): Promise<{ readonly value: Json; readonly bytes: number } | Problem> {
-  const type = mediaType(request)
+  held: Held,
+): Promise<Body | Problem> {
   if (!types.includes(type)) return unsupported(type, types)
   const bytes = await readBytes(request, limit)
   if ("kind" in bytes) return bytes
-  const parsed = parse(bytes)
-  return "kind" in parsed ? parsed : { value: parsed.value, bytes: bytes.byteLength }
-}
-
-function parse(bytes: Uint8Array): { readonly value: Json } | Problem {
+  held.bytes = bytes
   const text = decode(bytes)
-  return typeof text === "string" ? parseJson(text) : text
-}
-
-/** The body of a binary CloudEvent by its media type. */
-function binaryData(type: string, bytes: Uint8Array): BinaryData | Problem {
-  if (bytes.byteLength === 0) return { kind: "none" }
-  if (type === JSON_TYPE || type.endsWith("+json")) {
-    const parsed = parse(bytes)
-    return "kind" in parsed ? parsed : { kind: "value", value: parsed.value }
-  }
-  if (!type.startsWith("text/")) return { kind: "bytes", bytes: Buffer.from(bytes) }
-  const text = decode(bytes)
-  return typeof text === "string" ? { kind: "value", value: text } : text
+  if (typeof text !== "string") return text
+  const parsed = parseJson(text)
+  if ("kind" in parsed) return parsed
+  // One step to the events of a list, two to those of `{"events": [...]}`.
+  const repeated = repeatedIn(text, parsed.value, Array.isArray(parsed.value) ? 1 : 2)
+  return { value: parsed.value, bytes: bytes.byteLength, repeated }
 }
 
 /** The list in `{"events": [...]}`; null where anything else stands beside it. */
@@ -206,13 +272,7 @@ const tooLargeItem: Item = {
 }
 
 /** Asked only in bodies larger than one event may be. A value too deep to be written down is left to `checkJson`. */
-function isTooLarge(value: Json): boolean {
-  try {
-    return Buffer.byteLength(JSON.stringify(value)) > EVENT_BYTES
-  } catch {
-    return false
-  }
-}
+const isTooLarge = (value: Json): boolean => Buffer.byteLength(writeJson(value) ?? "") > EVENT_BYTES
 
 const shed = (why: "overloaded" | "late"): Problem =>
   why === "overloaded"

@@ -7,6 +7,7 @@ import type { Incoming } from "../store/events.ts"
 import type { Accepted } from "./accept.ts"
 import { readCloudEvent } from "./cloudevents.ts"
 import { type Bringer, type Draft, place, type ReadDraft } from "./draft.ts"
+import { type JsonPath, repeatedErrors } from "./repeated-names.ts"
 import { readResourceMessage } from "./resource-message.ts"
 import { readSpelled } from "./spellings.ts"
 
@@ -48,6 +49,12 @@ export function prepare(value: Json, read: ReadItem, withKey: (draft: Draft) => 
     }
   }
 }
+
+/** An event that says two things under one name. */
+export const ambiguous = (paths: readonly JsonPath[]): Item => ({
+  kind: "refused",
+  problem: invalid(repeatedErrors(paths)),
+})
 
 /** What an event answers that was fit to be stored and was not. */
 export function notStored(result: Extract<Accepted, { kind: "reused" | "unstorable" }>, keyPointer: string): Problem {

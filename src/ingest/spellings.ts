@@ -84,7 +84,7 @@ export function readSpelled(object: JsonObject): ReadDraft {
 
   const draft: Draft = {
     type: read.requiredName(fields, spelling.type),
-    source: read.requiredName(fields, spelling.source),
+    source: read.sourceName(fields, spelling.source),
     severity: read.severity(fields, "severity"),
     business: read.business(fields, "business_id"),
     location: locations[0]?.value ?? null,
