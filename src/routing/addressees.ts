@@ -1,54 +1,42 @@
 /** Whom an action concerns: the question to the store, and what its answer makes of the people who were named. */
-import type { SendingChannel } from "../domain/channel.ts"
-import type { RoutingFailure } from "../domain/decision.ts"
+import type { PersonalChannel } from "../domain/channel.ts"
 import type { HubEvent } from "../domain/event.ts"
 import { asRecipientId, type RecipientId } from "../domain/ids.ts"
-import { namedOnly, type Recipient } from "../domain/recipient.ts"
+import { type DeviceToken, namedOnly, pushServiceOf, type Recipient } from "../domain/recipient.ts"
+import type { Audience } from "../domain/rule.ts"
 import type { AudienceAnswer, AudienceQuery } from "../store/audience.ts"
-import { evaluate, type Facts, LogicFailed } from "./logic.ts"
-import type { LoadedAction, LoadedRule } from "./rule-set.ts"
+import { evaluate, type Facts, LogicFailed } from "./conditions/logic.ts"
 
-/** One action that a matched rule takes, and the question for its audience. */
+/** An audience, and the question for it. */
 export interface Want {
-  readonly rule: LoadedRule
-  readonly action: LoadedAction
+  readonly to: Audience
   readonly query: AudienceQuery
 }
 
 /** An event may name so many people itself; more is a mistake of the producer, and roles are the way. */
 const MAX_NAMED = 1_000
 
-/** The questions for the audiences of the matched rules; ids that are none become failures. */
-export function wantsOf(
+/** The question for the people whom an event concerns. `problem`: ids that are none; the others are asked for. */
+export function wantOf(
+  to: Audience,
   event: HubEvent,
   facts: Facts,
-  matched: readonly LoadedRule[],
-): { readonly wants: readonly Want[]; readonly failures: readonly RoutingFailure[] } {
-  const wants: Want[] = []
-  const failures: RoutingFailure[] = []
-  for (const rule of matched) {
-    for (const action of rule.actions) {
-      const { users, problem } = namedUsers(action, facts, event.acceptedAt)
-      if (problem !== null) failures.push({ rule: rule.name, reason: `to.users: ${problem}` })
-      const { roles, everyone } = action.to
-      wants.push({
-        rule,
-        action,
-        query: { business: event.business, location: event.location, roles, users, everyone },
-      })
-    }
-  }
-  return { wants, failures }
+): { readonly want: Want; readonly problem: string | null } {
+  const { users, problem } = namedUsers(to, facts, event.acceptedAt)
+  const { roles, lists, everyone } = to
+  const { business, location } = event
+  return { want: { to, query: { business, location, roles, users, lists, everyone } }, problem }
 }
 
-function namedUsers(
-  action: LoadedAction,
+/** The people whom the event names itself, and what is wrong with a name. */
+export function namedUsers(
+  to: Audience,
   facts: Facts,
   now: number,
 ): { readonly users: readonly RecipientId[]; readonly problem: string | null } {
   const users = new Set<RecipientId>()
   let problem: string | null = null
-  for (const expression of action.to.users) {
+  for (const expression of to.users) {
     let value: unknown
     try {
       value = evaluate(expression, facts, now)
@@ -84,8 +72,8 @@ export function peopleOf(
 
 const MAX_SHOWN = 5
 
-/** Why the action tells nobody, or not everybody whom the event names, in a sentence; null where there is nothing to say. */
-export function whyNotTold({ action, query }: Want, { outsiders }: AudienceAnswer, told: number): string | null {
+/** Why nobody is told, or not everybody whom the event names, in a sentence; null where there is nothing to say. */
+export function whyNotTold({ to, query }: Want, { outsiders }: AudienceAnswer, told: number): string | null {
   const clauses: string[] = []
   const strangers = [...outsiders]
   if (strangers.length > 0) {
@@ -95,30 +83,59 @@ export function whyNotTold({ action, query }: Want, { outsiders }: AudienceAnswe
   if (told > 0) return clauses[0] ?? null
   const place = query.location === null ? query.business : `${query.business}, location ${query.location},`
   if (query.roles.length > 0) clauses.push(`nobody in business ${place} has the role ${query.roles.join(" or ")}`)
+  if (query.lists.length > 0) clauses.push(`nobody in business ${place} is on the list ${query.lists.join(" or ")}`)
   if (query.everyone) clauses.push(`business ${place} has no recipients`)
-  if (action.to.users.length > 0 && query.users.length === 0) clauses.push("the event names no user")
+  if (to.users.length > 0 && query.users.length === 0) clauses.push("the event names no user")
   return `nobody is told: ${clauses.join("; ")}`
 }
+
+/** Of a device, the device; else a text. Null: the hub's own of Slack. */
+export type AddressTo = string | DeviceToken | null
+
+const NO_DEVICE: DeviceToken = { platform: "", token: "" }
+
+/** The two ways in which messages name where they go. */
+export const splitAddress = (to: AddressTo): { readonly address: string | null; readonly device: DeviceToken } =>
+  typeof to === "object" && to !== null ? { address: null, device: to } : { address: to, device: NO_DEVICE }
 
 /** `to` is what the message carries; equal keys of one event, rule and channel share one delivery. */
 export interface Address {
   readonly key: string
-  readonly to: string | null
+  readonly to: AddressTo
 }
 
-/** Where a person is reached on a channel; null: nowhere. `defaultSlack`: the hub has a webhook of its own, or captures. */
-export function addressOf(recipient: Recipient, channel: SendingChannel, defaultSlack: boolean): Address | null {
+/**
+ * Where a person is reached on a channel; empty: nowhere. Only a person's devices are several. `defaultSlack`: the hub has a
+ * webhook of its own, or captures.
+ */
+export function addressesOf(recipient: Recipient, channel: PersonalChannel, defaultSlack: boolean): readonly Address[] {
   switch (channel) {
     case "email":
       return keyed(recipient.email, (email) => email.toLowerCase())
     case "sms":
+    case "voice":
       return keyed(recipient.phone, (phone) => phone)
     case "telegram":
       return keyed(recipient.telegramChatId, (chat) => chat)
     case "slack":
-      return keyed(recipient.slackWebhookUrl, (url) => url) ?? (defaultSlack ? { key: "default", to: null } : null)
+      return recipient.slackWebhookUrl === null && defaultSlack
+        ? [{ key: "default", to: null }]
+        : keyed(recipient.slackWebhookUrl, (url) => url)
+    case "push":
+      return devicesOf(recipient)
   }
 }
 
-const keyed = (address: string | null, key: (address: string) => string): Address | null =>
-  address === null || address.trim() === "" ? null : { key: key(address.trim()), to: address.trim() }
+const keyed = (address: string | null, key: (address: string) => string): readonly Address[] =>
+  address === null || address.trim() === "" ? [] : [{ key: key(address.trim()), to: address.trim() }]
+
+/** Each once, however often it was registered. */
+function devicesOf({ deviceTokens }: Recipient): readonly Address[] {
+  const devices = new Map<string, Address>()
+  for (const device of deviceTokens) {
+    if (pushServiceOf(device) === null || device.token === "") continue
+    const key = `${device.platform}:${device.token}`
+    if (!devices.has(key)) devices.set(key, { key, to: device })
+  }
+  return [...devices.values()]
+}

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { systemClock } from "../runtime/clock.ts"
 import { startTree, supervisor, type Tree } from "../runtime/supervisor.ts"
+import { gitIn, gitRepository } from "../testing/git-repository.ts"
 import { type Heard, heard } from "../testing/heard.ts"
 import { type Folders, oneRule, PLAIN_TEMPLATE, ruleFolders } from "../testing/rule-fixtures.ts"
 import { type CurrentRules, currentRules } from "./current-rules.ts"
@@ -91,6 +92,35 @@ describe("the rules that run", () => {
     await folders.write({ ...PLAIN_TEMPLATE, "rules/b.yaml": another("second") })
     await telemetry.waitFor("rules_loaded", 2)
     expect(names(rules)).toEqual(["the-rule", "second"])
+  })
+
+  test("are swapped by a pull, and called by its commit", async () => {
+    const origin = await gitRepository()
+    await origin.commit("one", { ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule() })
+    await gitIn(folders.root, "clone", "--quiet", origin.dir, "clone")
+    const clone = join(folders.root, "clone")
+    const cloned = { ...folders, rulesDir: join(clone, "rules"), templatesDir: join(clone, "templates") }
+    folders = cloned
+    const rules = await start()
+    const commit = await origin.commit("two", { "rules/b.yaml": another("second") })
+    await gitIn(clone, "pull", "--quiet", "--ff-only")
+    await telemetry.waitFor("rules_loaded", 1, ({ revision }) => revision === commit)
+    expect([names(rules), rules.get().revision]).toEqual([["the-rule", "second"], commit])
+    await origin.remove()
+  })
+
+  test("that are not committed yet get the commit's name when they are", async () => {
+    await gitIn(folders.root, "init", "--quiet", "--initial-branch=main")
+    const rules = await start(50)
+    await gitIn(folders.root, "add", "--all")
+    await gitIn(folders.root, "commit", "--quiet", "--message", "one")
+    await folders.write({ "rules/b.yaml": another("second") })
+    await telemetry.waitFor("rules_loaded", 1, ({ revision }) => revision.includes("+dirty"))
+    await gitIn(folders.root, "add", "--all")
+    await gitIn(folders.root, "commit", "--quiet", "--message", "two")
+    const commit = await gitIn(folders.root, "rev-parse", "HEAD")
+    await telemetry.waitFor("rules_loaded", 1, ({ revision }) => revision === commit)
+    expect(rules.get().revision).toBe(commit)
   })
 
   test("outlive the actor that watches them", async () => {

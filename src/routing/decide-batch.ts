@@ -1,38 +1,48 @@
-/** Decides a batch of events with one question to the store. An event that cannot be decided spoils only itself. */
+/** Decides a batch of events with one question to each port. An event that cannot be decided spoils only itself. */
 import type { HubEvent } from "../domain/event.ts"
+import type { Gates } from "../domain/gates.ts"
+import type { NewIds } from "../domain/ids.ts"
 import type { Plan } from "../domain/plan.ts"
-import type { AudienceAnswer, AudienceQuery, FindAudience } from "../store/audience.ts"
-import { type Decided, decideEvent, failedPlan, type PlanSettings, plan } from "./plan.ts"
+import type { AudienceAnswer, AudienceQuery } from "../store/audience.ts"
+import type { DecisionPorts, Inhibitor, InhibitorQuery } from "../store/decision-ports.ts"
+import { type Decided, decideEvent, failedPlan, type Prepared, plan, prepare } from "./plan.ts"
 import type { RuleSet } from "./rule-set.ts"
+import { StagedGates } from "./staged-gates.ts"
+import type { PlanSettings } from "./telling.ts"
 
 export interface BatchOptions {
   readonly settings: PlanSettings
-  /** Milliseconds since the Unix epoch, for the ids that are made. */
-  readonly wallMillis: number
+  readonly ids: NewIds
   /** Hears of what is our own fault. */
   readonly onBug: (error: unknown) => void
   /** Lets others have a turn: a full batch takes many milliseconds. */
   readonly breathe: () => Promise<void>
 }
 
-/** So many events are decided in one go. */
-const EVENTS_PER_BREATH = 20
+/** So many items are worked on in one go. */
+const ITEMS_PER_BREATH = 20
+
+/** One after the other, with breaths in between. */
+export async function inTurn<T, R>(
+  items: readonly T[],
+  { breathe }: Pick<BatchOptions, "breathe">,
+  work: (item: T, place: number) => R,
+): Promise<readonly R[]> {
+  const results: R[] = []
+  for (const [i, item] of items.entries()) {
+    if (i > 0 && i % ITEMS_PER_BREATH === 0) await breathe()
+    results.push(work(item, i))
+  }
+  return results
+}
 
 /** One plan for each event, in order. */
 export async function decideBatch(
   ruleSet: RuleSet,
   events: readonly HubEvent[],
-  find: FindAudience,
+  ports: DecisionPorts,
   options: BatchOptions,
 ): Promise<readonly Plan[]> {
-  const inTurn = async <T, R>(items: readonly T[], work: (item: T) => R): Promise<readonly R[]> => {
-    const results: R[] = []
-    for (const [i, item] of items.entries()) {
-      if (i > 0 && i % EVENTS_PER_BREATH === 0) await options.breathe()
-      results.push(work(item))
-    }
-    return results
-  }
   const guarded = <T>(event: HubEvent, work: () => T): T | Plan => {
     try {
       return work()
@@ -41,40 +51,75 @@ export async function decideBatch(
       return failedPlan(event, ruleSet, "this event cannot be decided: an error in the hub")
     }
   }
-  const decided = await inTurn(events, (event) => guarded(event, () => decideEvent(ruleSet, event)))
+  const decided = await inTurn(events, options, (event) => guarded(event, () => decideEvent(ruleSet, event)))
+  const steps = decided.flatMap((one) => ("steps" in one ? one.steps : []))
+  const inhibitions = steps.flatMap(({ inhibitedBy }) => (inhibitedBy === null ? [] : [inhibitedBy]))
+  const inhibitors = await answersTo<InhibitorQuery, Inhibitor | null>(inhibitions, ports.inhibitors)
+  const isFree = (query: InhibitorQuery | null): boolean => query === null || inhibitors(query) === null
   const questions = new Questions()
-  for (const one of decided) if ("wants" in one) for (const { query } of one.wants) questions.add(query)
-  const answers = await find(questions.all)
-  return inTurn(decided, (one) =>
-    "wants" in one ? guarded(one.event, () => planned(one, questions, answers, options)) : one,
+  for (const { want, inhibitedBy } of steps) if (want !== null && isFree(inhibitedBy)) questions.add(want.query)
+  const audiences = questions.all.length === 0 ? [] : await ports.audience(questions.all)
+  const prepared = await inTurn(decided, options, (one) =>
+    "steps" in one ? guarded(one.event, () => prepare(one, answersFor(one, inhibitors, questions, audiences))) : one,
+  )
+  const keys = new Set(prepared.flatMap((one) => ("decided" in one ? one.keys : [])))
+  const gates = keys.size === 0 ? NO_GATES : await ports.gates([...keys])
+  return inTurn(prepared, options, (one) =>
+    "decided" in one ? guarded(one.decided.event, () => planned(one, gates, options)) : one,
   )
 }
 
-function planned(
-  decided: Decided,
-  questions: Questions,
-  answers: readonly AudienceAnswer[],
-  { settings, wallMillis }: BatchOptions,
-): Plan {
-  const own = decided.wants.map(({ query }) => {
-    const answer = answers[questions.add(query)]
-    if (answer === undefined) throw new Error("an audience that was asked for has no answer")
-    return answer
-  })
-  return plan(decided, own, settings, wallMillis)
+/** An event whose plan fails leaves the gates as they were. */
+function planned(prepared: Prepared, gates: Gates, { settings, ids }: BatchOptions): Plan {
+  const staged = new StagedGates(gates)
+  const made = plan(prepared, { settings, ids, gates: staged })
+  staged.handOn()
+  return made
 }
 
-/** The batch's questions, each asked once: a burst of one type asks the same for every event. */
-class Questions {
+export const NO_GATES: Gates = {
+  get: () => null,
+  set: () => {
+    throw new Error("a gate that nobody holds")
+  },
+}
+
+async function answersTo<Q, A>(queries: readonly Q[], ask: (queries: readonly Q[]) => Promise<readonly A[]>) {
+  const answers = queries.length === 0 ? [] : await ask(queries)
+  const places = new Map(queries.map((query, i) => [query, i]))
+  return (query: Q): A => {
+    const answer = answers[places.get(query) ?? -1]
+    if (answer === undefined) throw new Error("a question that was asked has no answer")
+    return answer
+  }
+}
+
+const answersFor = (
+  { steps }: Decided,
+  inhibitors: (query: InhibitorQuery) => Inhibitor | null,
+  questions: Questions,
+  audiences: readonly AudienceAnswer[],
+) => ({
+  inhibitors: steps.map(({ inhibitedBy }) => (inhibitedBy === null ? null : inhibitors(inhibitedBy))),
+  audiences: steps.map(({ want }) => (want === null ? null : (audiences[questions.place(want.query)] ?? null))),
+})
+
+/** A batch's questions for audiences, each asked once: a burst of one type asks the same for every event. */
+export class Questions {
   readonly all: AudienceQuery[] = []
   readonly #places = new Map<string, number>()
 
-  /** The question's place among all. */
+  /** The question's place among all; asked if it was not yet. */
   add(query: AudienceQuery): number {
     const key = JSON.stringify(query)
     const known = this.#places.get(key)
     if (known !== undefined) return known
     this.#places.set(key, this.all.length)
     return this.all.push(query) - 1
+  }
+
+  /** The place of a question that was asked; -1: it was not. */
+  place(query: AudienceQuery): number {
+    return this.#places.get(JSON.stringify(query)) ?? -1
   }
 }

@@ -1,6 +1,7 @@
 /** What rules and templates can see of an event, made once per event. */
 import { eventView, type HubEvent } from "../domain/event.ts"
-import type { Facts } from "./logic.ts"
+import type { JsonObject } from "../domain/json.ts"
+import type { Facts } from "./conditions/logic.ts"
 
 /** The names behind `event.`; a test compares them with what `eventView` gives. */
 export const EVENT_FIELDS: readonly string[] = [
@@ -16,4 +17,8 @@ export const EVENT_FIELDS: readonly string[] = [
   "idempotency_key",
 ]
 
+/** What rules see of one event. */
 export const factsOf = (event: HubEvent): Facts => ({ event: eventView(event), payload: event.payload })
+
+/** The same as an item of `it.events`: the event's fields, and its payload beside them. */
+export const itemOf = ({ event, payload }: Facts): JsonObject => ({ ...event, payload })

@@ -2,19 +2,19 @@ import { describe, expect, test } from "bun:test"
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { eventView } from "../domain/event.ts"
+import { REFUSED_RULES } from "../testing/refused-rules.ts"
 import { hubEvent, oneRule, PLAIN_TEMPLATE, refusals, ruleFolders, ruleSetOf } from "../testing/rule-fixtures.ts"
+import { checkRules } from "./check/check-rules.ts"
 import { EVENT_FIELDS } from "./facts.ts"
 import { LATER } from "./later.ts"
-import { checkRules, loadRuleSet } from "./load.ts"
-import { channelsOf, ruleSetView } from "./rule-set.ts"
+import { loadRuleSet, ruleSetFrom } from "./load.ts"
+import { channelsOf } from "./rule-set.ts"
+import { ruleSetView } from "./rule-set-view.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 
 /** The errors of one rule file beside a plain template. */
 const errorsOf = (rules: string) => refusals({ ...PLAIN_TEMPLATE, "rules/a.yaml": rules })
-
-const action = (line: string): string =>
-  oneRule({ action: `to: { roles: [r] }\nchannels: [inapp]\ntemplate: plain\n${line}` })
 
 describe("the shipped rules", () => {
   test("load without an error", async () => {
@@ -28,114 +28,7 @@ describe("the shipped rules", () => {
 })
 
 describe("an error names file, line and column, what was expected and the nearest right word", () => {
-  const cases: readonly (readonly [string, string, string])[] = [
-    [
-      "a misspelt key of a rule",
-      "rules:\n  - nam: x\n    event_type: a\n    actions: []\n",
-      'rules/a.yaml:2:5 unknown key "nam" in a rule, expected one of name, event_type, source, conditions, actions; did you mean "name"?',
-    ],
-    ["a misspelt key of an action", action("chanels: [sms]"), 'rules/a.yaml:9:9 unknown key "chanels" in an action'],
-    ["a misspelt key's suggestion", action("chanels: [sms]"), 'did you mean "channels"?'],
-    [
-      "a misspelt key of the file",
-      "ruls: []\n",
-      'rules/a.yaml:1:1 unknown key "ruls" in a rule file, expected rules; did you mean "rules"?',
-    ],
-    [
-      "a missing key",
-      "rules:\n  - name: x\n    event_type: a\n",
-      'rules/a.yaml:2:5 a rule without "actions", expected "actions:"',
-    ],
-    [
-      "an old spelling",
-      "rules:\n  - name: x\n    event_type_pattern: a.*\n    actions: []\n",
-      'rules/a.yaml:3:5 unknown key "event_type_pattern" in a rule, expected one of name, event_type, source, conditions, actions; did you mean "event_type"?',
-    ],
-    [
-      "an action's key on the rule",
-      oneRule({ head: "channels: [inapp]" }),
-      'rules/a.yaml:4:5 "channels" in the wrong place, expected it under "actions:"',
-    ],
-    [
-      "an audience's key on the action",
-      action("roles: [x]"),
-      'rules/a.yaml:9:9 "roles" in the wrong place, expected it under "to:"',
-    ],
-    [
-      "an unknown channel",
-      oneRule({ action: "to: { roles: [r] }\nchannels: [inapp, emial]\ntemplate: plain" }),
-      'rules/a.yaml:7:27 unknown channel "emial", expected one of inapp, email, sms, telegram, slack; did you mean "email"?',
-    ],
-    [
-      "an old channel",
-      oneRule({ action: "to: { roles: [r] }\nchannels: [in-app]\ntemplate: plain" }),
-      'did you mean "inapp"?',
-    ],
-    [
-      "a channel twice",
-      oneRule({ action: "to: { roles: [r] }\nchannels: [inapp, in_app]\ntemplate: plain" }),
-      'rules/a.yaml:7:27 the channel "inapp" twice',
-    ],
-    [
-      "no channel",
-      oneRule({ action: "to: { roles: [r] }\nchannels: []\ntemplate: plain" }),
-      "rules/a.yaml:7:19 an empty list, expected a list of channels",
-    ],
-    [
-      "an unknown template",
-      oneRule({ action: "to: { roles: [r] }\nchannels: [inapp]\ntemplate: plian" }),
-      'rules/a.yaml:8:19 unknown template "plian", expected the name of a folder under templates/; did you mean "plain"?',
-    ],
-    [
-      "an unknown priority",
-      action("priority: urgent"),
-      'rules/a.yaml:9:19 unknown priority "urgent", expected one of low, normal, high; did you mean "high"?',
-    ],
-    ["a flag that is a word", action("bypass_quiet_hours: yes"), 'rules/a.yaml:9:29 "yes", expected true or false'],
-    ["data that is no text", action("data: { limit: 5 }"), "rules/a.yaml:9:24 5, expected a text (numbers in quotes)"],
-    [
-      "an audience of nobody",
-      oneRule({ action: "to: {}\nchannels: [inapp]\ntemplate: plain" }),
-      'rules/a.yaml:6:13 "to" that names nobody, expected one of roles, users, everyone',
-    ],
-    [
-      "a list where a map is",
-      "rules:\n  - [1]\n",
-      "rules/a.yaml:2:5 a list, expected a rule: a map of keys and values",
-    ],
-    ["rules that are no list", "rules: soon\n", 'rules/a.yaml:1:8 "soon", expected a list of rules'],
-    [
-      "an event type that is a number",
-      oneRule({ type: "5" }),
-      "rules/a.yaml:3:17 5, expected an event type such as invoice.overdue, invoice.* or **",
-    ],
-    ["a star within a part", oneRule({ type: "inv*" }), 'rules/a.yaml:3:17 "inv*": * stands for a whole part'],
-    ["broken YAML", "rules:\n  - name: [x\n", "rules/a.yaml:3:1 no valid YAML"],
-    [
-      "a key twice",
-      action("priority: low\npriority: high"),
-      "rules/a.yaml:10:9 no valid YAML: Map keys must be unique",
-    ],
-    ["an unknown tag", action("category: !secret x"), "rules/a.yaml:9:19 no valid YAML: Unresolved tag: !secret"],
-    [
-      "an alias",
-      action("category: &c x\ndata: { a: *c }"),
-      "rules/a.yaml:10:20 the alias *c, expected the value itself: aliases are not taken",
-    ],
-    ["an empty file", "", "rules/a.yaml:1:1 an empty file, expected YAML"],
-    ["a broken Eta string", action("action_url: /x/<%= it.payload.y( %>"), "rules/a.yaml:9:24 "],
-    [
-      "an Eta string with an unknown variable",
-      action("action_label: See <%= it.evnt.type %>"),
-      'rules/a.yaml:9:27 the variable "it.evnt", expected it. and one of event, payload, recipient, links; did you mean "it.event"?',
-    ],
-    [
-      "a user that is misspelt",
-      oneRule({ action: "to: { users: [{ vra: payload.x }] }\nchannels: [inapp]\ntemplate: plain" }),
-      'rules/a.yaml:6:25 unknown operator "vra"',
-    ],
-  ]
-  test.each(cases)("%s", async (_, rules, expected) => {
+  test.each(REFUSED_RULES)("%s", async (_, rules, expected) => {
     const errors = await errorsOf(rules)
     expect(errors.find((error) => error.includes(expected)) ?? errors).toContain(expected)
   })
@@ -201,27 +94,25 @@ describe("an error names file, line and column, what was expected and the neares
   })
 })
 
-describe("what the contract names for later is refused instead of read over", () => {
-  const soon = (word: string): string => `"${word}" is not supported by this version yet`
+test("the contract's margin call, by phone too, is a rule", async () => {
+  const rules = `rules:
+  - name: Margin Call
+    event_type: MARGIN_CALL
+    conditions:
+      - { field: severity, operator: gte, value: high }
+    actions:
+      - type: notify
+        channels: [inapp, sms, voice, email]
+        template: risk.margin_call
+        priority: high
+        bypass_quiet_hours: true
+        failover: [push, telegram]
+`
+  const template = { "templates/risk.margin_call/default.eta": "---\ntitle: Margin call\n---\nPay." }
+  expect(await refusals({ "rules/a.yaml": rules, ...template })).toEqual([])
+})
 
-  test.each(LATER.action.map((key) => [key]))("action key %s", async (key) => {
-    expect(await errorsOf(action(`${key}: x`))).toEqual([`rules/a.yaml:9:9 ${soon(key)}`])
-  })
-  test.each(LATER.channel.map((key) => [key]))("channel %s", async (key) => {
-    const rules = oneRule({ action: `to: { roles: [r] }\nchannels: [${key}]\ntemplate: plain` })
-    expect(await errorsOf(rules)).toEqual([`rules/a.yaml:7:20 ${soon(key)}`])
-  })
-  test.each(LATER.actionType.map((key) => [key]))("action type %s", async (key) => {
-    const rules = oneRule().replace("type: notify", `type: ${key}`)
-    expect(await errorsOf(rules)).toEqual([`rules/a.yaml:5:15 ${soon(key)}`])
-  })
-  test("lists in an audience, and sources of a file", async () => {
-    const rules = oneRule({ action: "to: { lists: [vip], roles: [r] }\nchannels: [inapp]\ntemplate: plain" })
-    expect(await errorsOf(`sources: []\n${rules}`)).toEqual([
-      `rules/a.yaml:1:1 ${soon("sources")}`,
-      `rules/a.yaml:7:15 ${soon("lists")}`,
-    ])
-  })
+describe("what the contract names for later is refused instead of read over", () => {
   test.each(LATER.templateData.map((name) => [name]))("it.%s in a template", async (name) => {
     const errors = await refusals({ "templates/t/default.eta": `x\n y <%= it.${name} %>` })
     expect(errors.length).toBe(1)
@@ -350,6 +241,18 @@ describe("the revision", () => {
     const dirty = await load()
     expect(dirty.revision).toBe(`${commit}+dirty.${dirty.hash.slice(0, 12)}`)
     await folders.remove()
+  })
+
+  test("a set that was kept is made again from its texts, with the revision it had", async () => {
+    const made = await ruleSetOf({ ...PLAIN_TEMPLATE, "rules/below/a.yaml": oneRule() })
+    const again = ruleSetFrom(made.files, { revision: "r7", wallMillis: 5 })
+    if ("errors" in again) throw new Error("does not load")
+    expect(again.ok).toMatchObject({ hash: made.hash, revision: "r7", loadedAt: 5, files: made.files })
+    expect(again.ok.rules.map(({ name, at }) => ({ name, at }))).toEqual(
+      made.rules.map(({ name, at }) => ({ name, at })),
+    )
+    expect(again.ok.templates.names).toEqual(made.templates.names)
+    expect(ruleSetFrom({ "rules/a.yaml": oneRule() }, { revision: "r8", wallMillis: 5 })).toHaveProperty("errors")
   })
 
   test("the hash is the same for the same content, wherever the folders are", async () => {

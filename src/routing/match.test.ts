@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import type { Json, JsonObject } from "../domain/json.ts"
 import { hubEvent, oneRule, PLAIN_TEMPLATE, ruleSetOf } from "../testing/rule-fixtures.ts"
-import { explain } from "./explain.ts"
+import { explain } from "./conditions/explain.ts"
 import { factsOf } from "./facts.ts"
 import { match } from "./match.ts"
 

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
+import { newIdsAt } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { FindAudience } from "../store/audience.ts"
+import type { DecisionPorts } from "../store/decision-ports.ts"
 import { location, recipient, recipientId } from "../testing/builders.ts"
 import { hubEvent, oneRule, PLAIN_TEMPLATE, type RuleFiles, ruleSetOf } from "../testing/rule-fixtures.ts"
 import { type BatchOptions, decideBatch } from "./decide-batch.ts"
 import { loadRuleSet } from "./load.ts"
+import { MemoryGates } from "./world/memory-gates.ts"
 
 const NOW = Date.UTC(2026, 2, 2, 9)
 const OUTSIDER = recipientId("outsider")
@@ -23,8 +26,16 @@ const findAmong =
           return query.everyone || query.users.includes(id) || roles.some((role) => query.roles.includes(role))
         })
         .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      preferences: new Map(),
       outsiders: new Set(query.users.filter((id) => id === OUTSIDER)),
     }))
+
+/** With gates and inhibitors of its own. */
+const portsOf = (audience: FindAudience): DecisionPorts => ({
+  audience,
+  inhibitors: async (queries) => queries.map(() => null),
+  gates: async () => new MemoryGates(),
+})
 
 interface Case {
   readonly files?: RuleFiles
@@ -36,7 +47,7 @@ interface Case {
 
 const settled: BatchOptions = {
   settings: { publicUrl: "https://hub.example", defaultSlack: true },
-  wallMillis: NOW,
+  ids: newIdsAt(NOW),
   breathe: async () => {},
   onBug: (error) => {
     throw error
@@ -47,7 +58,7 @@ async function planOf({ files, rules, people = [], payload = {}, defaultSlack = 
   const set = await ruleSetOf({ ...PLAIN_TEMPLATE, ...files, "rules/a.yaml": rules })
   const event = hubEvent({ payload, location: location("l1"), severity: "high" })
   const options = { ...settled, settings: { ...settled.settings, defaultSlack } }
-  const [plan] = await decideBatch(set, [event], findAmong(people), options)
+  const [plan] = await decideBatch(set, [event], portsOf(findAmong(people)), options)
   if (plan === undefined) throw new Error("one event has one plan")
   return plan
 }
@@ -66,7 +77,7 @@ const sent = (plan: Plan) =>
   plan.deliveries.map(({ channel, addressKey, start }) => [
     channel,
     addressKey,
-    start.status === "suppressed" ? start.reason : "queued",
+    start.status === "suppressed" || start.status === "expired" ? start.reason : start.status,
   ])
 
 describe("who is told", () => {
@@ -188,14 +199,37 @@ describe("what is sent", () => {
     expect(email?.start).toMatchObject({ message: { to: "Team@Example.com" } })
   })
 
+  test("each device of a person by a push of its own, once, with the words as its place and time say", async () => {
+    const devices = ["web a", "ios b", "ios b", "toaster c", "android d"].map((device) => {
+      const [platform = "", token = ""] = device.split(" ")
+      return { platform, token }
+    })
+    const plan = await planOf({
+      rules: to("{ roles: [accountant] }", "push", "update: payload.x\nexpires_in: 1h\npriority: high"),
+      people: [accountant("u1", { deviceTokens: devices }), accountant("u2")],
+    })
+    expect(sent(plan)).toEqual([
+      ["push", "web:a", "queued"],
+      ["push", "ios:b", "queued"],
+      ["push", "android:d", "queued"],
+      ["push", "none:u2", "no_address"],
+    ])
+    const message = { title: "News", text: "Something happened.", priority: "high", device: { token: "a" } }
+    expect(plan.deliveries[0]?.start).toMatchObject({ message })
+    const [start] = plan.deliveries.map((delivery) => delivery.start)
+    if (start?.status !== "queued" || start.message.channel !== "push") throw new Error("no push")
+    expect(start.message.topic).toMatch(/^[\w-]{32}$/)
+    expect(start.message.expiresAt).toBe(plan.event.acceptedAt + 3_600_000)
+  })
+
   test("nothing where there is no address: the delivery is kept as suppressed", async () => {
     const plan = await planOf({
-      rules: to("{ roles: [accountant] }", "email, sms, telegram, slack"),
+      rules: to("{ roles: [accountant] }", "email, sms, voice, telegram, slack, push"),
       people: [accountant("u1")],
       defaultSlack: false,
     })
     expect(sent(plan)).toEqual(
-      ["email", "sms", "telegram", "slack"].map((channel) => [channel, "none:u1", "no_address"]),
+      ["email", "sms", "voice", "telegram", "slack", "push"].map((channel) => [channel, "none:u1", "no_address"]),
     )
   })
 
@@ -313,9 +347,9 @@ describe("a batch", () => {
     }
     let breaths = 0
     const events = Array.from({ length: 50 }, () => hubEvent())
-    const plans = await decideBatch(set, events, find, {
+    const plans = await decideBatch(set, events, portsOf(find), {
       settings: { publicUrl: "https://hub.example", defaultSlack: false },
-      wallMillis: NOW,
+      ids: newIdsAt(NOW),
       breathe: async () => {
         breaths += 1
       },
@@ -330,9 +364,9 @@ describe("a batch", () => {
     const set = await ruleSetOf({ ...PLAIN_TEMPLATE, "rules/a.yaml": to("{ roles: [accountant] }") })
     const poison = { ...hubEvent(), acceptedAt: Number.NaN }
     const bugs: unknown[] = []
-    const plans = await decideBatch(set, [poison, hubEvent()], findAmong([accountant("u1")]), {
+    const plans = await decideBatch(set, [poison, hubEvent()], portsOf(findAmong([accountant("u1")])), {
       settings: { publicUrl: "https://hub.example", defaultSlack: false },
-      wallMillis: NOW,
+      ids: newIdsAt(NOW),
       breathe: async () => {},
       onBug: (error) => bugs.push(error),
     })
@@ -349,13 +383,19 @@ describe("the shipped rules", () => {
     const root = join(import.meta.dirname, "../..")
     const loaded = await loadRuleSet({ rulesDir: join(root, "rules"), templatesDir: join(root, "templates") }, NOW)
     if ("errors" in loaded) throw new Error("the shipped rules are good")
-    const everyone = [...new Set(loaded.ok.rules.flatMap((rule) => rule.actions.flatMap((action) => action.to.roles)))]
+    const everyone = [
+      ...new Set(
+        loaded.ok.rules.flatMap((rule) =>
+          rule.actions.flatMap((action) => (action.type === "notify" ? action.to.roles : [])),
+        ),
+      ),
+    ]
     const people = ["en", "ar"].map((locale): Recipient => {
       const made = recipient(locale, { locale, email: `${locale}@example.com`, phone: "+9647700000000" })
       return { ...made, memberships: made.memberships.map((membership) => ({ ...membership, roles: everyone })) }
     })
     const event = hubEvent({ type, source, severity: "critical", payload })
-    const [plan] = await decideBatch(loaded.ok, [event], findAmong(people), settled)
+    const [plan] = await decideBatch(loaded.ok, [event], portsOf(findAmong(people)), settled)
     if (plan === undefined) throw new Error("one event has one plan")
     return plan
   }

@@ -1,94 +1,276 @@
 /**
- * What follows from an event: who is told, on which channels, in which words. Pure but for the ids it makes. A rule or a
- * channel that cannot be carried out is a failure of its own; the others go on.
+ * What follows from an event: who is told, on which channels, in which words, and what is to happen later. Pure but for
+ * the ids it makes and the gates it changes. A rule or a channel that cannot be carried out is a failure of its own; the
+ * others go on.
  */
-import { isSendingChannel, type SendingChannel } from "../domain/channel.ts"
 import type { RoutingFailure, RuleDecision } from "../domain/decision.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { HubEvent } from "../domain/event.ts"
-import {
-  type NotificationId,
-  newDeliveryId,
-  newNotificationId,
-  type RecipientId,
-  type RuleName,
-} from "../domain/ids.ts"
-import type { NewNotification, NotificationContent } from "../domain/notification.ts"
-import type { Plan } from "../domain/plan.ts"
+import type { RecipientId } from "../domain/ids.ts"
+import type { Json } from "../domain/json.ts"
+import type { Broadcast, Gathered, Plan } from "../domain/plan.ts"
 import type { Recipient } from "../domain/recipient.ts"
+import type { Digest } from "../domain/rule.ts"
+import type { NewTimer } from "../domain/timer.ts"
 import type { AudienceAnswer } from "../store/audience.ts"
-import { addressOf, peopleOf, type Want, wantsOf, whyNotTold } from "./addressees.ts"
+import type { Inhibitor, InhibitorQuery } from "../store/decision-ports.ts"
+import { namedUsers, peopleOf, type Want, wantOf, whyNotTold } from "./addressees.ts"
+import { broadcastOf } from "./broadcast.ts"
+import type { Facts } from "./conditions/logic.ts"
 import { factsOf } from "./facts.ts"
-import type { Facts } from "./logic.ts"
+import type { Turn } from "./fates.ts"
+import { digestKey } from "./gate-keys.ts"
+import { gather } from "./gather.ts"
+import { inhibitorQuery } from "./inhibitors.ts"
 import { matches } from "./match.ts"
-import type { LoadedAction, LoadedRule, RuleSet } from "./rule-set.ts"
-import { WordsFor } from "./words-for.ts"
+import { delayTimer, digestTimer, escalateTimer, type Origin } from "./next-timer.ts"
+import { Reasons } from "./reasons.ts"
+import type { LoadedAction, LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
+import { type Hands, type Scene, tell } from "./telling.ts"
+import { computed, expiryOf, limitKeysFor, type Taken } from "./turns.ts"
+import { webhookDelivery } from "./webhook-delivery.ts"
 
-export interface PlanSettings {
-  /** Without a slash at its end. */
-  readonly publicUrl: string
-  /** True where Slack can be reached without the recipient's own webhook: one is configured, or Slack is captured. */
-  readonly defaultSlack: boolean
+/** An action that a matched rule takes, with what has to be asked first. */
+export interface Step extends Taken {
+  readonly inhibitedBy: InhibitorQuery | null
+  /** Null where nobody is told now: the others are asked for when they are. */
+  readonly want: Want | null
 }
 
-/** An event with what was decided about it, before its audiences are known. */
+/** An event with what was decided about it, before anything was asked. */
 export interface Decided {
   readonly event: HubEvent
   readonly facts: Facts
   readonly ruleSet: RuleSet
   readonly decisions: readonly RuleDecision[]
   readonly failures: readonly RoutingFailure[]
-  /** One question for each action of each matched rule. */
-  readonly wants: readonly Want[]
+  readonly steps: readonly Step[]
 }
 
-/** The first half: which rules, and whom to ask the store about. */
+/** The first part: which rules, and what to ask. */
 export function decideEvent(ruleSet: RuleSet, event: HubEvent): Decided {
   const facts = factsOf(event)
   const { decisions, matched, failures } = matches(ruleSet, event, facts)
-  const audience = wantsOf(event, facts, matched)
-  return { event, facts, ruleSet, decisions, failures: [...failures, ...audience.failures], wants: audience.wants }
+  const all = [...failures]
+  const steps = matched.flatMap((rule) =>
+    rule.actions.map((action, place): Step => {
+      const inhibitedBy = action.inhibitedBy === null ? null : inhibitorQuery(action.inhibitedBy, event, facts)
+      if (!tellsNow(action)) return { rule, place, action, inhibitedBy, want: null }
+      const { want, problem } = wantOf(action.to, event, facts)
+      if (problem !== null) all.push({ rule: rule.name, reason: `to.users: ${problem}` })
+      return { rule, place, action, inhibitedBy, want }
+    }),
+  )
+  return { event, facts, ruleSet, decisions, failures: all, steps }
+}
+
+const tellsNow = (action: LoadedAction): action is LoadedNotify =>
+  action.type === "notify" && action.delayMs === null && action.digest === null
+
+/** What was answered, one for each of `decided.steps`; null where nothing was asked, or there is nobody. */
+export interface Answers {
+  readonly inhibitors: readonly (Inhibitor | null)[]
+  readonly audiences: readonly (AudienceAnswer | null)[]
+}
+
+interface Telling {
+  readonly origin: Origin
+  readonly turn: Turn
+}
+
+/** An event with its answers, before the gates are held. */
+export interface Prepared {
+  readonly decided: Decided
+  /** The gates that planning asks. */
+  readonly keys: readonly string[]
+  readonly failures: readonly RoutingFailure[]
+  readonly reasons: Reasons
+  readonly newRecipients: readonly Recipient[]
+  readonly tellings: readonly Telling[]
+  readonly gatherings: readonly { readonly origin: Origin; readonly digest: Digest; readonly key: string }[]
+  readonly delays: readonly Origin[]
+  readonly others: readonly Step[]
+}
+
+/** The second part: who is told now, what waits, and which gates have to be held for it. */
+export function prepare(decided: Decided, { inhibitors, audiences }: Answers): Prepared {
+  const { event, facts, ruleSet } = decided
+  const reasons = new Reasons()
+  const failures: RoutingFailure[] = []
+  const newRecipients = new Map<RecipientId, Recipient>()
+  const tellings: Telling[] = []
+  const gatherings: { origin: Origin; digest: Digest; key: string }[] = []
+  const delays: Origin[] = []
+  const others: Step[] = []
+  for (const [i, step] of decided.steps.entries()) {
+    const { rule, place, action } = step
+    const inhibitor = inhibitors[i] ?? null
+    if (inhibitor !== null) {
+      reasons.inhibited(rule, inhibitor)
+      continue
+    }
+    if (action.type !== "notify") {
+      others.push(step)
+      continue
+    }
+    const taken: Taken<LoadedNotify> = { rule, place, action }
+    const origin: Origin = { ruleSet, event: event.id, business: event.business, taken }
+    if (step.want !== null) {
+      const answer = audiences[i]
+      if (answer === undefined || answer === null) throw new Error("an audience that was asked for has no answer")
+      const { people, unknown } = peopleOf(step.want, answer)
+      for (const recipient of unknown) newRecipients.set(recipient.id, recipient)
+      reasons.notTold(rule, whyNotTold(step.want, answer, people.length))
+      const limits = limitKeysFor(taken, people, event, facts)
+      failures.push(...limits.failures)
+      tellings.push({ origin, turn: turnOf(taken, event, people, answer, limits.keys) })
+    } else if (action.digest !== null) {
+      // The language refuses a delay beside a digest.
+      const { value, failure } = digestValue(rule, action, action.digest, event, facts)
+      if (failure !== null) failures.push(failure)
+      const key = digestKey(
+        { rule: rule.name, action: place, business: event.business, mode: action.mode },
+        action.to,
+        value,
+      )
+      gatherings.push({ origin, digest: action.digest, key })
+    } else delays.push(origin)
+  }
+  const keys = [
+    ...gatherings.map(({ key }) => key),
+    ...tellings.flatMap(({ turn }) => [...turn.limitKeys.values()].flat()),
+  ]
+  return {
+    decided,
+    keys,
+    failures,
+    reasons,
+    newRecipients: [...newRecipients.values()],
+    tellings,
+    gatherings,
+    delays,
+    others,
+  }
+}
+
+const turnOf = (
+  { action, place }: Taken<LoadedNotify>,
+  event: HubEvent,
+  people: readonly Recipient[],
+  { preferences }: AudienceAnswer,
+  limitKeys: Turn["limitKeys"],
+): Turn => ({
+  action,
+  place,
+  channels: action.channels,
+  failover: action.failover,
+  inChain: action.failover.length > 0,
+  round: null,
+  at: event.acceptedAt,
+  expiresAt: expiryOf(action, [event]),
+  people,
+  preferences,
+  limitKeys,
+})
+
+/** A rule that tells only the people whom its events name gathers for each of them, unless it says otherwise. */
+function digestValue(
+  rule: LoadedRule,
+  { to }: LoadedNotify,
+  { key }: Digest,
+  event: HubEvent,
+  facts: Facts,
+): { readonly value: Json; readonly failure: RoutingFailure | null } {
+  if (key !== null) return computed(rule, "digest.key", key, facts, event)
+  const namesOnly = to.users.length > 0 && to.roles.length === 0 && to.lists.length === 0 && !to.everyone
+  return { value: namesOnly ? namedUsers(to, facts, event.acceptedAt).users.toSorted() : null, failure: null }
 }
 
 const MAX_FAILURES = 50
 
-/** The second half. `answers` are those to `decided.wants`, in order; `wallMillis` goes into the ids. */
-export function plan(
-  decided: Decided,
-  answers: readonly AudienceAnswer[],
-  settings: PlanSettings,
-  wallMillis: number,
-): Plan {
-  const planned = { notifications: [] as NewNotification[], deliveries: [] as NewDelivery[] }
-  const failures = [...decided.failures]
-  const newRecipients = new Map<RecipientId, Recipient>()
-  const untold = new Map<RuleName, string>()
-  const turns = decided.wants.map((want, i): Turn => {
-    const answer = answers[i]
-    if (answer === undefined) throw new Error("an audience that was asked for has no answer")
-    const { people, unknown } = peopleOf(want, answer)
-    for (const recipient of unknown) newRecipients.set(recipient.id, recipient)
-    const why = whyNotTold(want, answer, people.length)
-    if (why !== null) untold.set(want.rule.name, [untold.get(want.rule.name), why].filter(Boolean).join("; "))
-    return { ...want, people }
-  })
-  for (const [rule, actions] of Map.groupBy(turns, (turn) => turn.rule)) {
-    const made = new RulePlan(decided, rule, settings, wallMillis).make(actions)
-    planned.notifications.push(...made.notifications)
-    planned.deliveries.push(...made.deliveries)
+/** The third part, in the order of the events: each sees what the gates remember of those before. */
+export function plan(prepared: Prepared, hands: Hands): Plan {
+  const { decided, reasons } = prepared
+  const { event, facts, ruleSet } = decided
+  const failures = [...decided.failures, ...prepared.failures]
+  const timers: NewTimer[] = []
+  const gathered: Gathered[] = []
+  const broadcasts: Broadcast[] = []
+  const notifications: Plan["notifications"][number][] = []
+  const deliveries: NewDelivery[] = []
+  for (const [rule, tellings] of Map.groupBy(prepared.tellings, ({ origin }) => origin.taken.rule)) {
+    const scene = {
+      ruleSet,
+      rule,
+      event: event.id,
+      business: event.business,
+      events: [event],
+      facts: [facts],
+      told: NOBODY,
+    }
+    const made = tell(
+      scene,
+      tellings.map(({ turn }) => turn),
+      hands,
+    )
+    notifications.push(...made.notifications)
+    deliveries.push(...made.deliveries)
     failures.push(...made.failures)
+    for (const [i, { origin, turn }] of tellings.entries()) {
+      const refused = made.refused[i]
+      reasons.refused(rule, turn, refused)
+      if (goesOn(turn, refused?.size ?? 0))
+        timers.push(...reasons.goesOn(rule, escalateTimer(origin, 0, turn.at, hands.ids)))
+    }
+  }
+  for (const { origin, digest, key } of prepared.gatherings) {
+    const { into, timer } = gatherEvent(origin, digest, key, event.acceptedAt, hands)
+    reasons.gathered(origin.taken.rule, into, digest)
+    if (timer !== null) timers.push(timer)
+    const fullAt = into.full ? into.dueAt : null
+    gathered.push({ rule: origin.taken.rule.name, action: origin.taken.place, timer: into.timer, fullAt })
+  }
+  for (const origin of prepared.delays) {
+    const timer = delayTimer(origin, event.acceptedAt + (origin.taken.action.delayMs ?? 0), hands.ids)
+    reasons.delayed(origin.taken.rule, timer.dueAt)
+    timers.push(timer)
+  }
+  for (const { rule, place, action } of prepared.others) {
+    if (action.mode === "shadow") reasons.shadow(rule)
+    if (action.type === "webhook")
+      deliveries.push(webhookDelivery({ ruleSet, rule, place, action, event, facts }, hands.ids.delivery()))
+    else if (action.type === "broadcast" && action.mode === "live") {
+      const made = broadcastOf({ rule, action }, ruleSet, event, facts)
+      if ("broadcast" in made) {
+        broadcasts.push(made.broadcast)
+        reasons.broadcast(rule, made.broadcast)
+      } else failures.push(made.failure)
+    }
   }
   return {
-    event: decided.event,
-    rulesRevision: decided.ruleSet.revision,
-    decisions: decided.decisions.map((decision) => {
-      const why = untold.get(decision.rule)
-      return why === undefined ? decision : { ...decision, reason: `${decision.reason}; ${why}` }
-    }),
+    event,
+    rulesRevision: ruleSet.revision,
+    decisions: reasons.addTo(decided.decisions),
     failures: failures.slice(0, MAX_FAILURES),
-    ...planned,
-    newRecipients: [...newRecipients.values()],
+    notifications,
+    deliveries,
+    newRecipients: prepared.newRecipients,
+    timers,
+    gathered,
+    broadcasts,
   }
+}
+
+const NOBODY: Scene["told"] = new Map()
+
+/** There is an escalation of what was told: not where everybody was refused, nor of what is never sent. */
+export const goesOn = ({ action, people }: Turn, refused: number): boolean =>
+  action.mode === "live" && (people.length === 0 || refused < people.length)
+
+function gatherEvent(origin: Origin, digest: Digest, key: string, at: number, { gates, ids }: Hands) {
+  const into = gather(gates.get(key), at, digest, () => ids.timer())
+  gates.set(key, into.state, into.dueAt)
+  return { into, timer: into.opened ? digestTimer(origin, into.timer, key, into.dueAt) : null }
 }
 
 /** A plan for an event that could not be decided at all, so that it does not come again and again. */
@@ -100,125 +282,7 @@ export const failedPlan = (event: HubEvent, ruleSet: RuleSet, reason: string): P
   notifications: [],
   deliveries: [],
   newRecipients: [],
+  timers: [],
+  gathered: [],
+  broadcasts: [],
 })
-
-/** An action with the people it concerns, sorted by id. */
-interface Turn {
-  readonly action: LoadedAction
-  readonly rule: LoadedRule
-  readonly people: readonly Recipient[]
-}
-
-interface Person {
-  readonly id: NotificationId
-  readonly recipient: Recipient
-  /** Of the rule's actions those that name this person, in order. */
-  readonly actions: LoadedAction[]
-}
-
-/** People who share one address of one channel. */
-interface Group {
-  readonly channel: SendingChannel
-  readonly action: LoadedAction
-  readonly addressKey: string
-  /** Null: these people have no address there. */
-  readonly address: { readonly to: string | null } | null
-  readonly people: Person[]
-}
-
-/** One rule's share of a plan: everyone it names is told once, however many of its actions name them. */
-class RulePlan {
-  readonly #decided: Decided
-  readonly #rule: LoadedRule
-  readonly #settings: PlanSettings
-  readonly #wallMillis: number
-  readonly #words: WordsFor
-  readonly #people = new Map<RecipientId, Person>()
-  readonly #groups = new Map<string, Group>()
-
-  constructor(decided: Decided, rule: LoadedRule, settings: PlanSettings, wallMillis: number) {
-    this.#decided = decided
-    this.#rule = rule
-    this.#settings = settings
-    this.#wallMillis = wallMillis
-    this.#words = new WordsFor(decided, rule.name, settings.publicUrl)
-  }
-
-  make(turns: readonly Turn[]): Pick<Plan, "notifications" | "deliveries" | "failures"> {
-    for (const { action, people } of turns) for (const recipient of people) this.#add(action, recipient)
-    const deliveries = [...this.#groups.values()].flatMap((group) => this.#delivery(group))
-    const reached = new Set(deliveries.flatMap((delivery) => delivery.notifications))
-    const notifications = [...this.#people.values()].flatMap((person) => this.#notification(person, reached))
-    return { notifications, deliveries, failures: this.#words.failures }
-  }
-
-  #add(action: LoadedAction, recipient: Recipient): void {
-    let person = this.#people.get(recipient.id)
-    if (person === undefined) {
-      person = { id: newNotificationId(this.#wallMillis), recipient, actions: [] }
-      this.#people.set(recipient.id, person)
-    }
-    person.actions.push(action)
-    for (const channel of action.channels.filter(isSendingChannel)) {
-      const address = addressOf(recipient, channel, this.#settings.defaultSlack)
-      const addressKey = address?.key ?? `none:${recipient.id}`
-      const key = `${channel}\n${addressKey}`
-      const group = this.#groups.get(key)
-      if (group === undefined) this.#groups.set(key, { channel, action, addressKey, address, people: [person] })
-      else if (!group.people.includes(person)) group.people.push(person)
-    }
-  }
-
-  /** None where the message cannot be rendered; the failure is kept. */
-  #delivery({ channel, action, addressKey, address, people }: Group): readonly NewDelivery[] {
-    const first = people.reduce((a, b) => (b.recipient.id < a.recipient.id ? b : a))
-    const message = address === null ? null : this.#words.message(action, channel, first.recipient, address.to)
-    if (address !== null && message === null) return []
-    return [
-      {
-        id: newDeliveryId(this.#wallMillis),
-        event: this.#decided.event.id,
-        notifications: people.map((person) => person.id),
-        rule: this.#rule.name,
-        rulesRevision: this.#decided.ruleSet.revision,
-        business: this.#decided.event.business,
-        channel,
-        priority: action.priority,
-        addressKey,
-        start: message === null ? { status: "suppressed", reason: "no_address" } : { status: "queued", message },
-      },
-    ]
-  }
-
-  /** None for a person whom nothing reaches because nothing could be rendered. */
-  #notification(person: Person, reached: ReadonlySet<NotificationId>): readonly NewNotification[] {
-    const { event, ruleSet } = this.#decided
-    const { content, inbox, action } = this.#content(person)
-    if (!inbox && !reached.has(person.id)) return []
-    return [
-      {
-        id: person.id,
-        event: event.id,
-        rule: this.#rule.name,
-        rulesRevision: ruleSet.revision,
-        recipient: person.recipient.id,
-        business: event.business,
-        location: event.location,
-        severity: event.severity,
-        category: action.category,
-        priority: action.priority,
-        inbox,
-        content,
-      },
-    ]
-  }
-
-  #content({ actions, recipient }: Person): { content: NotificationContent; inbox: boolean; action: LoadedAction } {
-    const [first] = actions
-    if (first === undefined) throw new Error("a person whom no action names")
-    const forInbox = actions.find((action) => action.channels.includes("inapp"))
-    const content = forInbox === undefined ? null : this.#words.content(forInbox, recipient)
-    if (forInbox !== undefined && content !== null) return { content, inbox: true, action: forInbox }
-    return { content: this.#words.outsideInbox(first, recipient), inbox: false, action: first }
-  }
-}

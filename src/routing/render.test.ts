@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test"
-import type { SendingChannel } from "../domain/channel.ts"
+import type { PersonalChannel } from "../domain/channel.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { Message } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import { recipient } from "../testing/builders.ts"
 import { hubEvent, oneRule, type RuleFiles, refusals, ruleSetOf } from "../testing/rule-fixtures.ts"
-import { factsOf } from "./facts.ts"
+import { factsOf, itemOf } from "./facts.ts"
 import { type Rendering, renderContent, renderMessage, TemplateFailed } from "./render.ts"
 import { localeChain } from "./templates.ts"
 
@@ -18,9 +18,10 @@ async function rendering(files: RuleFiles, payload: JsonObject = {}, action = ""
   const channels = "to: { roles: [r] }\nchannels: [inapp]\ntemplate: t\n"
   const set = await ruleSetOf({ ...title, ...files, "rules/a.yaml": oneRule({ action: `${channels}${action}` }) })
   const loaded = set.rules[0]?.actions[0]
-  if (loaded === undefined) throw new Error("the rule has an action")
+  if (loaded?.type !== "notify") throw new Error("the rule has an action")
   const facts = factsOf(hubEvent({ payload }))
-  return { templates: set.templates, action: loaded, facts, publicUrl: "https://hub.example" }
+  const events = [itemOf(facts)]
+  return { templates: set.templates, action: loaded, facts, events, publicUrl: "https://hub.example" }
 }
 
 const reader = (changes: Partial<Recipient> = {}): Recipient => recipient("u1", changes)
@@ -29,7 +30,7 @@ async function content(files: RuleFiles, payload?: JsonObject, action?: string):
   return renderContent(await rendering(files, payload, action), reader())
 }
 
-async function message<C extends SendingChannel>(
+async function message<C extends PersonalChannel>(
   channel: C,
   files: RuleFiles,
   payload?: JsonObject,
@@ -267,7 +268,7 @@ describe("a template that cannot work is refused with its place", () => {
       "a variable without its `it.`",
       "t/sms.eta",
       "for <%= payload.customer %>",
-      'templates/t/sms.eta:1:5 the variable "payload", expected it. and one of event, payload, recipient, links; did you mean "it.payload"?',
+      'templates/t/sms.eta:1:5 the variable "payload", expected it. and one of event, payload, events, recipient, links; did you mean "it.payload"?',
     ],
     ["an unknown field of the event", "t/sms.eta", "<%= it.event.typ %>", 'did you mean "it.event.type"?'],
     [

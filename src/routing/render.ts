@@ -2,10 +2,13 @@
  * Words for one reader on one channel. A template that cannot be rendered gives a `TemplateFailed` and nothing else: no
  * person ever reads "undefined", half a template, or a link that runs a script.
  */
-import type { Channel, SendingChannel } from "../domain/channel.ts"
-import type { Message, MessageOf } from "../domain/message.ts"
+import type { Channel, PersonalChannel } from "../domain/channel.ts"
+import type { JsonObject } from "../domain/json.ts"
+import type { MessageOf, PersonalMessage } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
+import { type AddressTo, splitAddress } from "./addressees.ts"
+import type { Facts } from "./conditions/logic.ts"
 import {
   absoluteLink,
   cutHtml,
@@ -21,16 +24,18 @@ import {
 } from "./escape.ts"
 import { MissingValue, type TemplateFunction } from "./eta-engine.ts"
 import { htmlToText } from "./html-text.ts"
-import type { Facts } from "./logic.ts"
-import type { LoadedAction } from "./rule-set.ts"
+import type { LoadedNotify } from "./rule-set.ts"
 import type { FrontKey } from "./template-file.ts"
 import { type Markup, markupOf, type Template, type Templates } from "./templates.ts"
 
 /** What is rendered: one action of one rule for one event. */
 export interface Rendering {
   readonly templates: Templates
-  readonly action: LoadedAction
+  readonly action: LoadedNotify
+  /** Of the event; of several, the last. */
   readonly facts: Facts
+  /** All that is told of, oldest first: each event with its `payload`. */
+  readonly events: readonly JsonObject[]
   /** The hub's public address, for links in messages. */
   readonly publicUrl: string
 }
@@ -53,6 +58,10 @@ const MAX_URL = 2_000
 const MAX_SMS = 1_600
 const MAX_TELEGRAM = 4_096
 const MAX_SLACK = 3_000
+/** Some two minutes of reading. */
+const MAX_VOICE = 1_500
+/** More than any device shows, and less than the 4 kB that a push service takes, in whatever script. */
+const MAX_PUSH = 500
 
 /** The inbox item's words. `actionUrl` stays as the template has it: a path is the frontend's to open. Throws TemplateFailed. */
 export function renderContent(rendering: Rendering, recipient: Recipient): NotificationContent {
@@ -82,25 +91,36 @@ export function renderTitle(rendering: Rendering, channel: Channel, recipient: R
 /** The message for one address of the channel; `to` is null for Slack's default webhook. Throws TemplateFailed. */
 export function renderMessage(
   rendering: Rendering,
-  channel: SendingChannel,
+  channel: PersonalChannel,
   recipient: Recipient,
-  to: string | null,
-): Message {
+  to: AddressTo,
+): PersonalMessage {
   const words = new Words(rendering, channel, recipient)
   const linked = { actionUrl: words.absoluteLink, actionLabel: words.line("action_label") }
-  const address = to ?? ""
+  const { address: named, device } = splitAddress(to)
+  const address = named ?? ""
   switch (channel) {
     case "email":
       return { channel, to: address, ...linked, ...emailWords(words, linked) }
     case "sms":
       return { channel, to: address, ...linked, text: cutText(words.filled(words.body("plain")), MAX_SMS) }
+    case "voice": {
+      const text = cutText(words.filled(words.body("plain")), MAX_VOICE)
+      return { channel, to: address, ...linked, text, language: words.language }
+    }
     case "telegram": {
       const html = words.own ? words.body("html") : escapeHtml(words.body("plain"))
       return { channel, chatId: address, ...linked, html: cutHtml(words.filled(words.safe(html)), MAX_TELEGRAM) }
     }
     case "slack": {
       const text = words.own ? words.body("slack") : escapeSlack(words.body("plain"))
-      return { channel, webhookUrl: to, ...linked, text: cutMrkdwn(words.filled(text), MAX_SLACK) }
+      return { channel, webhookUrl: named, ...linked, text: cutMrkdwn(words.filled(text), MAX_SLACK) }
+    }
+    case "push": {
+      const title = words.line("title") ?? words.fail('has no "title"')
+      const text = cutText(words.body("plain"), MAX_PUSH)
+      const { priority } = rendering.action
+      return { channel, device, ...linked, title, text, priority, expiresAt: null, topic: null }
     }
   }
 }
@@ -135,7 +155,7 @@ class Words {
   readonly #data: { links: { action: string | null } } & Record<string, unknown>
 
   constructor(rendering: Rendering, channel: Channel, recipient: Recipient) {
-    const { templates, action, facts } = rendering
+    const { templates, action, facts, events } = rendering
     const template = templates.find(action.template, channel, recipient.locale)
     if (template === null) throw new TemplateFailed(`templates/${action.template} has no words for ${channel}`)
     this.#rendering = rendering
@@ -147,6 +167,7 @@ class Words {
     this.#data = {
       event: facts.event,
       payload: facts.payload,
+      events,
       recipient: { id, name, locale, timezone },
       links: { action: null },
     }
@@ -157,6 +178,11 @@ class Words {
   /** The channel has a template of its own, in its own markup. */
   get own(): boolean {
     return this.#template.use.channel === this.#channel && markupOf(this.#channel) !== "plain"
+  }
+
+  /** In which the words are; null: nobody said. */
+  get language(): string | null {
+    return this.#template.use.locale
   }
 
   get absoluteLink(): string | null {
@@ -234,7 +260,7 @@ class Words {
 
   /** The word came with the event or is the reader's name, so it is meant. */
   #isData(word: string): boolean {
-    return JSON.stringify([this.#rendering.facts, this.#data["recipient"]]).includes(word)
+    return JSON.stringify([this.#rendering.events, this.#data["recipient"]]).includes(word)
   }
 }
 

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../runtime/clock.ts"
 import { startTree, supervisor, type Tree } from "../runtime/supervisor.ts"
 import { type Database, openDatabase } from "../store/database.ts"
 import { insertEvents } from "../store/events.ts"
+import { putOff } from "../store/plans.ts"
 import { upsertRecipients } from "../store/recipients.ts"
 import { getRoute } from "../store/routes.ts"
 import { getRuleSet } from "../store/rule-sets.ts"
@@ -64,7 +65,7 @@ afterEach(async () => {
   await tree?.stop()
   tree = null
   await db.execute(
-    "truncate events, routing_queue, routes, notifications, deliveries, messages, streams, stream_entries, recipients, memberships",
+    "truncate events, routing_queue, routes, notifications, deliveries, messages, streams, stream_entries, recipients, preferences, list_members, memberships",
   )
 })
 
@@ -201,6 +202,77 @@ describe("the router", () => {
     await routed(200)
     await db.execute("drop trigger slow on notifications")
     expect(Math.max(...telemetry.of("route_done").map((done) => Number(done.events)))).toBeLessThan(200)
+  })
+
+  test("an event from which more follows than a statement has time for is put off, is told of, and holds up nobody", async () => {
+    const [vast, good] = await accept({ vast: true }, { vast: false })
+    if (vast === undefined || good === undefined) throw new Error("two events were stored")
+    const spoilt: string[] = []
+    const hasty: Database = {
+      ...db,
+      transaction: (work) =>
+        db.transaction((tx) =>
+          work({
+            ...tx,
+            query: async (text, values) => {
+              if (text.includes("insert into notifications") && JSON.stringify(values).includes(vast)) {
+                spoilt.push(JSON.stringify(values))
+                await tx.execute("set local statement_timeout = 20")
+                await tx.query("select pg_sleep(1)")
+              }
+              return tx.query(text, values)
+            },
+          }),
+        ),
+    }
+    await start({ db: hasty, tooLongMs: 15 }, hurried)
+    await routed(1)
+    expect((await getRoute(db, good))?.failures).toEqual([])
+    expect(await getRoute(db, vast)).toBeNull()
+    expect(telemetry.of("route_failed")).toEqual([
+      {
+        kind: "route_failed",
+        eventId: vast,
+        rule: null,
+        error: "what follows from it takes longer to store than a statement may: put off for 60 s",
+      },
+    ] as never)
+    // It comes again behind everything else, alone.
+    await tree?.stop()
+    spoilt.length = 0
+    await db.execute("update routing_queue set next_at = now()")
+    const later = await accept({ n: 1 }, { n: 2 })
+    await start({ db: hasty, tooLongMs: 15 }, hurried)
+    await routed(3)
+    await telemetry.waitFor("route_failed", 2)
+    expect(spoilt.filter((tried) => later.some((id) => tried.includes(id)))).toEqual([])
+    expect(telemetry.of("routing_stalled")).toEqual([])
+    expect(await putOff(db, vast)).toBe(240)
+    for (let n = 0; n < 20; n++) await putOff(db, vast)
+    expect(await putOff(db, vast)).toBe(3_600)
+  })
+
+  test("an operator who cancels statements puts off nothing", async () => {
+    const [id] = await accept({ n: 1 })
+    if (id === undefined) throw new Error("one event was stored")
+    let cancels = 5
+    const meddled: Database = {
+      ...db,
+      transaction: (work) =>
+        db.transaction((tx) =>
+          work({
+            ...tx,
+            query: async (text, values) => {
+              if (text.includes("insert into notifications") && --cancels >= 0)
+                await tx.query("select pg_cancel_backend(pg_backend_pid()), pg_sleep(1)")
+              return tx.query(text, values)
+            },
+          }),
+        ),
+    }
+    await start({ db: meddled }, hurried)
+    await routed(1)
+    expect(telemetry.of("route_failed")).toEqual([])
   })
 
   test("says that nothing is routed while somebody holds a lock that it needs, and goes on afterwards", async () => {

@@ -2,23 +2,23 @@
  * Turns unrouted events into plans: woken when events were accepted, and on its own poll, because a wake-up is only a
  * hint. What it has not done is in the queue table, so nothing is lost with it.
  */
-import type { EventId } from "../domain/ids.ts"
-import { notificationItem } from "../domain/notification.ts"
+import { type EventId, newIdsAt } from "../domain/ids.ts"
 import type { Plan } from "../domain/plan.ts"
-import { notificationStream } from "../domain/stream.ts"
-import type { News, PubSub } from "../pubsub/pubsub.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
 import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
-import { type Database, databaseProblem } from "../store/database.ts"
-import { type Decide, type Routed, routeBatch } from "../store/plans.ts"
+import { type Database, databaseProblem, tookTooLong } from "../store/database.ts"
+import { type Decide, putOff, type Routed, routeBatch } from "../store/plans.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
-import { withOffset } from "../store/streams.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError, scrub } from "../telemetry/scrub.ts"
+import { broadcastsOf, newsOf } from "./consequence-news.ts"
+import { countsByRule } from "./count-rules.ts"
 import { decideBatch } from "./decide-batch.ts"
-import { failedPlan, type PlanSettings } from "./plan.ts"
+import { failedPlan } from "./plan.ts"
 import type { RuleSet } from "./rule-set.ts"
+import type { PlanSettings } from "./telling.ts"
 
 export interface RouterOptions {
   readonly db: Database
@@ -29,6 +29,8 @@ export interface RouterOptions {
   readonly telemetry: Emitter
   /** [0, 1), for jitter. Default Math.random. */
   readonly random?: () => number
+  /** A statement that was cancelled after less is an operator's doing, not its event's. Default 2,000. */
+  readonly tooLongMs?: number
 }
 
 /** `wake`: there may be work now. `poll`: it is time to look. */
@@ -41,6 +43,10 @@ const MAX_BACKOFF_MS = 10_000
 const STALLED_AFTER = 4
 /** An event that alone could not be stored so often is given a failed plan, or it would stand before all others. */
 const MAX_FAILURES_ALONE = 3
+/** Well under what a statement may take, and well over what one takes that is not too much. */
+const TOO_LONG_MS = 2_000
+/** The set in use is marked so often; retention allows for a day. */
+const MARK_MS = 6 * 3_600_000
 
 /** The actor `router`. */
 export const router = (options: RouterOptions): ChildSpec =>
@@ -63,6 +69,7 @@ class Router implements Behaviour<RouterMessage> {
   #limit = BATCH
   #woken = false
   #savedHash = ""
+  #savedAt = 0
   readonly #failedAlone = new Map<EventId, number>()
 
   constructor(ctx: ActorContext<RouterMessage>, options: RouterOptions) {
@@ -80,6 +87,7 @@ class Router implements Behaviour<RouterMessage> {
     if (message === "wake") this.#woken = false
     if (message === "wake" && this.#ctx.clock.now() < this.#notBefore) return
     let tried: readonly EventId[] = []
+    const began = this.#ctx.clock.now()
     try {
       const hadMore = await this.#route((ids) => {
         tried = ids
@@ -87,7 +95,13 @@ class Router implements Behaviour<RouterMessage> {
       this.#succeeded()
       this.#arm(hadMore ? 0 : this.#jittered(POLL_MS))
     } catch (error) {
-      this.#failed(error, tried)
+      const [only, another] = tried
+      const alone = only !== undefined && another === undefined
+      const long = this.#ctx.clock.now() - began >= (this.#options.tooLongMs ?? TOO_LONG_MS)
+      if (alone && long && tookTooLong(error) && (await this.#putOff(only))) {
+        this.#failures = 0
+        this.#arm(0)
+      } else this.#failed(error, tried)
     }
   }
 
@@ -102,15 +116,15 @@ class Router implements Behaviour<RouterMessage> {
     const began = clock.now()
     const ruleSet = this.#options.rules()
     let plans: readonly Plan[] = []
-    const decide: Decide = async (events, find) => {
+    const decide: Decide = async (events, ports) => {
       onClaim(events.map((event) => event.id))
       const [first] = events
       const condemned = first !== undefined && (this.#failedAlone.get(first.id) ?? 0) >= MAX_FAILURES_ALONE
       plans = condemned
         ? events.map((event) => failedPlan(event, ruleSet, "what follows from this event could not be stored"))
-        : await decideBatch(ruleSet, events, find, {
+        : await decideBatch(ruleSet, events, ports, {
             settings,
-            wallMillis: clock.wall().getTime(),
+            ids: newIdsAt(clock.wall().getTime()),
             onBug: (error) => telemetry.emit({ kind: "bug_found", where: "routing", error: describeError(error) }),
             // A turn of the loop, not a timer: eighteen timers of "0" were 20 of a batch's 50 ms.
             breathe: () => new Promise((done) => setImmediate(done)),
@@ -124,7 +138,7 @@ class Router implements Behaviour<RouterMessage> {
       telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
     }
     if (routed.plans > 0) {
-      pubsub.publish(newsOf(routed))
+      pubsub.publish([...newsOf(routed), ...broadcastsOf(plans)])
       this.#report(routed, plans, clock.now() - began)
     }
     return routed.hadMore
@@ -132,9 +146,11 @@ class Router implements Behaviour<RouterMessage> {
 
   /** A plan names its rules by revision, so the set is kept before the first plan is. */
   async #keep(ruleSet: RuleSet): Promise<void> {
-    if (ruleSet.hash === this.#savedHash) return
+    const now = this.#ctx.clock.now()
+    if (ruleSet.hash === this.#savedHash && now - this.#savedAt < MARK_MS) return
     await saveRuleSet(this.#options.db, ruleSet)
     this.#savedHash = ruleSet.hash
+    this.#savedAt = now
   }
 
   #report(routed: Routed, plans: readonly Plan[], ms: number): void {
@@ -149,6 +165,7 @@ class Router implements Behaviour<RouterMessage> {
       suppressed: count((plan) => plan.deliveries.filter(({ start }) => start.status === "suppressed").length),
       ms: Math.round(ms * 10) / 10,
     })
+    telemetry.emit({ kind: "rules_counted", rules: countsByRule(plans) })
     for (const { event, failures } of plans) {
       for (const { rule, reason, unquoted = reason } of failures) {
         telemetry.emit({ kind: "route_failed", eventId: event.id, rule, error: scrub(unquoted) })
@@ -161,6 +178,21 @@ class Router implements Behaviour<RouterMessage> {
     this.#notBefore = 0
     this.#failedAlone.clear()
     this.#limit = Math.min(BATCH, this.#limit * 2)
+  }
+
+  /** One event from which more follows than a statement has time for must not stand before all others. False: it does. */
+  async #putOff(eventId: EventId): Promise<boolean> {
+    const { db, telemetry } = this.#options
+    try {
+      const seconds = await putOff(db, eventId)
+      const error = scrub(`what follows from it takes longer to store than a statement may: put off for ${seconds} s`)
+      telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
+      return true
+    } catch (error) {
+      // Then it fails alone once more.
+      if (databaseProblem(error) === null) throw error
+      return false
+    }
   }
 
   /**
@@ -176,7 +208,7 @@ class Router implements Behaviour<RouterMessage> {
         this.#failedAlone.set(only, (this.#failedAlone.get(only) ?? 0) + 1)
       }
       this.#limit = 1
-    } else if (tried.length > 0) this.#limit = Math.max(1, Math.floor(this.#limit / 4))
+    } else if (tried.length > 0) this.#limit = Math.max(1, Math.floor(tried.length / 4))
     this.#failures += 1
     if (this.#failures === STALLED_AFTER)
       this.#options.telemetry.emit({
@@ -197,31 +229,4 @@ class Router implements Behaviour<RouterMessage> {
   #jittered(ms: number): number {
     return ms * (0.8 + 0.4 * (this.#options.random ?? Math.random)())
   }
-}
-
-/** All that a commit made known, to be handed over at once. */
-function newsOf({ notifications, due }: Routed): readonly News[] {
-  const messages = notifications.flatMap((notification): readonly News[] => {
-    const { position, recipient } = notification
-    if (position === null) return []
-    let encoded: string | undefined
-    return [
-      {
-        kind: "stream_message",
-        stream: notificationStream(recipient),
-        event: "notification",
-        position,
-        // Most people's screens are dark: the item is encoded when somebody, here or on another node, reads it.
-        get payload() {
-          encoded ??= withOffset(JSON.stringify(notificationItem(notification)), position)
-          return encoded
-        },
-      },
-    ]
-  })
-  const recipients = new Set(notifications.filter(({ inbox }) => inbox).map(({ recipient }) => recipient))
-  const counts = [...recipients].map((recipient): News => ({ kind: "counts_changed", recipient }))
-  return due.length === 0
-    ? [...messages, ...counts]
-    : [...messages, ...counts, { kind: "deliveries_due", channels: due }]
 }

@@ -35,11 +35,13 @@ export class ErrorList {
 
   /** By file, line and column. */
   sorted(): readonly RuleError[] {
-    return this.#errors.toSorted(
-      (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.column - b.column,
-    )
+    return inOrder(this.#errors)
   }
 }
+
+/** By file, line and column. */
+export const inOrder = (errors: readonly RuleError[]): readonly RuleError[] =>
+  errors.toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.column - b.column)
 
 const MAX_ERRORS = 1_000
 

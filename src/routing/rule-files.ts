@@ -4,8 +4,8 @@ import { readdir, readFile, stat } from "node:fs/promises"
 import { join, sep } from "node:path"
 import type { ErrorList } from "./rule-error.ts"
 
-const MAX_FILE_BYTES = 262_144
-const MAX_FILES = 2_000
+export const MAX_FILE_BYTES = 262_144
+export const MAX_FILES = 2_000
 const MAX_DEPTH = 8
 
 /** Which files of a folder count. */
@@ -62,7 +62,7 @@ async function listFolder(dir: string): Promise<readonly string[] | null> {
     return entries
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(join(dir, sep).length).split(sep))
-      .filter((parts) => parts.length <= MAX_DEPTH && !parts.some((part) => part.startsWith(".")))
+      .filter(isSeen)
       .map((parts) => parts.join("/"))
       .sort()
   } catch (error) {
@@ -70,6 +70,10 @@ async function listFolder(dir: string): Promise<readonly string[] | null> {
     throw error
   }
 }
+
+/** Names that begin with a dot are left out, and what lies too deep. `parts`: of a path below the folder. */
+export const isSeen = (parts: readonly string[]): boolean =>
+  parts.length <= MAX_DEPTH && !parts.some((part) => part.startsWith("."))
 
 async function readText(
   path: string,

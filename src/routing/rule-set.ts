@@ -1,7 +1,7 @@
 /** The rules and templates that run together: loaded whole, swapped whole, never changed in place. */
 import type { Channel } from "../domain/channel.ts"
-import type { Json, JsonObject } from "../domain/json.ts"
-import type { NotifyAction, Rule } from "../domain/rule.ts"
+import type { BroadcastAction, NotifyAction, Rule, WebhookAction } from "../domain/rule.ts"
+import type { SourcePromise } from "../domain/source-promise.ts"
 import type { TemplateFunction } from "./eta-engine.ts"
 import { eventTypeFits, isWildcard } from "./event-pattern.ts"
 import type { Templates } from "./templates.ts"
@@ -15,9 +15,15 @@ export interface Overrides {
   readonly personal: boolean
 }
 
-export interface LoadedAction extends NotifyAction {
+export interface LoadedNotify extends NotifyAction {
   readonly overrides: Overrides
 }
+
+export interface LoadedBroadcast extends BroadcastAction {
+  readonly topicWords: TemplateFunction
+}
+
+export type LoadedAction = LoadedNotify | WebhookAction | LoadedBroadcast
 
 export interface LoadedRule extends Rule {
   readonly actions: readonly LoadedAction[]
@@ -31,6 +37,8 @@ export interface RuleSet {
   /** SHA-256 of the content, hexadecimal. */
   readonly hash: string
   readonly rules: readonly LoadedRule[]
+  /** Which sources have promised to speak, and how often. */
+  readonly sources: readonly SourcePromise[]
   readonly templates: Templates
   /** Every file that counts, by `rules/…` or `templates/…`, for `saveRuleSet`. */
   readonly files: Readonly<Record<string, string>>
@@ -65,33 +73,14 @@ export function indexRules(rules: readonly LoadedRule[]): RuleSet["rulesFor"] {
   }
 }
 
-/** The channels that some rule uses: production wants a credential for each. */
+/** The channels that some live rule uses, sooner or later: production wants a credential for each. */
 export const channelsOf = ({ rules }: RuleSet): ReadonlySet<Channel> =>
-  new Set(rules.flatMap((rule) => rule.actions).flatMap((action) => action.channels))
-
-/** The set as `GET /v1/rules` shows it: each rule in the words of its file, conditions as they were compiled. */
-export const ruleSetView = ({ revision, loadedAt, rules }: RuleSet): JsonObject => ({
-  revision,
-  loaded_at: new Date(loadedAt).toISOString(),
-  rules: rules.map((rule) => ({
-    name: rule.name,
-    event_type: rule.eventTypes,
-    source: rule.source,
-    conditions: rule.condition,
-    actions: rule.actions.map(actionView),
-    at: rule.at,
-  })),
-})
-
-const actionView = (action: LoadedAction): Json => ({
-  type: action.type,
-  to: { roles: action.to.roles, users: action.to.users, everyone: action.to.everyone },
-  channels: action.channels,
-  template: action.template,
-  priority: action.priority,
-  bypass_quiet_hours: action.bypassQuietHours,
-  category: action.category,
-  action_url: action.actionUrl,
-  action_label: action.actionLabel,
-  data: action.data,
-})
+  new Set(
+    rules
+      .flatMap((rule) => rule.actions)
+      .flatMap((action) =>
+        action.type === "notify" && action.mode === "live"
+          ? [...action.channels, ...action.failover, ...action.escalate.flatMap((step) => step.channels)]
+          : [],
+      ),
+  )

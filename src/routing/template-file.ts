@@ -5,9 +5,9 @@
 import { CHANNELS, type Channel, isChannel } from "../domain/channel.ts"
 import { compileTemplate, placeOf, resolveInclude, type TemplateFunction, tagsOf } from "./eta-engine.ts"
 import { EVENT_FIELDS } from "./facts.ts"
+import { type Node, YamlFile } from "./language/yaml-file.ts"
 import { notYet } from "./later.ts"
 import { type ErrorList, oneOf, rightWord, shown } from "./rule-error.ts"
-import { type Node, YamlFile } from "./yaml-file.ts"
 
 /** The short texts of front matter. */
 const FRONT_KEYS = ["title", "subject", "action_url", "action_label"] as const
@@ -65,11 +65,13 @@ class TemplateReader {
   readonly #file: string
   readonly #path: string
   readonly #errors: ErrorList
+  readonly #roots: readonly string[]
 
-  constructor(file: string, path: string, errors: ErrorList) {
+  constructor(file: string, path: string, errors: ErrorList, roots: readonly string[] = Object.keys(DATA)) {
     this.#file = file
     this.#path = path
     this.#errors = errors
+    this.#roots = roots
   }
 
   #refuse(place: Place, problem: string, expected: string | null = null, suggestion: string | null = null): void {
@@ -144,9 +146,9 @@ class TemplateReader {
       }
       const bare = kind === "code" ? null : bareName(code, text)
       if (bare !== null)
-        this.#refuse(place, `the variable ${shown(bare)}`, `it. and ${oneOf(Object.keys(DATA))}`, `it.${bare}`)
+        this.#refuse(place, `the variable ${shown(bare)}`, `it. and ${oneOf(this.#roots)}`, `it.${bare}`)
       for (const [, root = "", field] of code.matchAll(/\bit\s*\??\.\s*([\w$]+)(?:\s*\??\.\s*([\w$]+))?/g)) {
-        const wrong = dataProblem(root, field, closed)
+        const wrong = dataProblem(root, field, closed, this.#roots)
         if (wrong !== null) this.#refuse(place, wrong.problem, wrong.expected, wrong.suggestion)
       }
     }
@@ -177,9 +179,12 @@ export function compileField(
   return text === null ? null : reader.compile(text, yaml.position(node), true, link)
 }
 
-/** A reader for Eta strings outside of templates: a rule's own `action_url`, `action_label`, `data`. */
-export const fieldReader = (yaml: YamlFile, errors: ErrorList): TemplateReader =>
-  new TemplateReader(yaml.file, `/${yaml.file}`, errors)
+/**
+ * A reader for Eta strings outside of templates: a rule's own `action_url`, `action_label`, `data`. `roots`: what there
+ * is behind `it.`, where it is not all.
+ */
+export const fieldReader = (yaml: YamlFile, errors: ErrorList, roots?: readonly string[]): TemplateReader =>
+  new TemplateReader(yaml.file, `/${yaml.file}`, errors, roots)
 
 export type { TemplateReader }
 
@@ -187,6 +192,7 @@ export type { TemplateReader }
 const DATA: Readonly<Record<string, readonly string[] | null>> = {
   event: EVENT_FIELDS,
   payload: null,
+  events: null,
   recipient: ["id", "name", "locale", "timezone"],
   links: ["action"],
 }
@@ -202,11 +208,10 @@ function bareName(code: string, text: string): string | null {
 }
 
 /** `closed`: only what the hub gives; layouts and partials are handed more by whoever includes them. */
-function dataProblem(root: string, field: string | undefined, closed: boolean) {
+function dataProblem(root: string, field: string | undefined, closed: boolean, known: readonly string[]) {
   const later = closed ? (notYet("templateData", root) ?? notYet("templateData", `${root}.${field ?? ""}`)) : null
   if (later !== null) return later
-  if (!Object.hasOwn(DATA, root)) {
-    const known = Object.keys(DATA)
+  if (!known.includes(root)) {
     return closed
       ? {
           problem: `the variable ${shown(`it.${root}`)}`,

@@ -1,45 +1,58 @@
 /**
  * The words of one rule for one event, made once for all readers to whom they are the same, and its failures, each once.
  */
-import type { SendingChannel } from "../domain/channel.ts"
+import type { PersonalChannel } from "../domain/channel.ts"
 import type { RoutingFailure } from "../domain/decision.ts"
 import type { RuleName } from "../domain/ids.ts"
-import type { Message } from "../domain/message.ts"
+import type { JsonObject } from "../domain/json.ts"
+import type { PersonalMessage } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
-import type { Facts } from "./logic.ts"
+import { type AddressTo, splitAddress } from "./addressees.ts"
+import type { Facts } from "./conditions/logic.ts"
+import { itemOf } from "./facts.ts"
 import { renderContent, renderMessage, renderTitle, TemplateFailed } from "./render.ts"
-import type { LoadedAction, RuleSet } from "./rule-set.ts"
+import type { LoadedNotify, RuleSet } from "./rule-set.ts"
 
 type Made<T> = { readonly ok: T } | { readonly failed: TemplateFailed }
 
-export class WordsFor {
+/** Whoever makes the words. Failures are kept, each once. */
+export interface Words {
+  readonly failures: readonly RoutingFailure[]
+  /** The inbox item's words; null: they could not be made. */
+  content(action: LoadedNotify, recipient: Recipient): NotificationContent | null
+  /** Words for a notification that is in no inbox: it has only to be recognised in an explanation, so it never fails. */
+  outsideInbox(action: LoadedNotify, recipient: Recipient): NotificationContent
+  /** The message for one address; null: it could not be made. */
+  message(action: LoadedNotify, channel: PersonalChannel, recipient: Recipient, to: AddressTo): PersonalMessage | null
+}
+
+export class WordsFor implements Words {
   readonly failures: RoutingFailure[] = []
   readonly #ruleSet: RuleSet
   readonly #facts: Facts
+  readonly #events: readonly JsonObject[]
   readonly #rule: RuleName
   readonly #publicUrl: string
   readonly #contents = new Map<string, Made<NotificationContent>>()
-  readonly #messages = new Map<string, Made<Message>>()
+  readonly #messages = new Map<string, Made<PersonalMessage>>()
 
-  constructor(
-    { ruleSet, facts }: { readonly ruleSet: RuleSet; readonly facts: Facts },
-    rule: RuleName,
-    publicUrl: string,
-  ) {
+  /** `facts`: of all that is told of, oldest first; at least one. */
+  constructor(ruleSet: RuleSet, facts: readonly Facts[], rule: RuleName, publicUrl: string) {
+    const last = facts.at(-1)
+    if (last === undefined) throw new Error("words about nothing")
     this.#ruleSet = ruleSet
-    this.#facts = facts
+    this.#facts = last
+    this.#events = facts.map(itemOf)
     this.#rule = rule
     this.#publicUrl = publicUrl
   }
 
-  /** The inbox item's words; null: they could not be made, and the failure is kept. */
-  content(action: LoadedAction, recipient: Recipient): NotificationContent | null {
+  content(action: LoadedNotify, recipient: Recipient): NotificationContent | null {
     return this.#kept("inapp", this.#content(action, recipient))
   }
 
-  /** Words for a notification that is in no inbox: it has only to be recognised in an explanation, so it never fails. */
-  outsideInbox(action: LoadedAction, recipient: Recipient): NotificationContent {
+  outsideInbox(action: LoadedNotify, recipient: Recipient): NotificationContent {
     const made = this.#content(action, recipient)
     if ("ok" in made) return made.ok
     for (const channel of action.channels) {
@@ -49,26 +62,31 @@ export class WordsFor {
     return { title: this.#rule, body: "", actionUrl: null, actionLabel: null, data: null }
   }
 
-  /** The message for one address; null: it could not be made, and the failure is kept. */
-  message(action: LoadedAction, channel: SendingChannel, recipient: Recipient, to: string | null): Message | null {
-    const make = (): Message => renderMessage(this.#rendering(action), channel, recipient, to)
+  message(action: LoadedNotify, channel: PersonalChannel, recipient: Recipient, to: AddressTo): PersonalMessage | null {
+    const make = (): PersonalMessage => renderMessage(this.#rendering(action), channel, recipient, to)
     const made = this.#kept(channel, this.#shared(this.#messages, action, channel, recipient, make))
     return made === null ? null : addressed(made, to)
   }
 
-  #content(action: LoadedAction, recipient: Recipient): Made<NotificationContent> {
+  #content(action: LoadedNotify, recipient: Recipient): Made<NotificationContent> {
     const make = (): NotificationContent => renderContent(this.#rendering(action), recipient)
     return this.#shared(this.#contents, action, "inapp", recipient, make)
   }
 
-  #rendering(action: LoadedAction) {
-    return { templates: this.#ruleSet.templates, action, facts: this.#facts, publicUrl: this.#publicUrl }
+  #rendering(action: LoadedNotify) {
+    return {
+      templates: this.#ruleSet.templates,
+      action,
+      facts: this.#facts,
+      events: this.#events,
+      publicUrl: this.#publicUrl,
+    }
   }
 
   #shared<T>(
     made: Map<string, Made<T>>,
-    action: LoadedAction,
-    channel: SendingChannel | "inapp",
+    action: LoadedNotify,
+    channel: PersonalChannel | "inapp",
     recipient: Recipient,
     make: () => T,
   ): Made<T> {
@@ -87,8 +105,8 @@ export class WordsFor {
   }
 
   /** An action's place within the rule, as a name for it. */
-  readonly #actions: LoadedAction[] = []
-  #place(action: LoadedAction): number {
+  readonly #actions: LoadedNotify[] = []
+  #place(action: LoadedNotify): number {
     const place = this.#actions.indexOf(action)
     return place >= 0 ? place : this.#actions.push(action) - 1
   }
@@ -113,14 +131,18 @@ function attempt<T>(make: () => T): Made<T> {
 }
 
 /** The same words to another address. */
-function addressed(message: Message, to: string | null): Message {
+function addressed(message: PersonalMessage, to: AddressTo): PersonalMessage {
+  const { address, device } = splitAddress(to)
   switch (message.channel) {
     case "email":
     case "sms":
-      return { ...message, to: to ?? "" }
+    case "voice":
+      return { ...message, to: address ?? "" }
     case "telegram":
-      return { ...message, chatId: to ?? "" }
+      return { ...message, chatId: address ?? "" }
     case "slack":
-      return { ...message, webhookUrl: to }
+      return { ...message, webhookUrl: address }
+    case "push":
+      return { ...message, device }
   }
 }
