@@ -15,13 +15,27 @@ const bare: ChannelSettings = {
     smtpUrl: null,
   },
   twilio: { accountSid: null, authToken: null, from: null, voiceFrom: null, apiRoot: "https://api.twilio.com" },
+  vapid: null,
+  fcm: { serviceAccount: null, apiRoot: null },
+  apns: { key: null, keyId: null, teamId: null, topic: null, apiRoot: null },
+  webhookSecrets: [],
 }
 const modes = (settings: ChannelSettings) =>
   Object.fromEntries(channelCatalogue(settings).map(({ channel, mode }) => [channel, mode]))
 
-test("without credentials every channel is captured in development and absent in production", () => {
-  expect(modes(bare)).toEqual({ email: "captured", sms: "captured", telegram: "captured", slack: "captured" })
-  expect(new Set(Object.values(modes({ ...bare, production: true })))).toEqual(new Set(["absent"]))
+test("without credentials a person's channel is captured in development and absent in production", () => {
+  expect(modes(bare)).toEqual({
+    email: "captured",
+    sms: "captured",
+    voice: "captured",
+    telegram: "captured",
+    slack: "captured",
+    push: "captured",
+    webhook: "captured",
+  })
+  const { webhook, ...others } = modes({ ...bare, production: true })
+  expect(new Set(Object.values(others))).toEqual(new Set(["absent"]))
+  expect(webhook).toBe("live")
 })
 
 test("a channel with all of its credentials is live, and half of them are none", () => {
@@ -31,8 +45,12 @@ test("a channel with all of its credentials is live, and half of them are none",
     telegram: { ...bare.telegram, botToken: secret },
     email: { ...bare.email, resendApiKey: secret },
     twilio: { ...bare.twilio, accountSid: "AC1", authToken: secret, from: "+1" },
+    fcm: { serviceAccount: new Secret("{}"), apiRoot: null },
   }
-  expect(modes(settings)).toEqual({ email: "captured", sms: "live", telegram: "live", slack: "captured" })
+  expect(modes(settings)).toMatchObject({ email: "captured", sms: "live", telegram: "live", slack: "captured" })
+  expect(modes(settings)).toMatchObject({ voice: "captured", push: "live" })
+  const calling = { ...settings, twilio: { ...settings.twilio, from: null, voiceFrom: "+1" } }
+  expect(modes(calling)).toMatchObject({ sms: "captured", voice: "live" })
 })
 
 test("a captured message goes nowhere, and a message for another channel is refused as a bug", async () => {

@@ -1,30 +1,75 @@
 /** Which channels this hub has, from its settings alone: live with credentials, captured in development, else absent. */
 import type { Config } from "../config/shape.ts"
-import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
+import { type PersonalChannel, SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import { captureChannel } from "./capture.ts"
 import { type ChannelWorker, forAnyMessage } from "./channel.ts"
 import { emailChannel } from "./email.ts"
+import { type PushOptions, pushChannel } from "./push.ts"
 import { slackChannel } from "./slack.ts"
 import { smsChannel } from "./sms.ts"
 import { telegramChannel } from "./telegram.ts"
+import { voiceChannel } from "./voice.ts"
+import { webhookChannel } from "./webhook.ts"
 
 export type CatalogueEntry =
   | { readonly channel: SendingChannel; readonly mode: "live" | "captured"; readonly worker: ChannelWorker }
   /** Production without credentials: its deliveries wait until it has some. */
-  | { readonly channel: SendingChannel; readonly mode: "absent"; readonly worker: null }
+  | { readonly channel: PersonalChannel; readonly mode: "absent"; readonly worker: null }
 
-export type ChannelSettings = Pick<Config, "production" | "telegram" | "slack" | "email" | "twilio">
+export type ChannelSettings = Pick<
+  Config,
+  "production" | "telegram" | "slack" | "email" | "twilio" | "vapid" | "fcm" | "apns" | "webhookSecrets"
+>
 
 /** One entry for each sending channel. Loads no SDK: that happens at a channel's first message. */
 export const channelCatalogue = (settings: ChannelSettings): readonly CatalogueEntry[] =>
   SENDING_CHANNELS.map((channel): CatalogueEntry => {
+    if (channel === "webhook") {
+      // It needs no account. Development captures all but what goes to this machine.
+      return { channel, mode: settings.production ? "live" : "captured", worker: forAnyMessage(systems(settings)) }
+    }
+    if (channel === "push") return push(settings)
     const live = liveWorker(settings, channel)
     if (live !== null) return { channel, mode: "live", worker: live }
     if (settings.production) return { channel, mode: "absent", worker: null }
     return { channel, mode: "captured", worker: captureChannel(channel) }
   })
 
-function liveWorker(settings: ChannelSettings, channel: SendingChannel): ChannelWorker | null {
+const systems = ({ production, webhookSecrets }: ChannelSettings) =>
+  webhookChannel({
+    secrets: new Map(webhookSecrets.map(({ name, secret }) => [name, secret])),
+    loopback: !production,
+  })
+
+/** The accounts that are whole. */
+export function pushAccounts({ production, vapid, fcm, apns }: ChannelSettings): PushOptions {
+  const { key, keyId, teamId, topic } = apns
+  return {
+    web: vapid === null || vapid.subject === null ? null : { ...vapid, subject: vapid.subject, loopback: !production },
+    fcm: fcm.serviceAccount === null ? null : { ...fcm, serviceAccount: fcm.serviceAccount },
+    apns:
+      key === null || keyId === null || teamId === null || topic === null
+        ? null
+        : { ...apns, key, keyId, teamId, topic },
+    capture: !production,
+  }
+}
+
+/**
+ * A device is reached by one account of three. Development makes up the browsers' one, so whoever turns on notifications in
+ * a browser gets them; devices of the others are captured until there is an account.
+ */
+function push(settings: ChannelSettings): CatalogueEntry {
+  const accounts = pushAccounts(settings)
+  const worker = forAnyMessage(pushChannel(accounts))
+  if (settings.production) {
+    const some = accounts.web ?? accounts.fcm ?? accounts.apns
+    return some === null ? { channel: "push", mode: "absent", worker: null } : { channel: "push", mode: "live", worker }
+  }
+  return { channel: "push", mode: accounts.fcm === null && accounts.apns === null ? "captured" : "live", worker }
+}
+
+function liveWorker(settings: ChannelSettings, channel: Exclude<PersonalChannel, "push">): ChannelWorker | null {
   const { telegram, slack, email, twilio } = settings
   switch (channel) {
     case "telegram":
@@ -44,6 +89,13 @@ function liveWorker(settings: ChannelSettings, channel: SendingChannel): Channel
       return accountSid === null || authToken === null || from === null
         ? null
         : forAnyMessage(smsChannel({ accountSid, authToken, from, apiRoot }))
+    }
+    case "voice": {
+      const { accountSid, authToken, voiceFrom, apiRoot } = twilio
+      return accountSid === null || authToken === null || voiceFrom === null
+        ? null
+        : // Nobody answers Twilio's requests yet, so no key is asked for.
+          forAnyMessage(voiceChannel({ accountSid, authToken, from: voiceFrom, apiRoot, keyPressed: null }))
     }
   }
 }

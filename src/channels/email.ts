@@ -3,6 +3,7 @@ import type { Response as ResendResponse } from "resend"
 import type { Outcome } from "../domain/delivery.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
+import { unsubscribeHeaders } from "./mail-headers.ts"
 import { openLine, type ProviderFetch } from "./provider-fetch.ts"
 import {
   type Answer,
@@ -35,7 +36,14 @@ export function emailChannel(options: EmailOptions): ChannelWorker<"email"> {
       const resend = await resendOver(line.fetch, key, options.baseUrl)
       const failure = await resend.emails
         .send(
-          { from: options.from, to: message.to, subject: message.subject, html: message.html, text: message.text },
+          {
+            from: options.from,
+            to: message.to,
+            subject: message.subject,
+            html: message.html,
+            text: message.text,
+            headers: unsubscribeHeaders(message),
+          },
           { idempotencyKey: id },
         )
         .then(

@@ -1,5 +1,5 @@
 /**
- * URLs that come from recipients are not trusted: https, public addresses, no credentials inside. The name is resolved
+ * URLs that come from recipients and rules are not trusted: https, public addresses, no credentials inside. The name is resolved
  * here, once, every address is checked, and the caller connects to the one that was: resolving again could lie.
  */
 import { lookup } from "node:dns/promises"
@@ -110,6 +110,12 @@ function split(range: string): [string, number] {
 
 const isPublic = ({ address, family }: PinnedAddress): boolean =>
   family === 4 ? !special.check(address, "ipv4") : global6.check(address, "ipv6") && !special.check(address, "ipv6")
+
+/** Whether the URL says that it means this machine; what the name leads to is for `guardUrl` to see. */
+export function namesLoopback(text: string): boolean {
+  const host = URL.parse(text)?.hostname.replace(/\.+$/, "") ?? ""
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host)
+}
 
 const isLoopback = ({ address, family }: PinnedAddress): boolean =>
   family === 4 ? address.startsWith("127.") : address === "::1"

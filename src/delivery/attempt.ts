@@ -1,9 +1,13 @@
 /** One delivery, one pipe, exactly one try: send, decide, write down. What it did is told as telemetry on the way. */
 import type { ChannelWorker } from "../channels/channel.ts"
 import { type RetryPolicy, settle } from "../domain/delivery.ts"
+import type { DeliveryId } from "../domain/ids.ts"
+import type { DeviceToken } from "../domain/recipient.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
+import { isElsewhere } from "./account.ts"
+import { type Verdict, verdictOf } from "./breaker.ts"
 import type { Held } from "./in-flight.ts"
 import { sendOnce } from "./send.ts"
 import type { Settler } from "./settling.ts"
@@ -17,8 +21,10 @@ export interface AttemptOptions {
   /** [0, 1). */
   readonly random: () => number
   readonly leaseMs: number
-  /** The try is over, its settlement begins: there is room for another, unless the account turned out to be unusable. */
-  readonly onSent: (unusable: string | null) => void
+  /** The try is over, its settlement begins: there is room for another, if what was seen of the account allows it. */
+  readonly onSent: (held: Held, verdict: Verdict, reason: string) => void
+  /** The push service knows the device no more. */
+  readonly forget: (id: DeliveryId, device: DeviceToken) => Promise<void>
   /** After it, a settlement that the database does not take is given up. */
   readonly giveUp: AbortSignal
 }
@@ -27,13 +33,15 @@ export interface AttemptOptions {
 export interface Attempted {
   /** When it is to be tried again, where that was written. */
   readonly againInMs: number | null
+  /** The next channel's timer was set. */
+  readonly failover: boolean
 }
 
-const NOTHING: Attempted = { againInMs: null }
+const NOTHING: Attempted = { againInMs: null, failover: false }
 
 /** Rejects only when the database refuses the settlement, which is a bug. */
 export async function attempt(held: Held, options: AttemptOptions): Promise<Attempted> {
-  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent } = options
+  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent, forget } = options
   const { id, attempt: number, channel, tries, ageMs } = held.claimed
   const lost = (): void => telemetry.emit({ kind: "lease_lost", channel, deliveryId: id })
 
@@ -46,8 +54,9 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
 
   const { outcome, bug, ms } = await sendOnce(held.claimed, worker, { clock, signal: held.aborter.signal })
   held.sent = true
-  onSent(outcome.kind === "unusable" ? outcome.reason : null)
   const reason = "reason" in outcome ? outcome.reason : null
+  const verdict = isElsewhere(held.claimed.message) ? "nothing" : verdictOf(outcome, held.aborter.signal.aborted)
+  onSent(held, verdict, reason ?? "")
   telemetry.emit({
     kind: "delivery_attempted",
     channel,
@@ -63,7 +72,8 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     return NOTHING
   }
 
-  const settlement = settle({ attempt: tries, ageMs: ageMs + (clock.now() - held.since) }, outcome, policy, random())
+  const own: RetryPolicy = held.claimed.holdUnknown ? { ...policy, onUnknown: "hold" } : policy
+  const settlement = settle({ attempt: tries, ageMs: ageMs + (clock.now() - held.since) }, outcome, own, random())
   const written = await settler.settle({ id, attempt: number, outcome, settlement }, giveUp)
   if (written.kind !== "settled") {
     lost()
@@ -73,9 +83,19 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     kind: "delivery_settled",
     channel,
     deliveryId: id,
-    status: settlement.status,
-    reason: "reason" in settlement ? settlement.reason : null,
+    status: written.expired ? "expired" : settlement.status,
+    reason: written.expired ? "expires_in" : "reason" in settlement ? settlement.reason : null,
     latencySeconds: written.latencyMs / 1_000,
   })
-  return { againInMs: "delayMs" in settlement ? settlement.delayMs : null }
+  const { message } = held.claimed
+  if (message.channel === "push" && reason === "device_gone") {
+    // Where it cannot be written now, the next message finds the device gone again.
+    await forget(id, message.device).catch((error: unknown) =>
+      telemetry.emit({ kind: "bug_found", where: "delivery/push", error: describeError(error) }),
+    )
+  }
+  return {
+    againInMs: "delayMs" in settlement && !written.expired ? settlement.delayMs : null,
+    failover: written.failover,
+  }
 }

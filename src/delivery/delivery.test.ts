@@ -2,60 +2,40 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { captureChannel } from "../channels/capture.ts"
 import { type ChannelWorker, forAnyMessage } from "../channels/channel.ts"
 import { emailChannel } from "../channels/email.ts"
+import { pushChannel } from "../channels/push.ts"
 import { slackChannel } from "../channels/slack.ts"
 import { smsChannel } from "../channels/sms.ts"
 import { telegramChannel } from "../channels/telegram.ts"
-import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
+import { voiceChannel } from "../channels/voice.ts"
+import { webhookChannel } from "../channels/webhook.ts"
+import { PERSONAL_CHANNELS, SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import type { Outcome } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import { Secret } from "../domain/secret.ts"
-import { localPubSub } from "../pubsub/pubsub.ts"
-import { systemClock } from "../runtime/clock.ts"
-import { startTree, type Tree } from "../runtime/supervisor.ts"
-import { type Database, openDatabase } from "../store/database.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
+import type { Database } from "../store/database.ts"
 import { claimDue } from "../store/deliveries.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
-import { type FakeProviders, startFakeProviders } from "../testing/fake-providers.ts"
-import { type Heard, heard } from "../testing/heard.ts"
-import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
+import { type DeliveryWorld, startDeliveryWorld } from "../testing/delivery-world.ts"
+import type { FakeProviders } from "../testing/fake-providers.ts"
+import { googleAccount } from "../testing/google-account.ts"
+import type { Heard } from "../testing/heard.ts"
 import { type Seed, seedDeliveries } from "../testing/seed-deliveries.ts"
-import { type DeliveryOptions, deliveryTree } from "./tree.ts"
 
-let server: TestDatabase
+let world: DeliveryWorld
 let db: Database
 let fake: FakeProviders
-beforeAll(async () => {
-  server = await testDatabase()
-  db = openDatabase({ url: server.url, max: 8 })
-  fake = await startFakeProviders()
-})
-afterAll(async () => {
-  await fake.stop()
-  await db.close()
-  await server.drop()
-})
-
 let told: Heard
-let trees: Tree[] = []
-const pubsub = localPubSub((error) => {
-  throw error
+let pubsub: PubSub
+beforeAll(async () => {
+  world = await startDeliveryWorld()
+  ;({ db, fake, told, pubsub } = world)
 })
-beforeEach(async () => {
-  told = heard()
-  await db.execute("truncate deliveries, messages, attempts")
-})
-afterEach(async () => {
-  await Promise.all(trees.map((tree) => tree.stop()))
-  trees = []
-  fake.reset()
-})
+beforeEach(() => world.begin())
+afterEach(() => world.end())
+afterAll(() => world.stop())
 
-const run = async (workers: readonly ChannelWorker[], options: Partial<DeliveryOptions> = {}): Promise<Tree> => {
-  const root = deliveryTree({ db, workers, pubsub, telemetry: told, clock: systemClock, drainMs: 300, ...options })
-  const tree = await startTree(root, { clock: systemClock, emit: () => undefined, onGiveUp: () => undefined })
-  trees.push(tree)
-  return tree
-}
+const run: DeliveryWorld["run"] = (workers, options) => world.run(workers, options)
 const wake = (...channels: readonly SendingChannel[]) => pubsub.publish([{ kind: "deliveries_due", channels }])
 const queue = async (...seeds: readonly Seed[]): Promise<readonly DeliveryId[]> => {
   const ids = await seedDeliveries(db, seeds)
@@ -66,14 +46,27 @@ const read = async (id: DeliveryId | undefined) => (id === undefined ? null : ge
 const leased = async () =>
   (await db.query<{ n: number }>("select count(*)::int as n from deliveries where owner is not null"))[0]?.n
 
-/** The four channels with their real SDKs, before the fake providers. */
+const twilio = (deadlineMs: number) => ({
+  accountSid: "AC1",
+  authToken: new Secret("x"),
+  apiRoot: fake.url,
+  deadlineMs,
+})
+const google = (deadlineMs: number) => ({
+  serviceAccount: googleAccount(`${fake.url}/token`),
+  apiRoot: fake.url,
+  deadlineMs,
+})
+
+/** All channels, with their real SDKs where they have one, before the fake providers. */
 const live = (deadlineMs = 5_000): readonly ChannelWorker[] => [
   forAnyMessage(telegramChannel({ token: new Secret("1:x"), apiRoot: fake.url, deadlineMs })),
   forAnyMessage(slackChannel({ webhookUrl: new Secret(fake.slackWebhook()), loopback: true, deadlineMs })),
   forAnyMessage(emailChannel({ apiKey: new Secret("re_x"), from: "a@b.example", baseUrl: fake.url, deadlineMs })),
-  forAnyMessage(
-    smsChannel({ accountSid: "AC1", authToken: new Secret("x"), from: "+1", apiRoot: fake.url, deadlineMs }),
-  ),
+  forAnyMessage(smsChannel({ ...twilio(deadlineMs), from: "+1" })),
+  forAnyMessage(voiceChannel({ ...twilio(deadlineMs), from: "+1", keyPressed: null })),
+  forAnyMessage(pushChannel({ web: null, fcm: google(deadlineMs), apns: null, capture: false })),
+  forAnyMessage(webhookChannel({ secrets: new Map(), loopback: true, deadlineMs })),
 ]
 /** A channel that does as told; `sent` is what it was given, in order, and `begun` waits until it was given so many. */
 const pretend = (channel: SendingChannel, send: (n: number, signal: AbortSignal) => Promise<Outcome>) => {
@@ -106,10 +99,14 @@ const untilAborted = (signal: AbortSignal): Promise<Outcome> => {
 }
 
 describe("a delivery", () => {
-  test("goes out over each of the four channels, and is settled with its history", async () => {
+  test("goes out over each of the channels, and is settled with its history", async () => {
     await run(live())
-    const ids = await queue(...SENDING_CHANNELS.map((channel) => ({ channel })))
-    const settled = await told.waitFor("delivery_settled", 4)
+    const toSystem = { channel: "webhook", url: fake.systemWebhook(), secret: null, body: "{}" } as const
+    const ids = await queue(...PERSONAL_CHANNELS.map((channel) => ({ channel })), {
+      channel: "webhook",
+      message: toSystem,
+    })
+    const settled = await told.waitFor("delivery_settled", SENDING_CHANNELS.length)
     for (const id of ids)
       expect(await read(id)).toMatchObject({ status: "delivered", attempts: [{ number: 1, outcome: "delivered" }] })
     for (const channel of SENDING_CHANNELS) expect(fake.callsOf(channel)).toHaveLength(1)
@@ -202,7 +199,7 @@ describe("a channel in trouble", () => {
       db,
       Array.from({ length: 100 }, () => ({})),
     )
-    const tree = await run([worker], { inFlightOf: () => 5 })
+    const tree = await run([worker], { inFlightOf: () => 5, random: () => 0 })
     expect(await told.waitFor("breaker_opened", 1)).toMatchObject([
       { channel: "telegram", reason: "bad_credential", forMs: 30_000 },
     ])
@@ -313,7 +310,7 @@ describe("a stop", () => {
     await queue(...SENDING_CHANNELS.map((channel) => ({ channel })))
     await Promise.all(workers.map((worker) => worker.begun(1)))
     await tree.stop()
-    expect(settledAtAbort).toEqual([0, 0, 0, 0])
+    expect(settledAtAbort).toEqual(SENDING_CHANNELS.map(() => 0))
     expect(await leased()).toBe(0)
   })
 

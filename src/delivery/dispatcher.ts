@@ -1,7 +1,7 @@
 /**
  * One per channel, so that a broken provider never slows another: when woken, or on its poll, it claims what there is
  * room for, has each delivery tried once, and settles what it still holds. It owns nothing that cannot be rebuilt from
- * the rows: a killed dispatcher's leases run out and are rescued.
+ * the rows: a killed dispatcher's leases run out and are rescued. Long, because its messages share one state.
  */
 import type { ChannelWorker } from "../channels/channel.ts"
 import { type ClaimedDelivery, DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
@@ -12,14 +12,17 @@ import { backoffDelay } from "../runtime/backoff.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
-import { claimDue, type Lease, nextDue, releaseClaimed, renewLeases } from "../store/deliveries.ts"
+import { claimDue, type Lease, nextDue, releaseClaimed, renewLeases, type Unsent } from "../store/deliveries.ts"
+import { forgetDevice } from "../store/push-subscriptions.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
+import { Account } from "./account.ts"
 import { type Attempted, type AttemptOptions, attempt } from "./attempt.ts"
-import { type Breaker, CLOSED, learn, look } from "./breaker.ts"
+import type { Verdict } from "./breaker.ts"
 import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
 import { Held, InFlight } from "./in-flight.ts"
 import { createSettler } from "./settling.ts"
+import { heedWishes } from "./wishes.ts"
 
 export interface DispatcherOptions {
   readonly worker: ChannelWorker
@@ -40,6 +43,7 @@ interface Claim {
   readonly claimed: readonly ClaimedDelivery[]
   readonly full: boolean
   readonly since: number
+  readonly era: number
   /** Milliseconds until the next one is due, where that was asked. */
   readonly nextDueMs: number | null
 }
@@ -86,17 +90,41 @@ function startDispatcher(
   const { channel } = worker
   // Of this incarnation: what an earlier one left behind is not ours to settle.
   const owner = crypto.randomUUID()
-  const settler = createSettler({ db, owner, clock, random, bound: bound * HELD_PER_SEND })
+  const maxHeld = bound * HELD_PER_SEND
+  const settler = createSettler({ db, owner, clock, random, bound: maxHeld })
   const inFlight = new InFlight()
   const cutOff = new AbortController()
   const giveUp = cutOff.signal
-  const onSent = (unusable: string | null): void => {
-    hear(unusable)
+  const account = new Account({
+    channel,
+    telemetry,
+    clock,
+    random,
+    bound,
+    maxHeld,
+    careful: ctx.incarnation > 1,
+    onChange(againInMs) {
+      wanted = true
+      if (againInMs !== null) wakeIn(againInMs)
+    },
+  })
+  const onSent = (held: Held, verdict: Verdict, reason: string): void => {
+    account.hear(held.era, verdict, reason)
     fill()
   }
-  const attempts: AttemptOptions = { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent }
+  const attempts: AttemptOptions = {
+    worker,
+    settler,
+    telemetry,
+    clock,
+    policy,
+    random,
+    leaseMs,
+    giveUp,
+    onSent,
+    forget: (id, device) => forgetDevice(db, id, device),
+  }
 
-  let breaker: Breaker = CLOSED
   /** There may be due deliveries that nobody has asked for yet. */
   let wanted = true
   let claiming = false
@@ -109,15 +137,8 @@ function startDispatcher(
 
   const stopping = (): boolean => drain.closing || ctx.signal.aborted
 
-  const room = (): number => {
-    if (breaker.state === "open") return 0
-    if (breaker.state === "probing") return inFlight.size === 0 ? 1 : 0
-    return Math.max(0, Math.min(bound - inFlight.sending, bound * HELD_PER_SEND - inFlight.size))
-  }
-
   const fill = (): void => {
-    breaker = look(breaker, clock.now())
-    if (claiming || !wanted || stopping() || room() === 0 || clock.now() < notBefore) return
+    if (claiming || !wanted || stopping() || clock.now() < notBefore || account.room(inFlight) === 0) return
     claiming = true
     wanted = false
     const asksNext = polled
@@ -130,26 +151,43 @@ function startDispatcher(
   }
 
   const onUnreadable = (_: DeliveryId, error: unknown): void =>
-    telemetry.emit({ kind: "bug_found", where: `message of ${channel}`, error: describeError(error) })
+    telemetry.emit({ kind: "bug_found", where: `delivery of ${channel}`, error: describeError(error) })
 
   const claim = async (asksNext: boolean): Promise<Claim> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
     if (inFlight.size > 0) await nextTurn()
-    const limit = room()
+    const limit = account.room(inFlight)
+    const { era } = account
     const since = clock.now()
-    const claimed = limit === 0 ? [] : await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable })
+    let over = 0
+    const onExpired = (unsent: readonly Unsent[]): void => {
+      over = unsent.length
+      onUnsent(unsent)
+    }
+    const ask = { channel, limit, owner, leaseMs, onUnreadable, onUnsent: onExpired }
+    const taken = limit === 0 ? [] : await claimDue(db, ask)
+    const claimed = await heedWishes(db, owner, taken, { onUnsent, onUnreadable })
     if (claimed.length > 0)
       telemetry.emit({ kind: "deliveries_claimed", channel, count: claimed.length, ms: clock.now() - since })
-    const nextDueMs = asksNext && claimed.length === 0 && limit > 0 ? await nextDue(db, channel) : null
-    return { claimed, full: claimed.length === limit, since, nextDueMs }
+    const nextDueMs = asksNext && taken.length + over === 0 && limit > 0 ? await nextDue(db, channel) : null
+    return { claimed, full: taken.length + over === limit, since, era, nextDueMs }
   }
+
+  /** Ended, or put off, without a try: nobody is told of it but whoever watches, and the next channel. */
+  const onUnsent = (unsent: readonly Unsent[]): void => {
+    for (const { id, status, reason } of unsent)
+      telemetry.emit({ kind: "delivery_settled", channel, deliveryId: id, status, reason, latencySeconds: null })
+    if (unsent.some(({ failover }) => failover)) timersSet()
+  }
+
+  const timersSet = (): void => pubsub.publish([{ kind: "timers_set", at: clock.wall().getTime() }])
 
   const onClaimed = (outcome: TaskOutcome<Claim>): void => {
     claiming = false
     if (outcome.kind === "done") {
       failures = 0
-      const { claimed, full, since, nextDueMs } = outcome.value
-      const held = claimed.map((one) => new Held(one, since))
+      const { claimed, full, since, era, nextDueMs } = outcome.value
+      const held = claimed.map((one) => new Held(one, since, era))
       if (stopping()) unstarted.push(...held)
       else held.forEach(start)
       if (full) wanted = true
@@ -182,31 +220,15 @@ function startDispatcher(
   const onAttempted = (held: Held, outcome: TaskOutcome<Attempted>): void => {
     inFlight.remove(held)
     if (outcome.kind === "done") {
-      const { againInMs } = outcome.value
+      const { againInMs, failover } = outcome.value
       if (againInMs !== null) wakeIn(againInMs)
+      if (failover) timersSet()
     } else {
       // The database refused this one settlement, or nothing ended: the lease runs out and the attempt counts.
       const error = outcome.kind === "failed" ? outcome.error : new Error("an attempt did not end")
       telemetry.emit({ kind: "bug_found", where: `delivery/${channel}`, error: describeError(error) })
     }
     fill()
-  }
-
-  /** What the attempt says about the account. */
-  const hear = (unusable: string | null): void => {
-    const before = breaker
-    const now = clock.now()
-    breaker = learn(breaker, unusable !== null, now)
-    if (breaker === before) return
-    if (breaker.state === "closed") {
-      wanted = true
-      telemetry.emit({ kind: "breaker_closed", channel })
-    } else if (breaker.state === "open") {
-      const forMs = Math.round(breaker.until - now)
-      wanted = true
-      wakeIn(forMs)
-      telemetry.emit({ kind: "breaker_opened", channel, reason: unusable ?? "", forMs })
-    }
   }
 
   /** One timer, for the earliest moment that is known here; the poll finds the rest. */

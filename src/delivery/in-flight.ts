@@ -7,15 +7,18 @@ export class Held {
   readonly claimed: ClaimedDelivery
   /** Monotonic milliseconds, taken before the claim: the lease is not older than this. */
   readonly since: number
+  /** Of its account's breaker when it was claimed. */
+  readonly era: number
   readonly aborter = new AbortController()
   /** The try is over and only its settlement is left: it takes no provider's time any more. */
   sent = false
   /** Once true, never settled: somebody else may be sending it by now. */
   lost = false
 
-  constructor(claimed: ClaimedDelivery, since: number) {
+  constructor(claimed: ClaimedDelivery, since: number, era: number) {
     this.claimed = claimed
     this.since = since
+    this.era = era
   }
 
   lose(): void {
@@ -36,6 +39,13 @@ export class InFlight {
   get sending(): number {
     let sending = 0
     for (const held of this.byId.values()) if (!held.sent) sending += 1
+    return sending
+  }
+
+  /** The same, of those that were claimed in one era of the breaker. */
+  sendingOf(era: number): number {
+    let sending = 0
+    for (const held of this.byId.values()) if (!held.sent && held.era === era) sending += 1
     return sending
   }
 

@@ -33,6 +33,7 @@ async function started(answers: (readonly unknown[] | Error)[]) {
     transaction: nothing,
     replacePool: nothing,
     close: nothing,
+    reopen() {},
   }
   const pubsub = localPubSub(() => undefined)
   pubsub.subscribe((some) => news.push(...some))
@@ -73,5 +74,16 @@ test("the rescuer waits out a database that is away, without a restart", async (
   await clock.advance(2_000)
   expect(looks()).toBe(2)
   expect(tree.whereis("rescuer")).toMatchObject({ restarts: 0 })
+  await tree.stop()
+})
+
+test("a rescuer that crashes whenever it looks rests between its tries, and brings nobody down with it", async () => {
+  const bug = () => Object.assign(new Error("a bug"), { code: "42703", severity: "ERROR" })
+  const { clock, tree, looks, news } = await started([...Array.from({ length: 12 }, bug), lost(1)])
+  await clock.advance(400_000)
+  expect(tree.snapshot().root).toMatchObject({ state: "running" })
+  expect(tree.whereis("rescuer")).toMatchObject({ state: "running", restarts: 12 })
+  expect(looks()).toBeGreaterThan(13)
+  expect(news).toHaveLength(1)
   await tree.stop()
 })

@@ -27,9 +27,12 @@ const RESCUER = "rescuer"
 const EVERY_MS = 2_000
 const BATCH = 500
 
+/** A bug in it must not take the channels down that send without it: it never counts against their supervisor. */
+const REST = { minMs: 1_000, maxMs: 30_000 } as const
+
 /** The actor `rescuer`; looks at its start, so that a restart after a kill is also the recovery from it. */
 export const rescuer = (options: RescuerOptions): ChildSpec =>
-  actor<RescuerMessage>({ id: RESCUER, start: (ctx) => startRescuer(ctx, options) })
+  actor<RescuerMessage>({ id: RESCUER, backoff: REST, start: (ctx) => startRescuer(ctx, options) })
 
 function startRescuer(ctx: ActorContext<RescuerMessage>, options: RescuerOptions): Behaviour<RescuerMessage> {
   const { db, pubsub, telemetry, random, policyOf } = options

@@ -15,6 +15,8 @@ const claimed: ClaimedDelivery = {
   tries: 1,
   maybeDuplicate: false,
   ageMs: 0,
+  holdUnknown: false,
+  wishes: false,
   message: someMessage("sms", "hello"),
 }
 const never = new AbortController().signal

@@ -1,4 +1,8 @@
-/** The delivery room as one branch of the supervision tree: a dispatcher for each channel, the rescuer, the drain. */
+/**
+ * The delivery room as one branch of the supervision tree: each channel under a supervisor of its own, the rescuer, the
+ * drain. The channel's supervisor is a bulkhead: when its dispatcher crashes too often it gives up alone, waits, and
+ * begins again, and nobody above it counts that.
+ */
 import type { ChannelWorker } from "../channels/channel.ts"
 import type { SendingChannel } from "../domain/channel.ts"
 import { DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
@@ -29,6 +33,10 @@ export interface DeliveryOptions {
   readonly drainMs?: number
 }
 
+/** A dispatcher may crash so often before its channel rests; then the pauses double, and a minute of peace resets them. */
+const CHANNEL_BUDGET = { intensity: 3, periodMs: 30_000 } as const
+const CHANNEL_REST = { minMs: 1_000, maxMs: 60_000, jitter: 0.2, resetAfterMs: 60_000 } as const
+
 /** The supervisor `deliveries`. At a stop all channels finish at once, within some 10 s. */
 export function deliveryTree(options: DeliveryOptions): ChildSpec {
   const { db, pubsub, telemetry, clock, random = Math.random, policyOf = () => DEFAULT_RETRY, leaseMs } = options
@@ -44,7 +52,13 @@ export function deliveryTree(options: DeliveryOptions): ChildSpec {
       ...options.workers.map((worker) => {
         const inFlight = options.inFlightOf?.(worker.channel)
         const policy = policyOf(worker.channel)
-        return dispatcher({ ...shared, worker, policy, ...(inFlight === undefined ? {} : { inFlight }) })
+        return supervisor({
+          id: `channel:${worker.channel}`,
+          strategy: "one_for_one",
+          ...CHANNEL_BUDGET,
+          backoff: CHANNEL_REST,
+          children: [dispatcher({ ...shared, worker, policy, ...(inFlight === undefined ? {} : { inFlight }) })],
+        })
       }),
       rescuer({ db, pubsub, telemetry, random, policyOf }),
       drain.spec,

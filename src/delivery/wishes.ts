@@ -1,0 +1,58 @@
+/**
+ * Right before a try: do its people still wish it now? A retry can fall into the night, and somebody may have said no
+ * since the message was made.
+ */
+import type { ClaimedDelivery } from "../domain/delivery.ts"
+import type { DeliveryId } from "../domain/ids.ts"
+import { NO_PREFERENCES, type Wish, wishOf } from "../domain/preferences.ts"
+import type { Database } from "../store/database.ts"
+import type { Unsent } from "../store/deliveries.ts"
+import { type WishingPerson, type Withholding, wishesOf, withhold } from "../store/wishes.ts"
+
+export interface WishesHeard {
+  /** Ended, or put off. */
+  readonly onUnsent: (unsent: readonly Unsent[]) => void
+  /** A wish that cannot be opened may be a no: its delivery is left to its lease. */
+  readonly onUnreadable: (id: DeliveryId, error: unknown) => void
+}
+
+/** Of a batch those to send. Without anybody to ask that is all of them, and costs nothing. */
+export async function heedWishes(
+  db: Database,
+  owner: string,
+  claimed: readonly ClaimedDelivery[],
+  { onUnsent, onUnreadable }: WishesHeard,
+): Promise<readonly ClaimedDelivery[]> {
+  const asked = claimed.filter(({ wishes }) => wishes !== false).map(({ id }) => id)
+  if (asked.length === 0) return claimed
+  const { now, people } = await wishesOf(db, asked, onUnreadable)
+  const withheld: Withholding[] = []
+  const send = claimed.filter((one) => {
+    if (one.wishes === false) return true
+    const told = people(one.id)
+    if (told === null) return false
+    const wish = wishForAll(one, told, now)
+    if (wish.kind === "send") return true
+    const until = wish.kind === "hold" ? wish.until : null
+    withheld.push({ id: one.id, attempt: one.attempt, reason: wish.reason, until })
+    return false
+  })
+  if (withheld.length > 0) onUnsent(await withhold(db, owner, withheld))
+  return send
+}
+
+/** An address that several share is written to as soon as one of them wishes it. `now`: milliseconds since the Unix epoch. */
+export function wishForAll(
+  { channel, wishes }: Pick<ClaimedDelivery, "channel" | "wishes">,
+  people: readonly WishingPerson[],
+  now: number,
+): Wish {
+  // A system has no wishes. Nor has whoever is gone: what was on its way to them is not for us to judge.
+  if (wishes === false || channel === "webhook" || people.length === 0) return { kind: "send" }
+  const all = people.map(({ preferences, timezone, severity }) =>
+    wishOf(preferences ?? NO_PREFERENCES, { channel, severity, ...wishes }, now, timezone),
+  )
+  const [first = { kind: "send" }] = all
+  const held = all.filter((wish) => wish.kind === "hold").sort((a, b) => a.until - b.until)
+  return all.find((wish) => wish.kind === "send") ?? held[0] ?? first
+}
