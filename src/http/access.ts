@@ -24,17 +24,28 @@ export interface Door {
 }
 
 /** The caller of a route, or why not. */
-export async function admit(
+export function admit(
   access: Access,
   request: Request,
   address: () => string | null,
   door: Door,
-): Promise<Principal | Problem> {
+): Principal | Problem | Promise<Principal | Problem> {
   if (access === "open") return ANONYMOUS
-  const found = await door.authenticate({
+  const found = door.authenticate({
     authorization: request.headers.get("authorization"),
     apiKey: request.headers.get("x-api-key"),
   })
+  return found instanceof Promise
+    ? found.then((one) => allowed(access, one, address, door))
+    : allowed(access, found, address, door)
+}
+
+function allowed(
+  access: Exclude<Access, "open">,
+  found: Principal | AuthFailure,
+  address: () => string | null,
+  door: Door,
+): Principal | Problem {
   if ("failure" in found) return refusal(found)
   switch (access) {
     case "caller":

@@ -41,6 +41,10 @@ const routes: readonly Route[] = [
     },
   }),
   route({
+    path: "/own-headers",
+    handle: () => json(200, {}, { "cache-control": "max-age=60", "x-own": "1" }),
+  }),
+  route({
     path: "/page",
     handle: () => new Response("hi", { headers: { "content-security-policy": "default-src 'self'" } }),
   }),
@@ -192,6 +196,16 @@ describe("what every answer carries", () => {
         path === "/page" ? "default-src 'self'" : "default-src 'none'; frame-ancestors 'none'",
       )
     }
+  })
+
+  test("an answer's own headers win, and are on no other answer", async () => {
+    const own = await front.call("/own-headers", { headers: { origin: "https://erp.example" } })
+    expect([own.headers.get("cache-control"), own.headers.get("x-own")]).toEqual(["max-age=60", "1"])
+    expect(own.headers.get("content-type")).toBe("application/json")
+    const next = await front.call("/open/1")
+    expect([next.headers.get("cache-control"), next.headers.get("x-own")]).toEqual(["no-store", null])
+    expect(next.headers.get("access-control-allow-origin")).toBeNull()
+    expect(next.headers.get("x-request-id")).not.toBe(own.headers.get("x-request-id"))
   })
 
   test("HEAD is GET without its body", async () => {

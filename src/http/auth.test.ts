@@ -58,7 +58,7 @@ const make = (changes: Readonly<Record<string, string>> = {}): Authenticator =>
 const withIssuer = (): Authenticator =>
   make({ JWT_JWKS_URL: `${issuer.url}jwks`, JWT_ISSUER: "https://issuer.example", JWT_AUDIENCE: "hub" })
 
-const bearer = (auth: Authenticator, token: string): Promise<Principal | AuthFailure> =>
+const bearer = async (auth: Authenticator, token: string): Promise<Principal | AuthFailure> =>
   auth.authenticate({ authorization: `Bearer ${token}`, apiKey: null })
 const hs256 = (claims: object, secret = JWT_SECRET, alg = "HS256"): Promise<string> =>
   new SignJWT({ sub: "u1", exp: NOW + 600, ...claims }).setProtectedHeader({ alg }).sign(bytes(secret))

@@ -4,14 +4,23 @@
  */
 import type { Json } from "../domain/json.ts"
 import { checkJson } from "../domain/json-limits.ts"
+import { systemClock } from "../runtime/clock.ts"
+import { createDeadlines } from "../runtime/deadlines.ts"
 import { invalid, type Problem, problem } from "./problem.ts"
 
 export const EVENT_BYTES = 256 * 1024
 export const BATCH_BYTES = 8 * 1024 * 1024
 const READ_DEADLINE_MS = 15_000
+/** What a connection may be silent for while a body is awaited: longer than that, so that whoever is slow is told. */
+export const BODY_IDLE_SECONDS = 20
 
 const tooLarge = (limit: number, actual: number | null): Problem =>
   problem("too_large", `at most ${limit} bytes are taken here${actual === null ? "" : `; got ${actual}`}`)
+
+const tooSlow = (): Problem =>
+  problem("malformed", `the body did not arrive within ${READ_DEADLINE_MS / 1_000} seconds`, {
+    headers: { connection: "close" },
+  })
 
 /** More than this is not read for the sake of a refusal: the connection is given up instead. */
 const WORTH_READING = 64 * 1024
@@ -20,6 +29,10 @@ const WORTH_READING = 64 * 1024
 export function maySendOn({ headers }: Request): boolean {
   return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > WORTH_READING
 }
+
+/** True where a body is to come. */
+export const hasBody = ({ headers }: Request): boolean =>
+  headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0"
 
 /** The media type without parameters, lower case; "" where there is none. */
 export function mediaType(request: Request): string {
@@ -30,26 +43,28 @@ export function mediaType(request: Request): string {
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
+const inTime = createDeadlines(systemClock, READ_DEADLINE_MS)
 
-/** The whole body, at most `limit` bytes of it. Stops reading as soon as there are more. */
+/** The whole body, at most `limit` bytes of it, not compressed. Stops reading as soon as there are more. */
 export async function readBytes(request: Request, limit: number): Promise<Uint8Array | Problem> {
+  const encoding = request.headers.get("content-encoding")
+  if (encoding !== null && !/^(?:identity)?$/i.test(encoding.trim()))
+    return problem("unsupported_media_type", "expected a body that is not compressed: no Content-Encoding is taken", {
+      headers: { "accept-encoding": "identity" },
+    })
   const announced = request.headers.get("content-length")
   if (announced !== null && Number(announced) > limit) return tooLarge(limit, Number(announced))
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<Problem>((resolve) => {
-    timer = setTimeout(() => resolve(problem("malformed", "the body did not arrive in time")), READ_DEADLINE_MS)
-  })
   try {
     // With an announced length Bun takes exactly that many bytes; only a chunked body has to be counted.
-    return await Promise.race([announced === null ? readCounting(request, limit) : readAnnounced(request), late])
+    const read = await inTime<ArrayBuffer | Uint8Array | Problem>(
+      announced === null ? readCounting(request, limit) : request.arrayBuffer(),
+    )
+    if (read === "late") return tooSlow()
+    return read instanceof ArrayBuffer ? new Uint8Array(read) : read
   } catch {
     return problem("malformed", "the body broke off")
-  } finally {
-    clearTimeout(timer)
   }
 }
-
-const readAnnounced = async (request: Request): Promise<Uint8Array> => new Uint8Array(await request.arrayBuffer())
 
 async function readCounting(request: Request, limit: number): Promise<Uint8Array | Problem> {
   if (request.body === null) return new Uint8Array(0)
@@ -88,21 +103,22 @@ export function parseJson(text: string): { readonly value: Json } | Problem {
   }
 }
 
-/**
- * The JSON body of an ordinary endpoint: content type, size (256 KiB unless told), UTF-8, syntax, and that it may be
- * stored (`checkJson`).
- */
-export async function readJson(request: Request, limit = EVENT_BYTES): Promise<{ readonly value: Json } | Problem> {
+/** The JSON body of an ordinary endpoint, at most 256 KiB: as `readJsonList`, and that it may be stored (`checkJson`). */
+export async function readJson(request: Request): Promise<{ readonly value: Json } | Problem> {
+  const parsed = await readJsonList(request, EVENT_BYTES)
+  if ("kind" in parsed) return parsed
+  const errors = checkJson(parsed.value)
+  return errors.length > 0 ? invalid(errors) : parsed
+}
+
+/** Content type, size, UTF-8 and syntax alone: the items of a list are checked one by one, so that one cannot fail the others. */
+export async function readJsonList(request: Request, limit: number): Promise<{ readonly value: Json } | Problem> {
   const type = mediaType(request)
   if (type !== "application/json") return unsupported(type, ["application/json"])
   const bytes = await readBytes(request, limit)
   if ("kind" in bytes) return bytes
   const text = decode(bytes)
-  if (typeof text !== "string") return text
-  const parsed = parseJson(text)
-  if ("kind" in parsed) return parsed
-  const errors = checkJson(parsed.value)
-  return errors.length > 0 ? invalid(errors) : parsed
+  return typeof text === "string" ? parseJson(text) : text
 }
 
 /** 415 that names what is taken. */

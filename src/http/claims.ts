@@ -10,12 +10,16 @@ import type { Grant, Principal, Tenancy } from "../domain/principal.ts"
 type ClaimNames = Pick<Config["jwt"], "rolesClaim" | "businessClaim" | "locationsClaim">
 
 const MAX_GRANTS = 1_000
+/** The last second that a Date can hold. */
+const LAST_SECOND = 8.64e12
 
 /** The principal, or why the claims cannot be taken. `exp` must be there: the verifier saw to it. */
 export function readClaims(payload: JWTPayload, names: ClaimNames, toleranceSeconds: number): Principal | string {
   const recipient = asRecipientId(payload.sub)
   if (recipient === null) return "the token's `sub` is no recipient id"
   if (payload.exp === undefined) return "the token has no `exp`"
+  // JSON reads 1e999 as infinity: a token that never ends.
+  if (payload.exp > LAST_SECOND) return "the token's `exp` is no time"
   const roles = words(payload[names.rolesClaim] ?? payload["role"])
   if (roles === null) return `the token's \`${names.rolesClaim}\` is no list of roles`
   const admin = roles.includes("admin")

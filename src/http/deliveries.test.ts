@@ -154,6 +154,9 @@ describe("a trace", () => {
       notifications: [],
       deliveries: [],
       newRecipients: [],
+      timers: [],
+      gathered: [],
+      broadcasts: [],
     })
     await routeBatch(front.db, 10, async (events) => events.map(plan))
     const { body } = await get(`/v1/events/${stored?.id}/trace`, SERVICE_KEY)

@@ -1,5 +1,5 @@
 /** Deliveries, the outbox of captured messages, and dead letters: what left, what did not, and why. */
-import { isSendingChannel, type SendingChannel } from "../domain/channel.ts"
+import { isSendingChannel, SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import { DELIVERY_STATUSES, type DeliveryStatus } from "../domain/delivery.ts"
 import { asDeliveryId, asEventId, asNotificationId } from "../domain/ids.ts"
 import { isJsonObject } from "../domain/json.ts"
@@ -32,7 +32,7 @@ const PAGE = [
   { name: "after", in: "query", description: "Go on after this id" },
   { name: "limit", in: "query", description: "1 to 200, default 50" },
 ] as const
-const CHANNEL = { name: "channel", in: "query", description: "email, sms, telegram or slack" } as const
+const CHANNEL = { name: "channel", in: "query", description: SENDING_CHANNELS.join(", ") } as const
 
 export function deliveryRoutes({ db, pubsub, telemetry }: DeliveryDeps): RouteFile {
   return {
@@ -174,7 +174,7 @@ function readFilter(asked: URLSearchParams): Filter | { readonly errors: readonl
   }
   const filter: Filter = {
     status: read("status", asStatus, DELIVERY_STATUSES.join(", ")),
-    channel: read("channel", asChannel, "email, sms, telegram or slack"),
+    channel: read("channel", asChannel, SENDING_CHANNELS.join(", ")),
     notification: read("notification_id", asNotificationId, "a notification's id"),
     event: read("event_id", asEventId, "an event's id"),
   }

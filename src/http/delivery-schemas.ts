@@ -7,6 +7,35 @@ import { ref, type Schema } from "./route.ts"
 const text: JsonObject = { type: ["string", "null"] }
 const time: JsonObject = { type: ["string", "null"], format: "date-time" }
 
+const TRACED_DELIVERY = {
+  type: "object",
+  properties: {
+    id: { type: "string" },
+    channel: { type: "string" },
+    status: { enum: [...DELIVERY_STATUSES] },
+    reason: text,
+    maybe_duplicate: { type: "boolean" },
+    round: { ...text, description: "Which telling it belongs to; null: the first" },
+    next_attempt_at: time,
+  },
+}
+
+const TRACED_TIMER = {
+  type: "object",
+  properties: {
+    id: { type: "string" },
+    kind: { enum: ["delay", "digest", "escalate", "failover"] },
+    rule: { type: "string" },
+    rules_revision: { type: "string" },
+    action: { type: "integer" },
+    step: { type: "integer" },
+    due_at: { type: "string", format: "date-time" },
+    done_at: time,
+    outcome: { ...text, description: "Null while it waits" },
+    failures: { type: "array", description: "What of it could not be carried out", items: { type: "string" } },
+  },
+}
+
 export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
   Delivery: {
     type: "object",
@@ -81,8 +110,14 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
               description: "It fits but could not be carried out whole; the reason says what",
             },
             reason: { type: "string" },
+            clause: { ...text, description: "The deciding clause with its operands, without what followed" },
           },
         },
+      },
+      failures: {
+        type: "array",
+        description: "What could not be carried out",
+        items: { type: "object", properties: { rule: text, reason: { type: "string" } } },
       },
       notifications: {
         type: "array",
@@ -92,11 +127,33 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
             id: { type: "string" },
             recipient: { type: "string" },
             rule: { type: "string" },
+            rules_revision: { type: "string" },
             inbox: { type: "boolean" },
-            deliveries: { type: "array", items: { type: "object" } },
+            reason: { ...text, description: "Why it tells less than its rule says, or how it came about" },
+            deliveries: { type: "array", items: TRACED_DELIVERY },
           },
         },
       },
+      systems: {
+        type: "array",
+        description: "Deliveries to systems: no person has them",
+        items: { ...TRACED_DELIVERY, properties: { rule: { type: "string" }, ...TRACED_DELIVERY.properties } },
+      },
+      timers: { type: "array", description: "What was to happen later, and what became of it", items: TRACED_TIMER },
+      digests: {
+        type: "array",
+        description: "The digests that the event went into, with all that each has told",
+        items: {
+          ...TRACED_TIMER,
+          properties: {
+            ...TRACED_TIMER.properties,
+            opened_by: { type: "string", description: "The event whose id the notifications have" },
+            events: { type: "integer" },
+            notifications: { type: "array", items: { type: "object" } },
+          },
+        },
+      },
+      has_more_deliveries: { type: "boolean" },
     },
   },
 }

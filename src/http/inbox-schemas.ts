@@ -15,7 +15,7 @@ export const INBOX_SCHEMAS: Readonly<Record<string, Schema>> = {
       body: { type: "string" },
       severity: { type: "string" },
       category: text,
-      created_at: time("When it was made"),
+      created_at: { type: "string", format: "date-time", description: "When it was made" },
       read_at: time("When it was read"),
       seen_at: time("When it was first on a screen"),
       archived_at: time("When it was archived"),

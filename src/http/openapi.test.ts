@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test"
 import { Validator } from "@seriousme/openapi-schema-validator"
+import type { Accept } from "../ingest/accept.ts"
 import { ingestRoutes } from "../ingest/http.ts"
+import { standardWebhookRoutes } from "../ingest/standard-webhook.ts"
+import { zohoRoutes } from "../ingest/zoho.ts"
 import { localPubSub } from "../pubsub/pubsub.ts"
 import { systemClock as clock } from "../runtime/clock.ts"
 import { openDatabase } from "../store/database.ts"
@@ -11,19 +14,27 @@ import { healthRoutes } from "./health.ts"
 import { inboxRoutes } from "./inbox.ts"
 import { openapiDocument, openapiRoutes } from "./openapi.ts"
 import { recipientRoutes } from "./recipients.ts"
+import { rejectedRoutes } from "./rejected.ts"
 import { json, type RouteFile, ref } from "./route.ts"
 import { traceRoutes } from "./trace.ts"
+import { whyRoutes } from "./why.ts"
 
 // Connects on first use, and nothing here uses it.
 const db = openDatabase({ url: "postgres://unused" })
 const pubsub = localPubSub(() => {})
+const accept: Accept = async () => "overloaded"
+const ingest = { accept, clock, telemetry, rejections: { keep: async () => {}, note: () => {} } }
 const files: readonly RouteFile[] = [
-  ingestRoutes({ accept: async () => "overloaded", clock, telemetry }),
+  ingestRoutes(ingest),
+  zohoRoutes({ ...ingest, secret: null }),
+  standardWebhookRoutes({ ...ingest, sources: [] }),
   eventRoutes({ db }),
   traceRoutes({ db }),
   inboxRoutes({ db, pubsub }),
+  whyRoutes({ db, clock }),
   deliveryRoutes({ db, pubsub, telemetry }),
   recipientRoutes({ db }),
+  rejectedRoutes({ db }),
   healthRoutes({
     clock,
     version: "1.0.0",
@@ -65,7 +76,15 @@ describe("/openapi.json", () => {
         "/v1/events": {
           post: {
             security: [{ bearer: [] }, { apiKey: [] }],
-            responses: { 401: {}, 403: {}, 413: {}, 415: {}, 422: {}, 503: {} },
+            responses: {
+              401: {},
+              403: {},
+              413: {},
+              415: {},
+              422: {},
+              429: {},
+              503: {},
+            },
           },
         },
         "/v1/events/{id}": {

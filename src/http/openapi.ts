@@ -125,6 +125,7 @@ function refusalsOf(route: Route): readonly string[] {
   if (route.access !== "open") statuses.add(401)
   if (route.access === "service" || route.access === "operator") statuses.add(403)
   if (route.path.includes(":")) statuses.add(404)
+  if (route.doc?.limited === true) statuses.add(429)
   if (route.doc?.body !== undefined) for (const status of [400, 413, 415, 422]) statuses.add(status)
   else if ((route.doc?.parameters ?? []).length > 0) statuses.add(422)
   return [...statuses].sort().map(String)

@@ -40,15 +40,24 @@ test("what the page loads is beside it, relative, never from another host, and k
   expect(icon.headers.get("content-type")).toBe("image/svg+xml")
 })
 
+test("the service worker of push stands at the root, and is asked for again when it may have changed", async () => {
+  const worker = await front.call("/push-worker.js", { key: null })
+  expect(worker.status).toBe(200)
+  expect(worker.headers.get("content-type")).toBe("text/javascript; charset=utf-8")
+  expect(worker.headers.get("cache-control")).toBe("no-cache")
+  expect(await worker.text()).toContain("showNotification")
+})
+
 test("a file that no page has is not found, whatever its name", async () => {
   for (const name of ["x.js", "..%2f..%2fpackage.json", "%2e%2e/test-page.html"]) {
     expect((await front.call(`/assets/${name}`, { key: null })).status).toBe(404)
   }
 })
 
-test("the outbox alone may be styled inline, because the mails in it are; scripts stay the page's own", async () => {
+test("where mails are shown a page may be styled inline, because they are, and elsewhere not; scripts stay the page's own", async () => {
   const policyOf = async (path: string) =>
     (await front.call(path, { key: null })).headers.get("content-security-policy") ?? ""
-  expect(await policyOf("/outbox")).toContain("script-src 'self'; style-src 'self' 'unsafe-inline';")
+  for (const path of ["/outbox", "/rules"])
+    expect(await policyOf(path)).toContain("script-src 'self'; style-src 'self' 'unsafe-inline';")
   expect(await policyOf("/test")).toContain("style-src 'self';")
 })

@@ -12,7 +12,7 @@ interface Served {
 }
 
 /** A mail is styled inline, and its frame inherits the policy of the page around it: there inline styles, no scripts. */
-const INLINE_STYLES: ReadonlySet<string> = new Set(["outbox"])
+const INLINE_STYLES: ReadonlySet<string> = new Set(["outbox", "rules"])
 
 const policyOf = (page: string): string =>
   [
@@ -40,6 +40,8 @@ const TYPES: Readonly<Record<string, string>> = {
 const ADDRESSES: Readonly<Record<string, string>> = { home: "/", "test-page": "/test" }
 
 const ASSETS = "assets/"
+/** At the root, because a service worker is told only of what lies below its own address. */
+const PUSH_WORKER = "push-worker.js"
 
 /** Routes for every built page, and for what they load. `built`: content by path, `home.html` or `assets/x.js`. */
 export function pageRoutes(built: ReadonlyMap<string, Buffer<ArrayBuffer>>): RouteFile {
@@ -53,6 +55,9 @@ export function pageRoutes(built: ReadonlyMap<string, Buffer<ArrayBuffer>>): Rou
       // Their names change with their content.
       const asset = served(path, body, { "cache-control": "public, max-age=31536000, immutable" })
       assets.set(path.slice(ASSETS.length), asset)
+    } else if (path === PUSH_WORKER) {
+      const worker = served(path, body, { "cache-control": "no-cache" })
+      open(`/${PUSH_WORKER}`, (call) => serve(worker, call))
     } else if (extname(path) === ".html") {
       const name = path.slice(0, -".html".length)
       const page = served(path, body, { "cache-control": "no-cache", "content-security-policy": policyOf(name) })

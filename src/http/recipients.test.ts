@@ -152,6 +152,24 @@ describe("many recipients", () => {
     expect((await front.call("/v1/recipients/42")).status).toBe(200)
   })
 
+  test("a batch of a thousand whole recipients is taken, and what cannot be stored fails alone", async () => {
+    const whole = Array.from({ length: 1_000 }, (_, n) => ({
+      id: `whole-${n}`,
+      business_id: "b1",
+      name: `Person ${n}`,
+      email: `p${n}@example.com`,
+      phone: "+4915112345678",
+      roles: ["waiter"],
+      location_ids: ["l1"],
+      locale: "en",
+      timezone: "Europe/Berlin",
+    }))
+    const json = whole.map((one, n) => (n === 500 ? { ...one, name: "nul \u0000" } : one))
+    const { results } = await jsonOf<Body>(front.call("/v1/recipients/batch", { key: SERVICE_KEY, json }))
+    expect(results.filter((r) => r.status === "created").length).toBe(999)
+    expect(results[500]).toMatchObject({ status: "invalid", errors: [{ pointer: "/name" }] })
+  })
+
   test("the list is walked page by page, by role, and only within the caller's businesses", async () => {
     await front.call("/v1/recipients/batch", {
       key: SERVICE_KEY,

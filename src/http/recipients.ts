@@ -1,12 +1,12 @@
 /** Recipients: who can be told things. Services and operators keep them; a caller changes only its own businesses. */
 import { asRecipientId, type BusinessId, type RecipientId } from "../domain/ids.ts"
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts"
-import { pointerTo } from "../domain/json-limits.ts"
+import { checkJson, pointerTo } from "../domain/json-limits.ts"
 import { confinedTo, type Principal } from "../domain/principal.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { Database } from "../store/database.ts"
 import { deleteRecipient, getRecipient, getRecipients, listRecipients, upsertRecipients } from "../store/recipients.ts"
-import { BATCH_BYTES, readJson } from "./body.ts"
+import { BATCH_BYTES, readJson, readJsonList } from "./body.ts"
 import { pageBody, readPage } from "./page.ts"
 import { invalid, notFound, type Problem, problem } from "./problem.ts"
 import { readRecipient } from "./recipient-body.ts"
@@ -59,7 +59,7 @@ export function recipientRoutes({ db }: { readonly db: Database }): RouteFile {
           answers: { 200: { description: "One result for each item, in order", schema: ref("RecipientResults") } },
         },
         async handle({ request, principal }) {
-          const body = await readJson(request, BATCH_BYTES)
+          const body = await readJsonList(request, BATCH_BYTES)
           if ("kind" in body) return body
           const items = isJsonObject(body.value) ? body.value["recipients"] : body.value
           if (!Array.isArray(items))
@@ -136,7 +136,8 @@ export function recipientRoutes({ db }: { readonly db: Database }): RouteFile {
   }
 }
 
-const visible = (recipient: Recipient, businesses: readonly BusinessId[] | null): boolean =>
+/** Whether they belong to one of the businesses (null: of any). */
+export const visible = (recipient: Recipient, businesses: readonly BusinessId[] | null): boolean =>
   businesses === null || recipient.memberships.some((m) => businesses.includes(m.business))
 
 /**
@@ -206,6 +207,8 @@ async function saveBatch(db: Database, items: readonly Json[], principal: Princi
 }
 
 function readItem(item: Json, principal: Principal): ReturnType<typeof readRecipient> {
+  const errors = checkJson(item)
+  if (errors.length > 0) return { errors }
   if (!isJsonObject(item)) return { errors: [{ pointer: "", detail: "expected an object" }] }
   const { id: given, ...rest } = item
   const id = asRecipientId(given)

@@ -57,6 +57,8 @@ export interface RouteDoc {
   }[]
   /** By content type. */
   readonly body?: Readonly<Record<string, { readonly schema: Schema; readonly example?: JsonObject[keyof JsonObject] }>>
+  /** True: it counts against `HUB_RATE_LIMIT`, and may be answered 429. */
+  readonly limited?: boolean
   /** By status; refusals are added by the document's maker. */
   readonly answers: Readonly<
     Record<
@@ -111,9 +113,19 @@ export const text = (contentType: string, body: string, headers: Readonly<Record
   headers,
 })
 
-/** The call's query parameters. One without a value (`?type=&since=`, as forms send them) is one that is not there. */
+/** The call's path, without a host: that is the sender's word, and may be none that a URL can hold. */
+export function path({ request: { url } }: Pick<Call, "request">): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3)
+  return start === -1 ? "/" : url.slice(start).replace(/[?#].*$/s, "")
+}
+
+/**
+ * The call's query parameters. One without a value (`?type=&since=`, as forms send them) is one that is not there. What no
+ * stored text can hold (NUL, as bytes that are no UTF-8 before it) reads as U+FFFD, and so fits nothing.
+ */
 export function query(call: Call): URLSearchParams {
   const start = call.request.url.indexOf("?")
   const parameters = new URLSearchParams(start === -1 ? "" : call.request.url.slice(start + 1))
-  return new URLSearchParams([...parameters].filter(([, value]) => value !== ""))
+  const given = [...parameters].filter(([, value]) => value !== "")
+  return new URLSearchParams(given.map(([name, value]): [string, string] => [name, value.replaceAll("\0", "\ufffd")]))
 }

@@ -66,6 +66,8 @@ export function listen<Data>(options: ListenOptions<Data>): Listening {
 }
 
 export interface HttpListenerOptions<Data> extends ListenOptions<Data> {
+  /** Runs first at every start, the one after a crash too: whoever was told that the door closes is told that it is open. */
+  readonly beforeStart: () => void
   /** Runs first at a stop: sockets must be gone before the listener can end. */
   readonly beforeStop: () => Promise<void>
 }
@@ -81,6 +83,7 @@ export function httpListener<Data>(options: HttpListenerOptions<Data>): {
     id: "http",
     shutdownMs: DRAIN_MS + SOCKETS_MS,
     start(): RunningService {
+      options.beforeStart()
       // A restart takes the port of the first start, which clients know.
       const listening = listen({ ...options, port: port === 0 ? options.port : port })
       port = listening.port

@@ -1,13 +1,20 @@
 /** Everything that followed from an event, with reasons (contract §7.4). */
-import { eventView } from "../domain/event.ts"
-import { asEventId } from "../domain/ids.ts"
+import { eventView, type HubEvent } from "../domain/event.ts"
+import { asEventId, type EventId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import { maySee } from "../domain/principal.ts"
 import type { Database } from "../store/database.ts"
-import { listDeliveries } from "../store/delivery-reads.ts"
 import { getEvent } from "../store/events.ts"
 import { notificationsOfEvent } from "../store/notifications.ts"
 import { getRoute, type Route } from "../store/routes.ts"
+import {
+  deliveriesOfEvent,
+  digestsOfEvent,
+  notificationsOfDigests,
+  type TracedDelivery,
+  type TracedTimer,
+  timersOfEvent,
+} from "../store/traces.ts"
 import { notFound } from "./problem.ts"
 import { json, type RouteFile, ref } from "./route.ts"
 
@@ -30,32 +37,75 @@ export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
           const id = asEventId(params["id"] ?? "")
           const event = id === null ? null : await getEvent(db, id)
           if (event === null || !maySee(principal.tenancy, event.business, event.location)) return notFound("event")
-          const [route, notifications, page] = await Promise.all([
-            getRoute(db, event.id),
-            notificationsOfEvent(db, event.id),
-            listDeliveries(db, { businesses: null, event: event.id, limit: MAX_DELIVERIES }),
-          ])
-          const rules = route === null ? [] : verdicts(route)
-          return json(200, {
-            event: eventView(event),
-            status: route === null ? "waiting" : route.failures.length > 0 ? "failed" : "routed",
-            reason: reasonFor(route),
-            rules_revision: route?.rulesRevision ?? null,
-            rules,
-            notifications: notifications.map((n) => ({
-              id: n.id,
-              recipient: n.recipient,
-              rule: n.rule,
-              inbox: n.inbox,
-              deliveries: page.deliveries.filter((d) => carries(d, n.id)).map(short),
-            })),
-            has_more_deliveries: page.hasMore,
-          })
+          return json(200, await traceOf(db, event))
         },
       },
     ],
   }
 }
+
+/** The trace of an event that the caller may see. */
+export async function traceOf(db: Database, event: HubEvent): Promise<JsonObject> {
+  const [route, notifications, deliveries, timers, digests] = await Promise.all([
+    getRoute(db, event.id),
+    notificationsOfEvent(db, event.id),
+    deliveriesOfEvent(db, event.id, MAX_DELIVERIES + 1),
+    timersOfEvent(db, event.id),
+    digestsOf(db, event.id),
+  ])
+  const listed = deliveries.slice(0, MAX_DELIVERIES)
+  return {
+    event: eventView(event),
+    status: route === null ? "waiting" : route.failures.length > 0 ? "failed" : "routed",
+    reason: reasonFor(route),
+    rules_revision: route?.rulesRevision ?? null,
+    rules: route === null ? [] : verdicts(route),
+    failures: (route?.failures ?? []).map(({ rule, reason }) => ({ rule, reason })),
+    notifications: notifications.map((n) => ({
+      id: n.id,
+      recipient: n.recipient,
+      rule: n.rule,
+      rules_revision: n.rulesRevision,
+      inbox: n.inbox,
+      reason: n.reason,
+      deliveries: listed.filter((d) => d.notifications.includes(n.id)).map(deliveryView),
+    })),
+    systems: listed.filter((d) => d.notifications.length === 0).map((d) => ({ rule: d.rule, ...deliveryView(d) })),
+    timers: timers.map(timerView),
+    digests,
+    has_more_deliveries: deliveries.length > MAX_DELIVERIES,
+  }
+}
+
+/** Of a digest that another event opened, all that it told: for whom each of its events was is not kept. */
+async function digestsOf(db: Database, event: EventId): Promise<readonly JsonObject[]> {
+  const digests = await digestsOfEvent(db, event)
+  const told = await notificationsOfDigests(
+    db,
+    digests.filter(({ doneAt }) => doneAt !== null),
+  )
+  return digests.map((timer) => ({
+    ...timerView(timer),
+    opened_by: timer.openedBy,
+    events: timer.events,
+    notifications: told
+      .filter(({ event: opener, rule }) => opener === timer.openedBy && rule === timer.rule)
+      .map(({ id, recipient, reason }) => ({ id, recipient, reason })),
+  }))
+}
+
+const timerView = (timer: TracedTimer): JsonObject => ({
+  id: timer.id,
+  kind: timer.kind,
+  rule: timer.rule,
+  rules_revision: timer.rulesRevision,
+  action: timer.action,
+  step: timer.step,
+  due_at: timer.dueAt.toISOString(),
+  done_at: timer.doneAt?.toISOString() ?? null,
+  outcome: timer.outcome,
+  failures: timer.failures.map(({ reason }) => reason),
+})
 
 /**
  * One entry for each rule that was looked at. What could not be carried out stands behind the reason of its rule: an
@@ -68,20 +118,23 @@ function verdicts({ decisions, failures }: Route): readonly JsonObject[] {
     matched: boolean,
     said: readonly string[],
     wrong: readonly string[],
+    clause: string | null,
   ): JsonObject => ({
     rule,
     matched,
     ...(wrong.length > 0 ? { failed: true } : {}),
     reason: [...new Set([...said, ...wrong])].join("; "),
+    clause,
   })
   const known = new Set<string | null>(decisions.map(({ rule }) => rule))
   return [
-    ...decisions.map(({ rule, matched, reason }) =>
+    ...decisions.map(({ rule, matched, reason, clause = reason }) =>
       entry(
         rule,
         matched,
         [reason],
         (failed.get(rule) ?? []).map((failure) => failure.reason),
+        clause,
       ),
     ),
     ...[...failed].flatMap(([rule, wrong]) =>
@@ -93,6 +146,7 @@ function verdicts({ decisions, failures }: Route): readonly JsonObject[] {
               false,
               [],
               wrong.map((failure) => failure.reason),
+              null,
             ),
           ],
     ),
@@ -111,15 +165,12 @@ function reasonFor(route: Route | null): string {
   return `${listen} to this type of event, ${matched} matched${failures.length > 0 ? ", not all could be carried out" : ""}`
 }
 
-const carries = (delivery: JsonObject, id: string): boolean => {
-  const ids = delivery["notification_ids"]
-  return Array.isArray(ids) && ids.includes(id)
-}
-
-const short = (delivery: JsonObject): JsonObject => ({
-  id: delivery["id"] ?? null,
-  channel: delivery["channel"] ?? null,
-  status: delivery["status"] ?? null,
-  reason: delivery["reason"] ?? null,
-  maybe_duplicate: delivery["maybe_duplicate"] ?? false,
+const deliveryView = (delivery: TracedDelivery): JsonObject => ({
+  id: delivery.id,
+  channel: delivery.channel,
+  status: delivery.status,
+  reason: delivery.reason,
+  maybe_duplicate: delivery.maybeDuplicate,
+  round: delivery.round,
+  next_attempt_at: delivery.nextAttemptAt?.toISOString() ?? null,
 })

@@ -42,6 +42,10 @@ function isNews(value: unknown): value is News {
   switch (value["kind"]) {
     case "events_accepted":
       return typeof value["count"] === "number"
+    case "events_passing":
+      return Array.isArray(value["events"]) && Array.isArray(value["counts"])
+    case "timers_set":
+      return typeof value["at"] === "number"
     case "deliveries_due":
       return Array.isArray(value["channels"])
     case "stream_message": {

@@ -3,13 +3,34 @@
  * listener must find out for itself (by position, or on its poll) what it missed.
  */
 import type { SendingChannel } from "../domain/channel.ts"
+import type { Severity } from "../domain/event.ts"
+import type { EventId } from "../domain/ids.ts"
 import type { StreamKey } from "../domain/stream.ts"
+
+/** Which event it is, without what it says; as it goes out. */
+export interface EventGlimpse {
+  readonly id: EventId
+  readonly type: string
+  readonly source: string
+  readonly severity: Severity
+  readonly business_id: string
+  readonly location_id: string | null
+  readonly accepted_at: string
+}
 
 export type News =
   /** Events were committed: the router has work. */
   | { readonly kind: "events_accepted"; readonly count: number }
+  /** The same, for whoever watches: some of the events, and how many there were of each place. */
+  | {
+      readonly kind: "events_passing"
+      readonly events: readonly EventGlimpse[]
+      readonly counts: readonly (readonly [business: string, location: string | null, count: number])[]
+    }
   /** Deliveries became due now on these channels. */
   | { readonly kind: "deliveries_due"; readonly channels: readonly SendingChannel[] }
+  /** Timers were set, the first of them for this moment (milliseconds since the Unix epoch). */
+  | { readonly kind: "timers_set"; readonly at: number }
   /** A message of a stream. `payload` is the encoded JSON object, `_offset` included where it has a position. */
   | {
       readonly kind: "stream_message"

@@ -55,6 +55,8 @@ export const countsActor = (deps: CountsDeps): ChildSpec =>
     id: COUNTS_ACTOR,
     mailbox: { bound: MOST_WAITING, overflow: "drop_newest" },
     start: (ctx) => new Counts(deps, ctx),
+    // What it does wrong must not end anybody's topic.
+    backoff: {},
   })
 
 class Counts {

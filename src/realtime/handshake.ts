@@ -41,7 +41,8 @@ const anonymous: Principal = {
 }
 
 export async function shakeHands(request: Request, settings: HandshakeSettings): Promise<Handshake> {
-  const { searchParams } = new URL(request.url)
+  // Not as a URL: the host is the client's word, and may be none that a URL can hold.
+  const searchParams = new URLSearchParams(request.url.replace(/^[^?]*/, ""))
   const serializer = serializerFor(searchParams.get("vsn"))
   if (serializer === null) return { kind: "refused", reason: "vsn" }
   if (!originAllowed(request.headers.get("origin"), request.headers.get("host"), settings)) {

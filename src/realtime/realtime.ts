@@ -14,6 +14,9 @@ import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { Connection } from "./connection.ts"
 import { COUNTS_ACTOR, type CountsMessage, type CountsOf, countsActor } from "./counts.ts"
+import { dashboard } from "./dashboard.ts"
+import type { Watched } from "./dashboard-watch.ts"
+import { eventsTopic } from "./events-topic.ts"
 import type { NativeTopics, TopicView } from "./fanout.ts"
 import { type HandshakeSettings, shakeHands } from "./handshake.ts"
 import { type ReadHeads, sharedHeads } from "./heads.ts"
@@ -34,6 +37,10 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly heads: ReadHeads
   readonly history: ReadHistory
   readonly countsOf: CountsOf
+  /** What admins see on the topic `dashboard`; without it there is no such topic. */
+  readonly watched?: Watched
+  /** Whether operators may come from where this request does; default: from anywhere. */
+  readonly operatorsFrom?: (request: Request, server: Bun.Server<SocketData>) => boolean
   readonly limits?: Partial<RealtimeLimits>
   /** More topics, before the hub's own; for tests. */
   readonly families?: readonly TopicFamily[]
@@ -50,6 +57,8 @@ export interface Realtime {
   upgrade(request: Request, server: Bun.Server<SocketData>): Promise<Response | undefined>
   /** Takes no new sockets, closes all with 1012 (many are spread over `drainMs`), resolves when none is left. */
   drain(): Promise<void>
+  /** Takes sockets again after a drain: the listener was started anew. */
+  reopen(): void
   /** For metrics and health. */
   readonly gauges: { sockets(): number; joined(): number; topics(): number }
 }
@@ -77,8 +86,18 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     publish: (name, frame) => void server?.publish(name, frame),
     subscribers: (name) => server?.subscriberCount(name) ?? 0,
   }
+  const crash = (view: string): void => {
+    for (const connection of connections) connection.crash(view, "channel_crash")
+  }
+  const { watched } = deps
+  const { joinTimeoutMs } = limits
+  const operators =
+    watched === undefined ? null : dashboard({ watched, native, telemetry, joinTimeoutMs, orphan: crash })
+  const passing = eventsTopic({ native, pubsub: deps.pubsub, telemetry, joinTimeoutMs, orphan: crash })
   const families: readonly TopicFamily[] = [
     ...(deps.families ?? []),
+    passing.family,
+    ...(operators === null ? [] : [operators.family]),
     resourcesTopic(topics),
     notificationsTopic(topics, (recipient, view, client) => counts?.send({ kind: "joined", recipient, view, client })),
   ]
@@ -112,7 +131,9 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     })
     if (hands === null || hands.kind === "unavailable") return refuse("unavailable", 503, { "retry-after": "1" })
     if (hands.kind === "refused") return refuse(hands.reason, 403)
-    const { principal, serializer, protocol } = hands
+    const { serializer, protocol } = hands
+    const misplaced = hands.principal.admin && deps.operatorsFrom?.(request, from) === false
+    const principal = misplaced ? { ...hands.principal, admin: false } : hands.principal
     const connection = new Connection(principal, serializer, { families, limits, clock, telemetry })
     server = from
     // Said by ourselves, because Bun would answer the first one offered, which may be the token.
@@ -159,7 +180,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
         started: (started, self) => topics.started(started, self),
         ended(gone, orphaned) {
           topics.ended(gone)
-          if (orphaned) for (const connection of connections) connection.crash(gone.id, "channel_crash")
+          if (orphaned) crash(gone.id)
         },
       }),
   })
@@ -217,12 +238,18 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       children: [
         topicPool,
         countsActor({ native, viewsOf: (of) => topics.viewsOf(of), countsOf: deps.countsOf, telemetry }),
+        ...(operators === null ? [] : [operators.child]),
+        passing.child,
         feed,
       ],
     }),
     websocket,
     upgrade,
     drain,
+    reopen() {
+      draining = null
+      emptied = null
+    },
     gauges: {
       sockets: () => connections.size,
       joined: () => [...connections].reduce((sum, { topics: joined }) => sum + joined, 0),

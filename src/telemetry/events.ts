@@ -4,7 +4,10 @@
  * fact is worth (a line, a counter, nothing).
  */
 import type { DeliveryStatus, Outcome } from "../domain/delivery.ts"
+import type { TimerOutcome } from "../domain/firing.ts"
+import type { TimerKind } from "../domain/timer.ts"
 import type { ExitReason } from "../runtime/exit.ts"
+import type { RuleCounts } from "./rule-counts.ts"
 import type { ScrubbedText } from "./scrub.ts"
 
 /** Durations are milliseconds unless the name says otherwise. */
@@ -13,6 +16,7 @@ export type TelemetryEvent =
   | ActorEvent
   | HttpEvent
   | IngestEvent
+  | JetStreamEvent
   | RoutingEvent
   | DeliveryEvent
   | RealtimeEvent
@@ -54,9 +58,18 @@ export type ActorEvent =
       readonly reason: ActorExit
       readonly error: ScrubbedText | null
     }
+  /** A handler has been running for `ms` and is waited for. */
+  | ({ readonly kind: "actor_stalled"; readonly ms: number } & Actor)
   | ({ readonly kind: "actor_abandoned"; readonly doing: string } & Actor)
   | ({ readonly kind: "actor_abandoned_ended"; readonly error: ScrubbedText | null } & Actor)
   | ({ readonly kind: "mailbox_dropped"; readonly why: string; readonly count: number } & Actor)
+  /** An operator asked; `by` is the caller's label, `answer` what they were told. */
+  | {
+      readonly kind: "actor_restart_asked"
+      readonly actor: ScrubbedText
+      readonly by: string
+      readonly answer: string
+    }
 
 interface Actor {
   readonly actor: ScrubbedText
@@ -90,6 +103,33 @@ export type IngestEvent =
     }
   | { readonly kind: "event_rejected"; readonly via: string; readonly code: string; readonly count: number }
 
+/** The stream that events come by (contract §5.3). */
+export type JetStreamEvent =
+  /** Connected, and the stream and its consumer are as they should be. */
+  | { readonly kind: "jetstream_up"; readonly afterMs: number }
+  | { readonly kind: "jetstream_down"; readonly error: ScrubbedText }
+  | { readonly kind: "jetstream_repaired"; readonly what: JetStreamRepair }
+  /** Something is not as it should be and not ours to change; said once for each. */
+  | { readonly kind: "jetstream_unfit"; readonly error: ScrubbedText }
+  /** Messages cannot be stored now: no more are fetched, those in hand are kept. Said once, until they are. */
+  | { readonly kind: "jetstream_held"; readonly messages: number; readonly error: ScrubbedText }
+  | { readonly kind: "jetstream_resumed"; readonly afterMs: number }
+  /** A batch is durable and let go of. `redelivered`: how many of it had been brought before. */
+  | {
+      readonly kind: "jetstream_settled"
+      readonly acked: number
+      readonly terminated: number
+      readonly redelivered: number
+      readonly ms: number
+    }
+
+export type JetStreamRepair =
+  | "stream_created"
+  | "subjects_restored"
+  | "consumer_created"
+  | "consumer_updated"
+  | "consumer_replaced"
+
 export type RoutingEvent =
   | {
       readonly kind: "route_done"
@@ -100,11 +140,31 @@ export type RoutingEvent =
       readonly suppressed: number
       readonly ms: number
     }
+  /** What a batch of events or timers came to, for each rule that did something. */
+  | { readonly kind: "rules_counted"; readonly rules: Readonly<Record<string, RuleCounts>> }
   | {
       readonly kind: "route_failed"
       readonly eventId: string
       readonly rule: string | null
       readonly error: ScrubbedText
+    }
+  /** `lateMs`: how long after their moment the latest of them was taken up. `outcomes` count each word. */
+  | {
+      readonly kind: "timers_fired"
+      readonly outcomes: Readonly<Partial<Record<TimerOutcome, number>>>
+      readonly notifications: number
+      readonly deliveries: number
+      readonly suppressed: number
+      readonly lateMs: number
+      readonly ms: number
+    }
+  /** A timer's firing failed. `last`: it is not tried again, and nothing follows from it. */
+  | {
+      readonly kind: "timer_failed"
+      readonly timer: TimerKind
+      readonly timerId: string
+      readonly attempts: number
+      readonly last: boolean
     }
   /** Several batches in a row did not get through and nothing is routed; said once, until one does. */
   | { readonly kind: "routing_stalled"; readonly failures: number; readonly error: ScrubbedText }
@@ -115,6 +175,9 @@ export type RoutingEvent =
       readonly templates: number
       readonly ms: number
     }
+  /** The repository that is followed could not be asked; said once, until it can. What ran goes on. */
+  | { readonly kind: "rules_source_away"; readonly error: ScrubbedText }
+  | { readonly kind: "rules_source_back"; readonly failures: number }
   /** The last good set keeps running. `errors` are the first few; `count` is all of them. */
   | { readonly kind: "rules_refused"; readonly count: number; readonly errors: readonly ScrubbedText[] }
 

@@ -29,6 +29,8 @@ export function fromRuntime(event: RuntimeEvent): TelemetryEvent {
         ...about(event),
         error: event.error === undefined ? null : describeError(event.error),
       }
+    case "stalled":
+      return { kind: "actor_stalled", ...about(event), ms: event.ageMs }
     case "dead_letters":
       return { kind: "mailbox_dropped", ...about(event), why: event.why, count: event.count }
   }
@@ -49,6 +51,7 @@ function ending(reason: ExitReason): { reason: ExitReason["kind"]; error: Scrubb
       return { reason: reason.kind, error: describeError(reason.error) }
     case "timeout":
     case "failed_to_start":
+    case "noproc":
       return { reason: reason.kind, error: scrub(describeExit(reason)) }
   }
 }

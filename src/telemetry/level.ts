@@ -21,9 +21,12 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "rules_refused":
     case "route_failed":
     case "routing_stalled":
+    case "timer_failed":
+    case "jetstream_unfit":
       return "error"
     case "config_warning":
     case "actor_restarted":
+    case "actor_stalled":
     case "actor_abandoned":
     case "actor_abandoned_ended":
     case "mailbox_dropped":
@@ -31,24 +34,35 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "deliveries_rescued":
     case "breaker_opened":
     case "pubsub_down":
+    case "rules_source_away":
+    case "jetstream_down":
+    case "jetstream_held":
+    case "jetstream_repaired":
     case "reader_dropped":
       return "warn"
+    case "actor_restart_asked":
     case "hub_starting":
     case "hub_listening":
     case "shutdown_started":
     case "shutdown_phase":
     case "rules_loaded":
+    case "rules_source_back":
     case "dead_letters_replayed":
     case "breaker_closed":
     case "rows_pruned":
     case "database_up":
     case "migration_applied":
     case "pubsub_up":
+    case "jetstream_up":
+    case "jetstream_resumed":
       return "info"
     case "actor_started":
     case "events_accepted":
     case "event_rejected":
+    case "jetstream_settled":
     case "route_done":
+    case "rules_counted":
+    case "timers_fired":
     case "deliveries_claimed":
     case "socket_opened":
     case "socket_refused":

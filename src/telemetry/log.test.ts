@@ -7,8 +7,9 @@ import { scrub } from "./scrub.ts"
 /** A clock whose timers run when the test says that a second has passed. */
 function handClock() {
   let waiting: (() => void)[] = []
+  let now = 0
   const clock: Clock = {
-    now: () => 0,
+    now: () => now,
     wall: () => new Date("2026-01-05T09:00:00.000Z"),
     after(_ms, run) {
       waiting.push(run)
@@ -16,6 +17,7 @@ function handClock() {
     },
   }
   const secondPasses = () => {
+    now += 1_000
     const due = waiting
     waiting = []
     for (const run of due) run()
@@ -82,22 +84,88 @@ describe("the log", () => {
     expect(lines.join("")).not.toContain("canary")
   })
 
-  test("folds a repeating crash to ten lines a second and says how many it left out", () => {
+  test("folds what repeats to three lines a second, and says how much it left out of what", () => {
     const { log, secondPasses, parsed, lines } = start()
     for (let index = 0; index < 1_000; index += 1) log.subscriber(bug("again"))
     log.subscriber(rescued)
-    expect(lines.length).toBe(11)
+    expect(lines.length).toBe(4)
     secondPasses()
-    expect(parsed().at(-1)).toMatchObject({ level: "error", event: "suppressed", kind: "bug_found", lines: 990 })
+    expect(parsed().at(-1)).toMatchObject({
+      level: "error",
+      event: "suppressed",
+      lines: 997,
+      within_ms: 1_000,
+      of: { "bug_found router": 997 },
+    })
     log.subscriber(bug("later"))
-    expect(lines.length).toBe(13)
+    expect(lines.length).toBe(6)
   })
 
   test("tells what is still folded when it closes, and leaves no timer", () => {
     const { log, parsed, pending } = start()
     for (let index = 0; index < 12; index += 1) log.subscriber(bug("again"))
     log.close()
-    expect(parsed().at(-1)).toMatchObject({ event: "suppressed", lines: 2 })
+    expect(parsed().at(-1)).toMatchObject({ event: "suppressed", lines: 9 })
     expect(pending()).toBe(0)
+  })
+})
+
+describe("a crash in the log", () => {
+  const actor = { actor: scrub("dispatcher:slack"), actorKind: "dispatcher", incarnation: 3 }
+  const error = scrub("TypeError: x is not a function")
+  const exited: TelemetryEvent = { kind: "actor_exited", ...actor, reason: "error", asked: false, error }
+  const restarted: TelemetryEvent = { kind: "actor_restarted", ...actor, reason: "error", delayMs: 0, error }
+  const gaveUp: TelemetryEvent = {
+    kind: "actor_gave_up",
+    actor: scrub("channel:slack"),
+    child: actor.actor,
+    restarts: 3,
+    withinMs: 30_000,
+    reason: "error",
+    error,
+  }
+
+  test("is one line together with its restart, which says why", async () => {
+    const { log, parsed } = start()
+    log.subscriber(exited)
+    log.subscriber(restarted)
+    await Promise.resolve()
+    expect(parsed()).toEqual([
+      {
+        time: "2026-01-05T09:00:00.000Z",
+        level: "warn",
+        event: "actor_restarted",
+        actor: "dispatcher:slack",
+        actor_kind: "dispatcher",
+        incarnation: 3,
+        reason: "error",
+        delay_ms: 0,
+        error: "TypeError: x is not a function",
+      },
+    ])
+  })
+
+  test("is one line together with its supervisor's giving up", async () => {
+    const { log, parsed } = start()
+    log.subscriber(exited)
+    log.subscriber(gaveUp)
+    await Promise.resolve()
+    expect(parsed()).toMatchObject([{ level: "error", event: "actor_gave_up", child: "dispatcher:slack", error }])
+  })
+
+  test("that nobody answers by a restart has a line of its own, at once or at the latest when the log closes", async () => {
+    const { log, parsed } = start()
+    log.subscriber(exited)
+    await Promise.resolve()
+    expect(parsed()).toMatchObject([{ event: "actor_exited", actor: "dispatcher:slack", error }])
+    log.subscriber({ ...exited, actor: scrub("rescuer") })
+    log.subscriber(restarted)
+    expect(parsed().slice(1)).toMatchObject([
+      { event: "actor_exited", actor: "rescuer" },
+      { event: "actor_restarted", actor: "dispatcher:slack" },
+    ])
+    log.subscriber(exited)
+    log.close()
+    expect(parsed()).toHaveLength(4)
   })
 })

@@ -1,12 +1,13 @@
 /**
  * The log is one subscriber of telemetry. It writes to stderr: stdout belongs to the command line's answers and to the
- * start banner. One event is one line whatever it holds, and a crash that repeats is folded, so that a broken
- * dependency cannot fill a disk.
+ * start banner. One event is one line whatever it holds, and a crash that repeats is folded (`fold.ts`), so that a
+ * broken dependency cannot fill a disk.
  */
-import type { Clock, Timer } from "../runtime/clock.ts"
+import type { Clock } from "../runtime/clock.ts"
 import { systemClock } from "../runtime/clock.ts"
 import type { Subscriber } from "./bus.ts"
-import type { TelemetryEvent, TelemetryKind } from "./events.ts"
+import type { TelemetryEvent } from "./events.ts"
+import { createFold } from "./fold.ts"
 import { type LineLevel, levelOf } from "./level.ts"
 import { scrub } from "./scrub.ts"
 
@@ -24,62 +25,60 @@ export interface Log {
   close(): void
 }
 
-const linesPerSecond = 10
-const windowMs = 1_000
 const longestValue = 500
 const mostEntries = 20
 const ranks = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const
 
 type Fields = Readonly<Record<string, unknown>>
 
-interface Window {
-  written: number
-  suppressed: number
-  readonly level: LineLevel
-  readonly timer: Timer
-}
+type Ended = Extract<TelemetryEvent, { kind: "actor_exited" }>
 
 export function createLog(options: LogOptions): Log {
   const clock = options.clock ?? systemClock
   const write = options.write ?? ((line) => process.stderr.write(line))
   const least = ranks[options.level]
   const format = options.format === "json" ? jsonLine : prettyLine
-  const windows = new Map<TelemetryKind, Window>()
 
-  const put = (level: LineLevel, kind: TelemetryKind | "suppressed", fields: Fields) =>
-    write(`${format(clock.wall(), level, kind, fields)}\n`)
+  const put = (level: LineLevel, kind: string, fields: Fields): void =>
+    void write(`${format(clock.wall(), level, kind, fields)}\n`)
+  const fold = createFold(clock, (level, leftOut) => put(level, "suppressed", { ...leftOut, of: bounded(leftOut.of) }))
 
-  const finish = (kind: TelemetryKind) => {
-    const window = windows.get(kind)
-    windows.delete(kind)
-    if (window !== undefined && window.suppressed > 0)
-      put(window.level, "suppressed", { kind, lines: window.suppressed, within_ms: windowMs })
+  const say = (event: TelemetryEvent): void => {
+    const level = levelOf(event)
+    if (ranks[level] >= least && fold.admits(event, level)) put(level, event.kind, fieldsOf(event))
+  }
+
+  /** A crash whose supervisor has not yet said what it makes of it: it does so in the same turn, or not at all. */
+  let crashed: Ended | null = null
+  const sayCrash = (): void => {
+    const ended = crashed
+    crashed = null
+    if (ended !== null) say(ended)
   }
 
   return {
     subscriber(event) {
-      const level = levelOf(event)
-      if (ranks[level] < least) return
-      let window = windows.get(event.kind)
-      if (window === undefined) {
-        const timer = clock.after(windowMs, () => finish(event.kind))
-        window = { written: 0, suppressed: 0, level, timer }
-        windows.set(event.kind, window)
-      }
-      if (window.written >= linesPerSecond) {
-        window.suppressed += 1
+      if (event.kind === "actor_exited" && event.error !== null) {
+        sayCrash()
+        crashed = event
+        queueMicrotask(sayCrash)
         return
       }
-      window.written += 1
-      put(level, event.kind, fieldsOf(event))
+      // One crash, one line: the restart, or the giving up, says why as well.
+      if (crashed !== null && follows(event, crashed)) crashed = null
+      sayCrash()
+      say(event)
     },
     close() {
-      for (const [kind, window] of windows) {
-        window.timer.cancel()
-        finish(kind)
-      }
+      sayCrash()
+      fold.close()
     },
   }
+}
+
+function follows(event: TelemetryEvent, ended: Ended): boolean {
+  if (event.kind === "actor_restarted") return event.actor === ended.actor && event.incarnation === ended.incarnation
+  return event.kind === "actor_gave_up" && event.child === ended.actor
 }
 
 /** The event's own fields in `snake_case`, bounded; `null` says nothing and is left out. */

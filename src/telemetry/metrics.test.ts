@@ -118,17 +118,17 @@ describe("the metrics of the hub", () => {
     telemetry.emit({ kind: "socket_opened", transport: "websocket" })
     telemetry.emit({ kind: "socket_closed", transport: "websocket", code: 1000, ms: 5 })
     telemetry.emit({
-      kind: "actor_restarted",
+      kind: "actor_exited",
       actor: scrub("hub/path/router"),
       actorKind: "router",
       incarnation: 1,
-      delayMs: 10,
+      asked: false,
       reason: "error",
       error: scrub("x"),
     })
     telemetry.emit({ kind: "database_down", error: scrub("x") })
     expect(await value("hub_sockets")).toBe(1)
-    expect(await value("hub_actor_restarts_total", 'kind="router"')).toBe(1)
+    expect(await value("hub_actor_crashes_total", 'kind="router",reason="error"')).toBe(1)
     expect(await value("hub_database_up")).toBe(0)
   })
 

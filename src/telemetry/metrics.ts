@@ -5,6 +5,7 @@
 import { SENDING_CHANNELS } from "../domain/channel.ts"
 import { type Clock, systemClock } from "../runtime/clock.ts"
 import type { Subscriber } from "./bus.ts"
+import { jetStreamMetrics } from "./jetstream-metrics.ts"
 import { processMetrics } from "./process-metrics.ts"
 import { createRegistry, type GaugeReader, type Registry } from "./registry.ts"
 
@@ -12,6 +13,8 @@ export interface Metrics {
   readonly subscriber: Subscriber
   /** Sets who is asked for a gauge at every scrape; the last one set wins. */
   gauge(name: string, help: string, read: GaugeReader): void
+  /** The same for a counter that somebody else keeps. */
+  total(name: string, help: string, read: GaugeReader): void
   /** The body of `GET /metrics`. Never rejects. */
   render(): Promise<string>
   /** Stops measuring the event loop. */
@@ -30,6 +33,7 @@ export function createMetrics(clock: Clock = systemClock): Metrics {
   const registry = createRegistry(clock)
   const stopLoop = processMetrics(registry, clock)
   const path = pathMetrics(registry)
+  const jetStream = jetStreamMetrics(registry)
   const edges = edgeMetrics(registry)
   const rules = rulesMetrics(registry, clock)
   const actors = actorMetrics(registry)
@@ -42,11 +46,13 @@ export function createMetrics(clock: Clock = systemClock): Metrics {
   return {
     subscriber(event) {
       path(event)
+      jetStream(event)
       edges(event)
       rules(event)
       actors(event)
     },
     gauge: registry.gauge,
+    total: registry.total,
     render: registry.render,
     close: stopLoop,
   }
@@ -60,6 +66,14 @@ function pathMetrics(registry: Registry): Subscriber {
   const commit = registry.histogram("hub_accept_seconds", "Time to make a batch of events durable", [], requestSeconds)
   const routed = registry.counter("hub_events_routed_total", "Events that every rule has seen", [])
   const routeFailures = registry.counter("hub_route_failures_total", "Events that could not be routed", [])
+  const fired = registry.counter("hub_timers_fired_total", "Timers that were due, by what became of them", ["outcome"])
+  const late = registry.histogram(
+    "hub_timer_lateness_seconds",
+    "From a timer's moment to its firing",
+    [],
+    requestSeconds,
+  )
+  const timersFailed = registry.counter("hub_timer_failures_total", "Firings that failed", ["timer"])
   const matched = registry.counter("hub_rules_matched_total", "Matches of a rule with an event", [])
   const emitted = registry.counter("notifications_emitted_total", "Notifications made", [])
   const planned = registry.counter("hub_deliveries_planned_total", "Deliveries made", [])
@@ -90,9 +104,11 @@ function pathMetrics(registry: Registry): Subscriber {
   ])
   const rescued = registry.counter("hub_deliveries_rescued_total", "Deliveries taken over from a lost holder", [])
   const replayed = registry.counter("hub_dead_letters_replayed_total", "Dead letters sent again by an operator", [])
-  const breakers = registry.counter("hub_breakers_opened_total", "Times a channel's credential was found unusable", [
-    "channel",
-  ])
+  const breakers = registry.counter(
+    "hub_breakers_opened_total",
+    "Times a channel was paused: its provider was away, or its credential unusable",
+    ["channel"],
+  )
   const pruned = registry.counter("hub_rows_pruned_total", "Rows deleted when their time was over", ["table"])
 
   // A rate over a series that begins at one misses the one.
@@ -116,6 +132,14 @@ function pathMetrics(registry: Registry): Subscriber {
         return suppressed.inc({}, event.suppressed)
       case "route_failed":
         return routeFailures.inc({})
+      case "timers_fired":
+        for (const [outcome, count] of Object.entries(event.outcomes)) fired.inc({ outcome }, count)
+        late.observe({}, event.lateMs / 1_000)
+        emitted.inc({}, event.notifications)
+        planned.inc({}, event.deliveries)
+        return suppressed.inc({}, event.suppressed)
+      case "timer_failed":
+        return timersFailed.inc({ timer: event.timer })
       case "routing_stalled":
         // The age of the oldest due work says for how long.
         return
@@ -206,11 +230,13 @@ function edgeMetrics(registry: Registry): Subscriber {
 function rulesMetrics(registry: Registry, clock: Clock): Subscriber {
   let running: { revision: string; rules: number; at: number } | null = null
   let lastGood: number | null = null
+  let reachable = 1
   const info = () => (running === null ? null : [{ labels: { revision: running.revision }, value: 1 }])
   registry.gauge("hub_rules_info", "The rule set that runs, by revision", info)
   registry.gauge("hub_rules", "Rules in the set that runs", () => running?.rules ?? null)
   registry.gauge("hub_rules_loaded_timestamp_seconds", "When the running set was loaded", () => running?.at ?? null)
   registry.gauge("hub_rules_last_load_ok", "0 while a refused change waits to be mended", () => lastGood)
+  registry.gauge("hub_rules_source_up", "0 while the repository that is followed cannot be asked", () => reachable)
   const refusals = registry.counter("hub_rules_refused_total", "Changes of the rules that were refused", [])
 
   return (event) => {
@@ -220,12 +246,12 @@ function rulesMetrics(registry: Registry, clock: Clock): Subscriber {
     } else if (event.kind === "rules_refused") {
       lastGood = 0
       refusals.inc({})
-    }
+    } else if (event.kind === "rules_source_away") reachable = 0
+    else if (event.kind === "rules_source_back") reachable = 1
   }
 }
 
 function actorMetrics(registry: Registry): Subscriber {
-  const restarts = registry.counter("hub_actor_restarts_total", "Restarts by supervisors", ["kind"])
   const crashes = registry.counter("hub_actor_crashes_total", "Ends that nobody asked for", ["kind", "reason"])
   const gaveUp = registry.counter("hub_supervisors_gave_up_total", "Supervisors that ran out of restarts", [])
   const lost = registry.counter("hub_mailbox_dropped_total", "Messages that nobody will handle", ["kind", "why"])
@@ -233,8 +259,6 @@ function actorMetrics(registry: Registry): Subscriber {
 
   return (event) => {
     switch (event.kind) {
-      case "actor_restarted":
-        return restarts.inc({ kind: event.actorKind })
       case "actor_exited":
         if (event.error !== null) crashes.inc({ kind: event.actorKind, reason: event.reason })
         return

@@ -31,6 +31,8 @@ export interface Registry {
   ): Histogram<L>
   /** A second reader under one name replaces the first: who knows the value is often built later. */
   gauge(name: string, help: string, read: GaugeReader): void
+  /** A counter that somebody else keeps, read at every scrape; its name ends in `_total`. */
+  total(name: string, help: string, read: GaugeReader): void
   /** The whole exposition; a gauge that throws or is slow has no sample in it. Never rejects. */
   render(): Promise<string>
 }
@@ -39,6 +41,8 @@ const mostSeries = 200
 const gaugeDeadlineMs = 500
 
 interface Metric {
+  /** Read from somebody, who may change. */
+  readonly read: boolean
   readonly type: "counter" | "gauge" | "histogram"
   readonly help: string
   readonly lines: () => Promise<readonly string[]>
@@ -49,7 +53,8 @@ export function createRegistry(clock: Clock = systemClock): Registry {
 
   const add = (name: string, metric: Metric) => {
     if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error(`${name} is no name for a metric`)
-    if (metrics.has(name) && !(metric.type === "gauge" && metrics.get(name)?.type === "gauge"))
+    const known = metrics.get(name)
+    if (known !== undefined && !(metric.read && known.read && metric.type === known.type))
       throw new Error(`the metric ${name} exists already`)
     metrics.set(name, metric)
   }
@@ -59,6 +64,7 @@ export function createRegistry(clock: Clock = systemClock): Registry {
       const series = new SeriesMap(labels, () => ({ value: 0 }))
       add(name, {
         type: "counter",
+        read: false,
         help,
         lines: async () => series.entries().map(([text, { value }]) => sample(name, text, value)),
       })
@@ -73,6 +79,7 @@ export function createRegistry(clock: Clock = systemClock): Registry {
       const series = new SeriesMap(labels, () => ({ counts: buckets.map(() => 0), sum: 0, count: 0 }))
       add(name, {
         type: "histogram",
+        read: false,
         help,
         lines: async () =>
           series.entries().flatMap(([text, { counts, sum, count }]) => {
@@ -98,7 +105,12 @@ export function createRegistry(clock: Clock = systemClock): Registry {
     },
 
     gauge(name, help, read) {
-      add(name, { type: "gauge", help, lines: async () => readings(name, await withDeadline(read, clock)) })
+      add(name, { type: "gauge", read: true, help, lines: async () => readings(name, await withDeadline(read, clock)) })
+    },
+
+    total(name, help, read) {
+      const lines = async () => readings(name, await withDeadline(read, clock))
+      add(name, { type: "counter", read: true, help, lines })
     },
 
     async render() {
