@@ -1,6 +1,6 @@
 /** The single executable, built as it is shipped and run in a folder that has nothing of the repository. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ADMIN_KEY } from "../src/testing/front.ts"
@@ -67,4 +67,23 @@ describe("the single executable", () => {
     expect(await hub.exited).toBe(0)
     await database.drop()
   })
+
+  test("brings its watchdog, which ends it with 75 when its event loop is blocked", async () => {
+    const database = await emptyDatabase()
+    const file = join(folder, "block")
+    const hub = await startHubProcess({
+      databaseUrl: database.url,
+      command: [binary],
+      cwd: folder,
+      settings: {
+        ...FOLDERS,
+        BUN_OPTIONS: `--preload=${join(ROOT, "src/testing/block-on-file.ts")}`,
+        BLOCK_ON_FILE: file,
+      },
+    })
+    writeFileSync(file, "")
+    expect(await hub.exited).toBe(75)
+    expect(hub.log()).toContain('"event":"event_loop_blocked"')
+    await database.drop()
+  }, 30_000)
 })

@@ -29,8 +29,11 @@ try {
   writeFileSync(join(scratch, "cargo.js"), `Object.assign(globalThis, ${JSON.stringify(cargo)})\n`)
   const entry = join(scratch, "hub.js")
   writeFileSync(entry, `import "./cargo.js"\nimport ${JSON.stringify(join(ROOT, "src/main.ts"))}\n`)
+  // A thread is an entry of its own, beside the first one, where its URL says.
+  const thread = join(scratch, "watchdog-thread.js")
+  writeFileSync(thread, `import ${JSON.stringify(join(ROOT, "src/runtime/watchdog-thread.ts"))}\n`)
   const flags = ["--compile", "--minify", "--sourcemap", ...(target === undefined ? [] : [`--target=${target}`])]
-  const build = Bun.spawnSync([process.execPath, "build", ...flags, entry, "--outfile", out], {
+  const build = Bun.spawnSync([process.execPath, "build", ...flags, entry, thread, "--outfile", out], {
     cwd: ROOT,
     stdio: ["ignore", "inherit", "inherit"],
   })

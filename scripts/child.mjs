@@ -1,12 +1,14 @@
-// Runs Bun as a child until it ends: passes on terminal, signals and exit code, and starts a hub again that ended itself
-// because its event loop hung (the watchdog's exit code). One wish to stop arrives from the terminal, from npm and from
-// here: the hub takes what comes within two seconds for one, and so does this.
+// Runs Bun as a child until it ends: passes on terminal, signals and exit code, and starts a hub again that ended itself:
+// its event loop hung, or something was thrown that nothing caught. One wish to stop arrives from the terminal, from npm
+// and from here: the hub takes what comes within two seconds for one, and so does this.
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 
-const WATCHDOG_EXIT = 75
-const RESTART_PAUSE_MS = 1_000
+/** The exit code, and the watchdog's signal where it has no code to give (`src/runtime/watchdog-thread.ts`). */
+const ENDED_ITSELF = [75, 128 + (constants.signals.SIGALRM ?? NaN)]
+/** Short: a hub that hung has already kept everybody waiting for as long as the watchdog took to be sure. */
+const RESTART_PAUSE_MS = 250
 const RESTARTS = { most: 5, withinMs: 60_000 }
 const SAME_WISH_MS = 2_000
 const NPM_WATCH_MS = 250
@@ -17,15 +19,15 @@ export async function runToEnd(command, args, { cwd, keep, pauseMs = RESTART_PAU
   const signals = watchSignals()
   for (;;) {
     const code = await runOnce(command, args, cwd, signals)
-    if (!keep || code !== WATCHDOG_EXIT || signals.stopping()) return code
+    if (!keep || !ENDED_ITSELF.includes(code) || signals.stopping()) return code
     const now = Date.now()
     while (restarts[0] !== undefined && restarts[0] < now - RESTARTS.withinMs) restarts.shift()
     if (restarts.length >= RESTARTS.most) {
-      console.error(`hub: hung ${restarts.length + 1} times within ${RESTARTS.withinMs / 1000} s: giving up`)
+      console.error(`hub: ended itself ${restarts.length + 1} times within ${RESTARTS.withinMs / 1000} s: giving up`)
       return code
     }
     restarts.push(now)
-    console.error("hub: it hung and ended itself: starting it again")
+    console.error("hub: it ended itself: starting it again")
     if (await signals.during(pauseMs)) return code
   }
 }

@@ -22,6 +22,34 @@ test("a hub that its watchdog ended is started again", async () => {
   expect(await wrapper.runs()).toBe(3)
 })
 
+test("a hub that its watchdog could only end by SIGALRM is started again", async () => {
+  const wrapper = wrap(`runs < 3 ? process.kill(process.pid, "SIGALRM") : process.exit(0)`, { keep: true })
+
+  expect(await wrapper.exited).toBe(0)
+  expect(await wrapper.runs()).toBe(3)
+})
+
+test("a hub that somebody killed is not started again", async () => {
+  const wrapper = wrap(`process.kill(process.pid, "SIGKILL")`, { keep: true })
+
+  expect(await wrapper.exited).toBe(128 + 9)
+  expect(await wrapper.runs()).toBe(1)
+})
+
+test("a hub that hangs while it is told to stop is not started again", async () => {
+  const wrapper = wrap(
+    `process.on("SIGTERM", () => process.exit(75))
+     setInterval(() => {}, 1000)
+     console.log("up")`,
+    { keep: true },
+  )
+  await wrapper.nextLine()
+  wrapper.process.kill("SIGTERM")
+
+  expect(await wrapper.exited).toBe(75)
+  expect(await wrapper.runs()).toBe(1)
+})
+
 test("a hub that hangs again and again is given up after five restarts", async () => {
   const wrapper = wrap("process.exit(75)", { keep: true })
 

@@ -1,5 +1,5 @@
 // Bundles the pages: every src/web/<page>/index.html becomes dist/web/<page>.html with its scripts, styles and pictures
-// beside it under dist/web/assets, named by their content. `bun scripts/pages.ts` builds them; the hub calls `builtPages`
+// beside it under dist/web/assets, named by their content; and the service worker, whose name must stay. `bun scripts/pages.ts` builds them; the hub calls `builtPages`
 // and gets them built if they are not yet, or are older than their sources.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
 import { join, relative } from "node:path"
@@ -70,6 +70,16 @@ export async function buildPages(): Promise<BuiltPages> {
       })
       if (!built.success) throw new Error(`page ${page} cannot be built: ${built.logs.map(String).join("\n")}`)
     }
+    const worker = await Bun.build({
+      entrypoints: [join(SOURCES, "push-worker", "worker.ts")],
+      outdir: draft,
+      minify: true,
+      target: "browser",
+      format: "iife",
+      naming: { entry: "push-worker.[ext]" },
+      throw: false,
+    })
+    if (!worker.success) throw new Error(`the service worker cannot be built: ${worker.logs.map(String).join("\n")}`)
     const built = readFolder(draft)
     swapIn(draft)
     return built

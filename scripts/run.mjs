@@ -20,7 +20,9 @@ const modes = {
   test: { run: ["--no-env-file", "scripts/test.ts", ...args] },
   check: { run: ["--no-env-file", "scripts/test.ts", ...args] },
   day: { run: ["examples/day/play.ts", ...args] },
+  client: { run: ["--no-env-file", "scripts/client.ts", ...args] },
   binary: { run: ["--no-env-file", "scripts/binary.ts", ...args] },
+  faults: { run: ["--no-env-file", "scripts/faults.ts", ...args] },
   bench: { run: bench ? [`bench/${args[0]}.ts`, ...args.slice(1)] : ["bench/run.ts", ...args] },
 }
 

@@ -105,7 +105,7 @@ async function runTests(scratch: string, paths: readonly string[], total: Count)
 /** Every test file of the repository, those for a browser too, or those under, or named by, one of the paths. */
 function testFiles(paths: readonly string[]): string[] {
   const files: string[] = []
-  for (const folder of ["src", "examples", "bench", "scripts"]) {
+  for (const folder of ["src", "examples", "bench", "scripts", "faults"]) {
     for (const file of new Bun.Glob(`${folder}/**/*.{test,e2e}.{ts,tsx}`).scanSync({ cwd: ROOT })) files.push(file)
   }
   const wanted = paths.map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""))

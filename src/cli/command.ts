@@ -12,6 +12,8 @@ export interface Terminal {
   out(line: string): void
   /** A line about the answer: problems, progress. */
   err(line: string): void
+  /** A line that the next one takes the place of; null: it goes. Only where somebody is looking on. */
+  progress?(line: string | null): void
 }
 
 export interface Invocation extends Terminal {

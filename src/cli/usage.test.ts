@@ -17,7 +17,14 @@ const NAMES = [
   "keys revoke",
   "token",
   "send",
+  "events tail",
+  "events export",
   "rules check",
+  "rules backtest",
+  "rules test",
+  "rules explain",
+  "rules schema",
+  "doctor",
 ] as const
 
 describe("hub", () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { hubCommand, runCommand } from "../testing/hub-command.ts"
-import { rulesCheck } from "./rules.ts"
+import { rulesCheck } from "./rules-check.ts"
 
 const ROOT = join(import.meta.dir, "../..")
 const SHIPPED = ["--rules", join(ROOT, "rules"), "--templates", join(ROOT, "templates")]
@@ -31,7 +31,7 @@ describe("hub rules check", () => {
   test("passes the shipped rules, in a folder that it leaves as it is, with no setting and no database", async () => {
     const { code, out, err } = await hubCommand(["rules", "check", ...SHIPPED], { cwd: folder })
     expect([code, err]).toEqual([0, ""])
-    expect(out).toMatch(/^\d+ rules, \d+ templates, \d+ event types\. Revision \S+\.$/)
+    expect(out).toMatch(/^\d+ rules, \d+ templates, \d+ event types, \d+ messages written.*\. Revision \S+\.$/)
     expect(existsSync(join(folder, ".data"))).toBe(false)
   })
 
@@ -68,5 +68,49 @@ describe("hub rules check", () => {
     const { code, out } = await runCommand(rulesCheck, ["--rules", join(folder, "none"), ...SHIPPED.slice(2)], {})
     expect(code).toBe(1)
     expect(out).toContain("cannot be read")
+  })
+
+  describe("with a rule that loads and cannot be meant", () => {
+    const doubtful = ["--rules", join(folder, "doubtful"), "--templates", join(ROOT, "templates")]
+    mkdirSync(join(folder, "doubtful"))
+    writeFileSync(
+      join(folder, "doubtful/one.yaml"),
+      `rules:
+  - name: one
+    event_type: invoice.overdue
+    conditions: [{ field: state, operator: ne, value: paid }]
+    actions: [{ type: notify, channels: [inapp], template: invoice.overdue }]
+`,
+    )
+
+    test("warns and passes, or fails where that is asked for", async () => {
+      const { code, out } = await runCommand(rulesCheck, doubtful, {})
+      expect(code).toBe(0)
+      expect(out).toContain("rules/one.yaml:4:18 warning: a condition that is true for an empty payload: ")
+      expect(out).toMatch(/, 1 warning, \d+ notes \(--verbose shows them\)\. Revision \S+\.$/)
+      expect((await runCommand(rulesCheck, [...doubtful, "--strict"], {})).code).toBe(1)
+    })
+
+    test("shows the notes and the longest text messages to whoever asks", async () => {
+      const { code, out } = await runCommand(rulesCheck, [...doubtful, "--verbose"], {})
+      expect(code).toBe(0)
+      expect(out).toContain("templates/order.large:1:1 note: a template that no rule uses")
+      expect((await runCommand(rulesCheck, [...SHIPPED, "--verbose"], {})).out).toContain(
+        "templates/stock.out/sms.ar.eta: 1 segment at most (",
+      )
+    })
+
+    test("gives all of it as JSON", async () => {
+      const { code, out } = await runCommand(rulesCheck, [...doubtful, "--json"], {})
+      const { errors, warnings, notes, summary } = JSON.parse(out)
+      expect([code, errors, warnings.length]).toEqual([0, [], 1])
+      expect(warnings[0]).toMatchObject({ file: "rules/one.yaml", line: 4, column: 18 })
+      expect(notes.length).toBeGreaterThan(10)
+      expect(summary).toMatchObject({ rules: 1, sms: [] })
+    })
+
+    test("an argument that is none is a misuse", async () => {
+      expect((await runCommand(rulesCheck, ["--loud"], {})).code).toBe(2)
+    })
   })
 })

@@ -1,0 +1,45 @@
+/** Results as JUnit's XML, which continuous integration shows: a suite for each file. */
+import type { TestResult } from "../routing/rule-tests/run-rule-test.ts"
+import { detailLines } from "./rules-test-report.ts"
+
+/** `ms`: how long all of it took. */
+export function junit(results: readonly TestResult[], ms: number): string {
+  const suites = [...Map.groupBy(results, ({ test }) => test.file)]
+  const time = (ms / 1_000).toFixed(3)
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="hub rules test" ${counts(results)} time="${time}">`,
+    ...suites.flatMap(([file, own]) => [
+      `  <testsuite name="${escaped(file)}" ${counts(own)}>`,
+      ...own.flatMap(testCase),
+      "  </testsuite>",
+    ]),
+    "</testsuites>",
+    "",
+  ].join("\n")
+}
+
+const counts = (results: readonly TestResult[]): string =>
+  `tests="${results.length}" failures="${results.filter(({ failures }) => failures.length > 0).length}" errors="0"`
+
+function testCase({ test: { name, file, line }, failures }: TestResult): readonly string[] {
+  const open = `    <testcase name="${escaped(name)}" classname="${escaped(file)}" file="${escaped(file)}" line="${line}"`
+  if (failures.length === 0) return [`${open}/>`]
+  return [
+    `${open}>`,
+    ...failures.map((failure) => {
+      const text = escaped(detailLines(failure).join("\n"))
+      return `      <failure message="${escaped(failure.problem)}">${text}</failure>`
+    }),
+    "    </testcase>",
+  ]
+}
+
+const NAMED: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" }
+
+/** XML 1.0 has no way at all to write most control characters, nor half a surrogate pair. */
+const escaped = (text: string): string =>
+  text
+    .toWellFormed()
+    .replace(/[^\t\n\r\u0020-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD")
+    .replace(/[&<>"']/g, (mark) => NAMED[mark] ?? mark)
