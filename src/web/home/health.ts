@@ -21,7 +21,7 @@ async function ask(): Promise<readonly HTMLElement[]> {
     const health = response.ok ? readHealth(await response.json()) : null
     if (health !== null) {
       return health.parts.map((part) => {
-        const { name, said } = partWords(part)
+        const { name, said } = partWords(part, Date.now())
         return cell(name, part.status, said)
       })
     }

@@ -126,6 +126,20 @@ test("why: the panel names the rules with their reasons and every delivery, and 
   await page.close()
 })
 
+test("a rule's name in the explanation leads to the rule, and its event to the playground", async () => {
+  const page = await open(await tokenOf("u3", "admin"))
+  await items(page).first().getByRole("button", { name: "Why?" }).click()
+  const panel = page.getByRole("dialog", { name: "What followed" })
+  await panel.getByRole("link", { name: "invoice-overdue", exact: true }).first().click()
+  await page.locator(".card.named", { hasText: "invoice-overdue" }).waitFor()
+  expect(page.url()).toBe(`${origin()}/rules#invoice-overdue`)
+  await page.goBack()
+  await items(page).first().getByRole("button", { name: "Why?" }).click()
+  await panel.getByRole("link", { name: "Try it with other values" }).click()
+  await page.locator('.result[data-rule="invoice-overdue"][data-verdict="matched"]').waitFor()
+  await page.close()
+})
+
 test("a person without a role sees their inbox, and is told what looking behind the scenes needs", async () => {
   const page = await open(await tokenOf("u3"))
   await items(page).first().getByRole("button", { name: "Why?" }).click()
@@ -165,8 +179,10 @@ test("on a narrow screen, in the dark, nothing runs out of the page", async () =
 test("the other pages are one click away, and their name's first word leads back", async () => {
   const page = await open(await tokenOf("u2", "admin"))
   for (const [link, path] of [
+    ["Rules", "/rules"],
     ["Realtime test", "/test"],
     ["Outbox", "/outbox"],
+    ["Actors", "/actors"],
     ["API docs", "/docs"],
   ] as const) {
     await page.getByRole("navigation").getByRole("link", { name: link }).click()

@@ -9,6 +9,7 @@ import { firstEvent } from "./first-event.ts"
 import { showHealth } from "./health.ts"
 import { createInbox } from "./inbox.ts"
 import { type LineState, openLine } from "./live.ts"
+import { showPush } from "./push.ts"
 import { createTracePanel } from "./trace.ts"
 
 const EVENTS_MS = 5_000
@@ -52,6 +53,7 @@ function open(session: Session): void {
   })
 
   void inbox.load()
+  void showPush(api)
   openLine(
     session,
     {

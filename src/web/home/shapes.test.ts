@@ -2,7 +2,6 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { ago } from "../shared/moment.ts"
 import { readEvent, readTrace } from "../shared/trace.ts"
-import { partWords } from "./health-words.ts"
 import { readChange, readHealth, readItem, readPage, readUnread } from "./shapes.ts"
 
 test("whatever an answer holds, reading it leaves a gap and never throws", () => {
@@ -14,10 +13,6 @@ test("whatever an answer holds, reading it leaves a gap and never throws", () =>
         read(whole)
       }
       readPage({ ...whole, page_info: inner }, readItem)
-      for (const name of ["database", "rules", "work", "channels", "realtime", "other"]) {
-        const detail = typeof value === "object" && value !== null ? { ...value } : {}
-        expect(typeof partWords({ name, status: "up", detail }).said).toBe("string")
-      }
     }),
   )
 })
@@ -37,20 +32,6 @@ test("a page goes on only where the hub says that there is more", () => {
     after: "a",
   })
   expect(readPage({ data: [], page_info: { after: "a", has_more: false } }, readEvent).after).toBeNull()
-})
-
-test("the health strip speaks of channels by state, and of work only where there is some", () => {
-  const said = (name: string, detail: object): string => partWords({ name, status: "up", detail: { ...detail } }).said
-  expect(said("channels", { email: "live", sms: "captured", slack: "captured" })).toBe(
-    "email live · sms, slack captured",
-  )
-  expect(said("work", { unrouted: 0, waiting: 0, oldest_due_seconds: 0 })).toBe("nothing is due")
-  expect(said("work", { unrouted: 2, dead: 1, oldest_due_seconds: 300 })).toBe(
-    "2 unrouted · 1 dead · oldest due 5 min ago",
-  )
-  expect(
-    said("rules", { rules: 1, revision: "0123456789abcdef", errors: 2, refused: ["rules/a.yaml:3:5 unknown key"] }),
-  ).toBe("1 rule at 0123456789 · the last change was refused with 2 errors · rules/a.yaml:3:5 unknown key")
 })
 
 test("times are said as people say them, also for clocks that run a little ahead", () => {

@@ -40,6 +40,11 @@ function eventPart({ event, revision }: Trace): HTMLElement {
       revision === null ? null : fact("Rules' revision", el("code", { title: revision }, revision.slice(0, 12))),
       el("div", { class: "wide" }, el("dt", {}, "Event"), el("dd", {}, el("code", {}, event.id))),
     ),
+    el(
+      "p",
+      { class: "hint" },
+      el("a", { href: `./rules?event=${encodeURIComponent(event.id)}` }, "Try it with other values"),
+    ),
   )
 }
 
@@ -58,7 +63,7 @@ function toldPart(trace: Trace): HTMLElement {
       el(
         "li",
         {},
-        el("p", {}, words(told.recipient, "recipient"), el("span", { class: "rule" }, told.rule)),
+        el("p", {}, words(told.recipient, "recipient"), ruleLink(told.rule)),
         el(
           "ul",
           { class: "ways list" },
@@ -69,6 +74,9 @@ function toldPart(trace: Trace): HTMLElement {
     ),
   )
 }
+
+const ruleLink = (rule: string): HTMLElement =>
+  el("a", { class: "rule", href: `./rules#${encodeURIComponent(rule)}`, dir: "auto" }, rule)
 
 /** What each status means for somebody who does not know the word. */
 const STATUS: ReadonlyMap<string, string> = new Map([
@@ -120,7 +128,7 @@ function ruleRow({ rule, verdict, reason }: TraceRule, spoke: boolean): HTMLElem
     el(
       "div",
       {},
-      el("p", {}, el("span", { class: "rule" }, rule), el("span", { class: "word" }, word)),
+      el("p", {}, ruleLink(rule), el("span", { class: "word" }, word)),
       el("p", { class: "reason", dir: "auto" }, sentence(reason)),
     ),
   )

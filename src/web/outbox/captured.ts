@@ -4,6 +4,9 @@ import { textOf } from "./marked.ts"
 import { readMrkdwn } from "./mrkdwn.ts"
 import { readTelegramHtml } from "./telegram-html.ts"
 
+/** In the place of an address: the message is nobody's yet. */
+export const A_READER = "its reader"
+
 interface Linked {
   readonly to: string | null
   readonly actionUrl: string | null
@@ -13,8 +16,23 @@ interface Linked {
 export type Message =
   | (Linked & { readonly channel: "email"; readonly subject: string; readonly html: string; readonly text: string })
   | (Linked & { readonly channel: "sms"; readonly text: string })
+  | (Linked & { readonly channel: "voice"; readonly text: string; readonly language: string | null })
+  | (Linked & {
+      readonly channel: "push"
+      readonly platform: string
+      readonly title: string
+      readonly text: string
+      readonly priority: string
+    })
   | (Linked & { readonly channel: "telegram"; readonly html: string })
   | (Linked & { readonly channel: "slack"; readonly text: string })
+  | {
+      readonly channel: "webhook"
+      readonly to: string | null
+      /** JSON, on one line. */
+      readonly body: string
+      readonly signed: boolean
+    }
 
 export interface Captured {
   readonly id: string
@@ -63,7 +81,8 @@ function readCaptured(entry: unknown): Captured | null {
   }
 }
 
-function readMessage(channel: string, given: Readonly<Record<string, unknown>> | null): Message | null {
+/** The words of a message on this channel; null of one that this page does not know. */
+export function readMessage(channel: string, given: Readonly<Record<string, unknown>> | null): Message | null {
   if (given === null) return null
   const word = (name: string): string => text(given[name]) ?? ""
   const linked = {
@@ -76,10 +95,18 @@ function readMessage(channel: string, given: Readonly<Record<string, unknown>> |
       return { channel, ...linked, subject: word("subject"), html: word("html"), text: word("text") }
     case "sms":
       return { channel, ...linked, text: word("text") }
+    case "voice":
+      return { channel, ...linked, text: word("text"), language: text(given["language"]) }
+    case "push": {
+      const [platform, title, priority] = [word("platform"), word("title"), word("priority")]
+      return { channel, ...linked, platform, title, text: word("text"), priority }
+    }
     case "telegram":
       return { channel, ...linked, html: word("html") }
     case "slack":
       return { channel, ...linked, text: word("text") }
+    case "webhook":
+      return { channel, to: linked.to, body: word("body"), signed: given["signed"] === true }
     default:
       return null
   }
@@ -98,22 +125,54 @@ export function gist({ message }: Captured): string {
     case "slack":
       return textOf(readMrkdwn(message.text))
     case "sms":
+    case "voice":
       return message.text
+    case "push":
+      return message.title
+    case "webhook":
+      return text(fields(parsed(message.body))?.["type"]) ?? "An event"
+  }
+}
+
+/** Null for what is no JSON. */
+export function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return null
   }
 }
 
 /** Who would have had it, short enough for a list: a webhook is named by its host, because the rest is a secret. */
 export function addressee({ message }: Captured): string {
   if (message === null) return ""
+  if (message.channel === "webhook") return URL.parse(message.to ?? "")?.host ?? "a system"
+  if (message.channel === "push") return deviceName(message.platform)
   if (message.channel !== "slack") return message.to ?? ""
   return message.to === null ? "the hub's Slack webhook" : (URL.parse(message.to)?.host ?? "a Slack webhook")
 }
+
+const DEVICES: Readonly<Record<string, string>> = {
+  web: "a browser",
+  android: "an Android device",
+  ios: "an iPhone or iPad",
+}
+
+/** A device is told apart by a token that is nothing for the eye. */
+export const deviceName = (platform: string): string => DEVICES[platform] ?? `a device (${platform})`
 
 /** Whether the message holds each of the words asked for, in any of its parts. */
 export function matches(captured: Captured, search: string): boolean {
   const { message } = captured
   const more = message !== null && "html" in message ? message.html : ""
-  const plain = message?.channel === "email" ? message.text : ""
+  const plain =
+    message?.channel === "email"
+      ? message.text
+      : message?.channel === "webhook"
+        ? message.body
+        : message?.channel === "push"
+          ? message.text
+          : ""
   const all = [captured.id, captured.eventId, captured.rule, captured.channel, addressee(captured), gist(captured)]
   const hay = [...all, plain, more].join("\n").toLowerCase()
   return search

@@ -66,7 +66,7 @@ function summary({ event, reason, rules }: Trace): HTMLElement[] {
     el(
       "li",
       { class: verdict },
-      el("b", {}, rule),
+      el("b", {}, el("a", { href: `./rules#${encodeURIComponent(rule)}`, dir: "auto" }, rule)),
       ` ${verdict === "matched" ? "matched" : verdict === "failed" ? "failed" : "did not match"}`,
       why === "" ? null : el("span", { dir: "auto" }, `: ${why}`),
     ),

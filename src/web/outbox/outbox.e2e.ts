@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import type { Browser, Locator, Page } from "playwright-core"
 import { launchBrowser, STEP_DEADLINE_MS, shot } from "../../testing/browser.ts"
 import { ADMIN_KEY, tokenFor } from "../../testing/front.ts"
+import { seedDeliveries } from "../../testing/seed-deliveries.ts"
 import { startTestHub, type TestHub } from "../../testing/start-hub.ts"
 
 setDefaultTimeout(30_000)
@@ -159,7 +160,7 @@ test("one channel, a search, the next message by keyboard, and what to do where 
   await page.getByRole("radio", { name: "SMS" }).check()
   await page.locator("#count", { hasText: /^1$/ }).waitFor()
   await frame(page, "sms").waitFor()
-  await page.getByRole("radio", { name: "All" }).check()
+  await page.getByRole("radio", { name: "All", exact: true }).check()
   await page.locator("#count", { hasText: /^4$/ }).waitFor()
   await page.keyboard.press("/")
   await page.getByLabel("Search the loaded messages").fill("TONER ink")
@@ -219,6 +220,24 @@ test("on a phone there is the list or the message, Back leads from one to the ot
   await page.goBack()
   await entries(page).first().waitFor()
   await frame(page, "mail").waitFor({ state: "hidden" })
+  await page.close()
+})
+
+test("what a system would have been posted is laid out to be read, without the path or the secret of its address", async () => {
+  const body = JSON.stringify({ type: "price.updated", payload: { sku: "toner-9", name: "حبر" } })
+  const url = "https://erp.example.com/in/a-path-that-is-a-secret"
+  const message = { channel: "webhook", url, secret: `whsec_${Buffer.alloc(24).toString("base64")}`, body } as const
+  await seedDeliveries(hub.db, [{ channel: "webhook", message }])
+  const page = await openAll()
+  await page.getByRole("radio", { name: "Systems" }).check()
+  await page.locator("#count", { hasText: /^1$/ }).waitFor()
+  await entryOf(page, "webhook").getByText("erp.example.com").waitFor()
+  await entryOf(page, "webhook").getByText("price.updated").waitFor()
+  const post = frame(page, "webhook")
+  expect(await post.locator("pre").textContent()).toBe(JSON.stringify(JSON.parse(body), null, 2))
+  await post.getByText("POST to erp.example.com · signed as a Standard Webhook").waitFor()
+  expect(await page.content()).not.toMatch(/a-path-that-is|whsec_/)
+  await shot(page, "outbox-7-webhook")
   await page.close()
 })
 

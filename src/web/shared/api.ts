@@ -1,13 +1,24 @@
 /** Calls to the hub, relative to the page, so that they work behind a proxy's path. Refusals come back as values. */
-import { fields } from "./fields.ts"
+import { each, fields, text, textOrNull } from "./fields.ts"
+
+/** Something in the body that was sent: where, as a JSON pointer, and what was expected. */
+export interface Mistake {
+  readonly pointer: string
+  readonly detail: string
+}
 
 /** `refused`: the token is no longer good. `failed`: a sentence for the person; status 0 = the hub did not answer. */
 export type Answer =
   | { readonly kind: "ok"; readonly body: unknown }
   | { readonly kind: "refused"; readonly detail: string }
-  | { readonly kind: "failed"; readonly status: number; readonly detail: string }
+  | {
+      readonly kind: "failed"
+      readonly status: number
+      readonly detail: string
+      readonly mistakes?: readonly Mistake[]
+    }
 
-export type Method = "GET" | "POST" | "PATCH"
+export type Method = "GET" | "POST" | "PATCH" | "DELETE"
 
 export interface Api {
   /** `path` without a leading slash; `body` goes as JSON. */
@@ -48,5 +59,13 @@ async function ask(method: Method, path: string, body: unknown, token: string): 
   if (response.ok) return { kind: "ok", body: found }
   const said = fields(found)?.["detail"]
   const detail = typeof said === "string" ? said : `the hub answered ${response.status}`
-  return response.status === 401 ? { kind: "refused", detail } : { kind: "failed", status: response.status, detail }
+  if (response.status === 401) return { kind: "refused", detail }
+  return { kind: "failed", status: response.status, detail, mistakes: each(fields(found)?.["errors"], readMistake) }
+}
+
+function readMistake(value: unknown): Mistake | null {
+  const of = fields(value)
+  return of === null || textOrNull(of["detail"]) === null
+    ? null
+    : { pointer: text(of["pointer"]), detail: text(of["detail"]) }
 }
