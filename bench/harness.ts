@@ -79,14 +79,16 @@ export async function freshDatabase(server: string, name: string): Promise<strin
   return url.href
 }
 
-/** On what this ran: cores, Bun, PostgreSQL, fsync, load before the start. */
-export async function machineLine(postgres: Postgres): Promise<string> {
+/** On what this ran: cores, Bun, load before the start, and the server if one takes part. */
+export async function machineLine(postgres?: Postgres): Promise<string> {
+  const load = `load ${loadavg()[0]?.toFixed(2)}`
+  const machine = `${cpus().length} cores, Bun ${Bun.version}`
+  if (postgres === undefined) return `${machine}, ${load}`
   const [row] = await sql<{ version: string; fsync: string }>(
     postgres.url,
     "select current_setting('server_version') as version, current_setting('fsync') as fsync",
   )
-  const load = loadavg()[0]?.toFixed(2)
-  return `${cpus().length} cores, Bun ${Bun.version}, PostgreSQL ${row?.version} (${postgres.origin}), fsync ${row?.fsync}, load ${load}`
+  return `${machine}, PostgreSQL ${row?.version} (${postgres.origin}), fsync ${row?.fsync}, ${load}`
 }
 
 export const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)

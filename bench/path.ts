@@ -27,32 +27,28 @@ import {
   sql,
   until,
 } from "./harness.ts"
-import { type Connection, connect, postEvent } from "./http-client.ts"
-import { API_KEY, cpuMicros, startHub } from "./servers.ts"
+import { between, covers, type Pace, PEOPLE, paced, payload, telegramProvider } from "./paced.ts"
+import { cpuMicros, startHub } from "./servers.ts"
 
 const JOBS = 20_000
 const ROUNDS = 3
 const RATE = 1_000
 const SECONDS = 10
-const WARM_UP_SECONDS = 3
-const CONNECTIONS = 64
-const PEOPLE = 100
+const PACE: Pace = { rate: RATE, seconds: SECONDS, warmUpSeconds: 3, first: 0 }
 const AIM_RATIO = 2
 const AIM_P99_MS = 25
 const DEADLINE_MS = 120_000
 
-const RULES = join(import.meta.dirname, "rules")
-const TEMPLATES = { HUB_TEMPLATES_DIR: join(import.meta.dirname, "templates") }
+export const RULES = join(import.meta.dirname, "rules")
+export const TEMPLATES = { HUB_TEMPLATES_DIR: join(import.meta.dirname, "templates") }
 
 /** Runs the bench; prints its own tables and returns the rows for the common one. */
 export async function path(postgres: Postgres): Promise<readonly Row[]> {
   return [...(await throughput(postgres)), ...(await latency(postgres))]
 }
 
-const payload = (number: number) => ({ number, amount: 1_250, user_id: `person-${number % PEOPLE}` })
-
 /** A migrated database with people who can be told. */
-async function prepared(postgres: Postgres, name: string): Promise<string> {
+export async function prepared(postgres: Postgres, name: string): Promise<string> {
   const url = await freshDatabase(postgres.url, name)
   await migrate(url)
   const db = openDatabase({ url, applicationName: "bench" })
@@ -183,7 +179,7 @@ async function latency(postgres: Postgres): Promise<readonly Row[]> {
 async function noop(url: string): Promise<Latencies> {
   const hub = await startHub(url, RULES, TEMPLATES)
   try {
-    const { dueAt, answer } = await paced(hub.port)
+    const { dueAt, answer } = await paced(hub.port, PACE)
     const calledAt = new Map<string, number>()
     const all = async () => {
       const rows = await sql<{ key: string; at: number }>(
@@ -202,83 +198,16 @@ async function noop(url: string): Promise<Latencies> {
 }
 
 async function telegram(url: string): Promise<Latencies> {
-  const calledAt = new Map<string, number>()
-  const provider = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    async fetch(request) {
-      const at = now()
-      const { text, chat_id } = (await request.json()) as { text: string; chat_id: string } // as the Bot API takes it
-      const number = /Number (\d+)/.exec(text)?.[1]
-      if (number !== undefined) calledAt.set(number, at)
-      const result = { message_id: calledAt.size, date: 0, chat: { id: Number(chat_id), type: "private" }, text }
-      return Response.json({ ok: true, result })
-    },
-  })
-  const hub = await startHub(url, RULES, {
-    ...TEMPLATES,
-    TELEGRAM_BOT_TOKEN: "123456:bench",
-    TELEGRAM_API_ROOT: `http://127.0.0.1:${provider.port}`,
-  })
+  const provider = telegramProvider()
+  const hub = await startHub(url, RULES, { ...TEMPLATES, ...provider.settings })
   try {
-    const { dueAt, answer } = await paced(hub.port)
-    await until("all events have been sent", async () => covers(calledAt, dueAt), DEADLINE_MS)
-    return { answer, call: between(dueAt, calledAt) }
+    const { dueAt, answer } = await paced(hub.port, PACE)
+    await until("all events have been sent", async () => covers(provider.calledAt, dueAt), DEADLINE_MS)
+    return { answer, call: between(dueAt, provider.calledAt) }
   } finally {
     await hub.stop()
-    await provider.stop(true)
+    await provider.stop()
   }
-}
-
-/** Milliseconds since the Unix epoch with their fractions, as the database has them too. */
-const now = (): number => performance.timeOrigin + performance.now()
-
-const covers = (calledAt: ReadonlyMap<string, number>, dueAt: ReadonlyMap<string, number>): boolean =>
-  [...dueAt.keys()].every((key) => calledAt.has(key))
-
-const between = (dueAt: ReadonlyMap<string, number>, calledAt: ReadonlyMap<string, number>): readonly number[] =>
-  [...dueAt].map(([key, due]) => (calledAt.get(key) ?? Number.NaN) - due)
-
-/** Posts at the rate whatever the answers do. Keys of the measured part → when each was due to be sent. */
-async function paced(port: number): Promise<{ dueAt: ReadonlyMap<string, number>; answer: readonly number[] }> {
-  const idle: Connection[] = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(port)))
-  const connections = [...idle]
-  const waiting: { number: number; due: number }[] = []
-  const dueAt = new Map<string, number>()
-  const answer: number[] = []
-  const refused: number[] = []
-  const total = RATE * (WARM_UP_SECONDS + SECONDS)
-  let answered = 0
-
-  const send = async (connection: Connection, number: number, due: number): Promise<void> => {
-    const body = { type: "bench.happened", source: "bench", idempotency_key: String(number), payload: payload(number) }
-    const status = await connection.request(postEvent(port, API_KEY, JSON.stringify(body)))
-    answered += 1
-    if (status !== 201) refused.push(status)
-    if (number >= RATE * WARM_UP_SECONDS) answer.push(now() - due)
-    const next = waiting.shift()
-    if (next === undefined) idle.push(connection)
-    else await send(connection, next.number, next.due)
-  }
-
-  const began = now()
-  let number = 0
-  const failures: unknown[] = []
-  while (number < total) {
-    for (; number < total && began + (number * 1_000) / RATE <= now(); number++) {
-      const due = began + (number * 1_000) / RATE
-      if (number >= RATE * WARM_UP_SECONDS) dueAt.set(String(number), due)
-      const connection = idle.shift() // in turn, because the hub closes what is idle for ten seconds
-      if (connection === undefined) waiting.push({ number, due })
-      else send(connection, number, due).catch((error: unknown) => failures.push(error))
-    }
-    await Bun.sleep(1)
-  }
-  await until("all posts are answered", async () => answered === total || failures.length > 0, DEADLINE_MS)
-  for (const connection of connections) connection.close()
-  if (failures.length > 0 || refused.length > 0)
-    throw new Error(`refused: ${new Set(refused).size} kinds, ${failures[0]}`)
-  return { dueAt, answer }
 }
 
 if (import.meta.main) {

@@ -1,17 +1,20 @@
 /**
  * The servers that are flooded, each a process of its own on a port that it prints: `bare` is the floor, a handler that
- * parses and stores in the same group commit and does nothing else; `ingest` is the hub's front and its ingest without
+ * parses and stores in the same group commit and does nothing else; `elysia` checks as the hub does and stores nothing; `ingest` is the hub's front and its ingest without
  * what follows. The hub itself is `hub serve`.
  */
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { Elysia } from "elysia"
 import { loadConfig } from "../src/config.ts"
 import type { HubEvent } from "../src/domain/event.ts"
+import type { Json } from "../src/domain/json.ts"
 import { createApp } from "../src/http/app.ts"
 import { createAuthenticator } from "../src/http/auth.ts"
 import { listen } from "../src/http/server.ts"
 import { createAccept } from "../src/ingest/accept.ts"
 import { ingestRoutes } from "../src/ingest/http.ts"
+import { prepare, readAny } from "../src/ingest/item.ts"
 import { systemClock } from "../src/runtime/clock.ts"
 import { createBatcher } from "../src/store/batcher.ts"
 import { type Database, openDatabase } from "../src/store/database.ts"
@@ -24,6 +27,8 @@ export const API_KEY = "bench-0123456789-0123456789"
 export interface Server {
   readonly port: number
   readonly pid: number
+  /** What a hub has written to its log so far. */
+  log(): Promise<string>
   stop(): Promise<void>
 }
 
@@ -31,7 +36,7 @@ const START_DEADLINE_MS = 30_000
 const root = join(import.meta.dirname, "..")
 
 /** A server of this file, on a migrated database. */
-export async function startServer(kind: "bare" | "ingest", databaseUrl: string): Promise<Server> {
+export async function startServer(kind: "bare" | "elysia" | "ingest", databaseUrl: string): Promise<Server> {
   const command = [process.execPath, import.meta.path, kind]
   const settings = environment(databaseUrl, 0)
   const child = Bun.spawn(command, { env: settings, stdout: "pipe", stderr: "inherit" })
@@ -96,7 +101,7 @@ function running(child: Bun.Subprocess, port: number, dataDir: string): Server {
     clearTimeout(hard)
     rmSync(dataDir, { recursive: true, force: true })
   }
-  return { port, pid: child.pid, stop }
+  return { port, pid: child.pid, log: () => Bun.file(join(dataDir, "log")).text(), stop }
 }
 
 /** Processor time of a process so far, in microseconds; NaN where /proc does not tell. */
@@ -135,6 +140,18 @@ function bare(db: Database): number {
   return server.port ?? 0
 }
 
+/** Elysia, its own parser, and the hub's own checks of an event; nothing is stored and nobody is asked for a key. */
+function elysia(): number {
+  const app = new Elysia({ normalize: false }).post("/v1/events", ({ body, set }) => {
+    const bringer = { tenancy: "*", now: Date.now() } as const
+    const item = prepare(body as Json, readAny, (draft) => ({ draft }), bringer) // Elysia parsed it as JSON
+    set.status = item.kind === "ready" ? 201 : 422
+    return item.kind === "ready" ? { id: "evt_00000000000000000000000000", status: "accepted" } : {}
+  })
+  app.listen({ port: 0, hostname: "127.0.0.1" })
+  return app.server?.port ?? 0
+}
+
 function ingest(db: Database): number {
   const { ok: config, errors } = loadConfig()
   if (errors) throw new Error(JSON.stringify(errors))
@@ -149,5 +166,6 @@ function ingest(db: Database): number {
 
 if (import.meta.main) {
   const db = openDatabase({ url: process.env["DATABASE_URL"] ?? "", applicationName: "bench" })
-  console.log(process.argv[2] === "bare" ? bare(db) : ingest(db))
+  const kind = process.argv[2]
+  console.log(kind === "bare" ? bare(db) : kind === "elysia" ? elysia() : ingest(db))
 }

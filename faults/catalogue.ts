@@ -1,0 +1,35 @@
+/** Every fault that there is, in the order in which they are run. */
+import { killWithMessages } from "./01-kill-jetstream.ts"
+import { killLoop } from "./01-kill-loop.ts"
+import { postgresCrash } from "./03-postgres-crash.ts"
+import { halfOpen } from "./04-half-open.ts"
+import { poison } from "./09-poison.ts"
+import { idempotencyRace } from "./10-idempotency-race.ts"
+import { killMigration } from "./14-kill-migration.ts"
+import { diskFull } from "./16-disk-full.ts"
+import { connectionBudget } from "./18-connection-budget.ts"
+import { locks } from "./19-locks.ts"
+import { unknownCommit } from "./21-unknown-commit.ts"
+import { forgery } from "./42-forgery.ts"
+import { fuzzing } from "./45-fuzz.ts"
+import type { Fault } from "./fault.ts"
+import { natsCrash, natsFlood, natsWiped } from "./nats.ts"
+
+export const FAULTS: readonly Fault[] = [
+  killLoop,
+  killWithMessages,
+  postgresCrash,
+  halfOpen,
+  natsCrash,
+  natsWiped,
+  poison,
+  idempotencyRace,
+  killMigration,
+  diskFull,
+  connectionBudget,
+  locks,
+  unknownCommit,
+  natsFlood,
+  forgery,
+  fuzzing,
+]
