@@ -22,16 +22,38 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   channels: ["domain", "runtime", "telemetry", "config"],
   realtime: ["domain", "runtime", "telemetry", "store", "pubsub"],
   http: ["domain", "runtime", "telemetry", "store", "pubsub", "config"],
-  cli: ["domain", "runtime", "telemetry", "store", "pubsub", "config", "routing", "http", "channels", "hub.ts"],
+  doctor: ["domain", "runtime", "telemetry", "store", "config", "routing", "channels"],
+  cli: [
+    "domain",
+    "runtime",
+    "telemetry",
+    "store",
+    "pubsub",
+    "config",
+    "routing",
+    "http",
+    "channels",
+    "doctor",
+    "ingest/item.ts",
+    "hub.ts",
+  ],
   web: [],
+  client: [],
 }
 
 /** Where each dependency lives; a folder means the whole room. */
 const HOME: Record<string, readonly string[]> = {
   elysia: ["http", "ingest/http.ts", "realtime"],
-  jose: ["http", "cli"],
+  jose: ["http", "cli", "channels/push-apns.ts", "channels/push-fcm.ts"],
   pg: ["store"],
-  nats: ["pubsub/nats.ts", "ingest/nats.ts"],
+  nats: [
+    "pubsub/nats.ts",
+    "doctor/nats.ts",
+    "ingest/jetstream.ts",
+    "ingest/jetstream-line.ts",
+    "ingest/jetstream-pull.ts",
+    "ingest/jetstream-repair.ts",
+  ],
   "json-logic-js": ["routing"],
   yaml: ["routing"],
   eta: ["routing"],
@@ -39,7 +61,9 @@ const HOME: Record<string, readonly string[]> = {
   grammy: ["channels/telegram.ts"],
   "@slack/webhook": ["channels/slack.ts"],
   resend: ["channels/email.ts"],
-  twilio: ["channels/sms.ts"],
+  nodemailer: ["channels/smtp.ts", "channels/smtp-pool.ts"],
+  twilio: ["channels/twilio.ts"],
+  "web-push": ["channels/push-web.ts"],
   phoenix: ["web"],
 }
 
@@ -122,6 +146,23 @@ describe("the boundaries", () => {
     const [bad] = importsOf("delivery/x.ts", 'import { telegram } from "../channels/telegram.ts"\n')
     expect(good && broken(good)).toBeNull()
     expect(bad && broken(bad)).not.toBeNull()
+  })
+
+  test("the actors know nothing of the house and need no package: each of their files imports its neighbours at most", () => {
+    const reaches = (text: string) => importsOf("runtime/x.ts", text).filter(({ to }) => room(to) !== "runtime")
+    expect(reaches('import type { Delivery } from "../domain/delivery.ts"\nimport pg from "pg"\n')).toHaveLength(2)
+    expect(reaches('import { Mailbox } from "./mailbox.ts"\n')).toEqual([])
+    const files = shippedFiles().filter((file) => room(file) === "runtime")
+    expect(files.length).toBeGreaterThan(30)
+    const imports = files.flatMap((file) => importsOf(file, readFileSync(join(SRC, file), "utf8")))
+    expect(imports.filter(({ to }) => room(to) !== "runtime")).toEqual([])
+  })
+
+  test("no file of the actors is longer than can be read at one sitting", () => {
+    const long = shippedFiles()
+      .filter((file) => room(file) === "runtime")
+      .filter((file) => readFileSync(join(SRC, file), "utf8").trimEnd().split("\n").length > 300)
+    expect(long).toEqual([])
   })
 
   test("no shipped file crosses a boundary", () => {

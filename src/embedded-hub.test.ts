@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { processExists } from "./store/data-lock.ts"
 import { openDatabase } from "./store/database.ts"
 import { findRunning, startEmbedded } from "./store/embedded.ts"
+import type { ActorTree } from "./telemetry/actor-tree.ts"
 import { eventually } from "./testing/eventually.ts"
 import { ADMIN_KEY, jsonOf } from "./testing/front.ts"
 import { type HubProcess, type HubProcessOptions, startHubProcess } from "./testing/hub-process.ts"
@@ -139,6 +140,35 @@ describe("a hub on its embedded database", () => {
     expect(processExists(hub.pid)).toBe(true)
     await stopped(hub, dataDir)
   }, 60_000)
+
+  test.each([["it started itself"], ["it took over from a hub that was killed"]])(
+    "whose server an operator restarts goes on with another one, also where %s",
+    async (whose) => {
+      const dataDir = newDataDir()
+      let hub = await start(dataDir)
+      if (whose !== "it started itself") {
+        hub.signal("SIGKILL")
+        await hub.exited
+        hub = await start(dataDir)
+      }
+      const before = await accept(hub, "before")
+      const server = postmaster(dataDir)
+      const answer = await call(hub, "/admin/actors/embedded-postgres/restart", {})
+      expect([answer.status, await answer.text()]).toEqual([200, JSON.stringify({ result: "restarted" })])
+      expect(postmaster(dataDir)).not.toBe(server)
+      expect(postmaster(dataDir)).not.toBeNull()
+      await eventually(
+        async () => (await call(hub, `/v1/events/${before}`)).status,
+        (status) => status === 200,
+        { withinMs: 15_000, what: "what was accepted before" },
+      )
+      const tree = await jsonOf<ActorTree>(call(hub, "/admin/actors"))
+      const line = tree.tree.children?.find(({ id }) => id === "embedded-postgres")
+      expect(line).toMatchObject({ state: "running", incarnation: 2, restarts: 0 })
+      await stopped(hub, dataDir)
+    },
+    60_000,
+  )
 
   test.each([["hub_starting"], ["rules_loaded"], ["migration_applied"]])(
     "that is told to stop at %s ends with 0 and leaves nothing running",

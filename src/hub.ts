@@ -1,7 +1,7 @@
 /**
  * The whole hub, wired in reading order: an event comes in by `ingest`, becomes durable in `store`, is decided by
  * `routing`, leaves by `delivery` and `channels`, and is on open screens by `realtime`. The tree at the end is what
- * runs: started in this order, stopped in reverse.
+ * runs: started in this order, stopped in reverse. Long, because the wiring is read in one piece.
  */
 
 import pkg from "../package.json" with { type: "json" }
@@ -10,42 +10,65 @@ import { channelCatalogue } from "./channels/catalogue.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
 import type { SendingChannel } from "./domain/channel.ts"
+import { explaining } from "./explained.ts"
+import { actorRoutes } from "./http/actors.ts"
+import { actorsHealth } from "./http/actors-health.ts"
 import { createApp } from "./http/app.ts"
 import { createAuthenticator } from "./http/auth.ts"
+import { backtestRoutes } from "./http/backtests.ts"
+import { clientAddress } from "./http/client-address.ts"
 import { deliveryRoutes } from "./http/deliveries.ts"
 import { docsRoutes } from "./http/docs.ts"
 import { eventRoutes } from "./http/events.ts"
 import { healthRoutes } from "./http/health.ts"
 import { countsJson, inboxRoutes } from "./http/inbox.ts"
+import { listRoutes } from "./http/lists.ts"
 import { openapiRoutes } from "./http/openapi.ts"
 import { pageRoutes } from "./http/pages.ts"
+import { preferencesRoutes } from "./http/preferences.ts"
+import { pushRoutes } from "./http/push.ts"
 import { recipientRoutes } from "./http/recipients.ts"
+import { rejectedRoutes } from "./http/rejected.ts"
 import type { RouteFile } from "./http/route.ts"
 import { rulesRoutes } from "./http/rules.ts"
 import { httpListener } from "./http/server.ts"
 import { socketRoutes } from "./http/socket.ts"
 import { traceRoutes } from "./http/trace.ts"
+import { whyRoutes } from "./http/why.ts"
 import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
+import { jetStreamHealth, jetStreamSource } from "./ingest/jetstream.ts"
+import { createRateLimits } from "./ingest/rate-limit.ts"
+import { patient } from "./ingest/rate-limit-patience.ts"
+import { createRejections } from "./ingest/rejections.ts"
+import { silence } from "./ingest/silence.ts"
+import { standardWebhookRoutes } from "./ingest/standard-webhook.ts"
+import { zohoRoutes } from "./ingest/zoho.ts"
 import { natsPubSub } from "./pubsub/nats.ts"
 import { localPubSub } from "./pubsub/pubsub.ts"
 import { createRealtime } from "./realtime/realtime.ts"
 import { router } from "./routing/router.ts"
-import { ruleSetView } from "./routing/rule-set.ts"
+import { ruleNamed } from "./routing/rule-by-name.ts"
+import { ruleSetView } from "./routing/rule-set-view.ts"
+import { timers } from "./routing/timers.ts"
 import type { ChildSpec } from "./runtime/child-spec.ts"
 import { systemClock } from "./runtime/clock.ts"
 import { describeExit } from "./runtime/exit.ts"
 import { startTree, supervisor } from "./runtime/supervisor.ts"
 import type { Tree } from "./runtime/tree.ts"
-import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, workGauges } from "./start.ts"
+import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, sourcesHealth, workGauges } from "./start.ts"
 import type { Database } from "./store/database.ts"
 import { inboxCounts } from "./store/notifications.ts"
+import { pruner } from "./store/pruner.ts"
 import { dueWork } from "./store/queue-depth.ts"
 import { streamHeads, streamHistory } from "./store/streams.ts"
 import { databasePool, embeddedServer } from "./store/supervised-database.ts"
 import { brokenAccounts } from "./telemetry/broken-accounts.ts"
 import { fromRuntime } from "./telemetry/from-runtime.ts"
+import { ruleTally } from "./telemetry/rule-counts.ts"
 import { describeError } from "./telemetry/scrub.ts"
+import { sharedLook } from "./telemetry/shared-look.ts"
+import { treeMetrics } from "./telemetry/tree-metrics.ts"
 
 export { alsoMissing, StartRefused } from "./start.ts"
 
@@ -97,26 +120,66 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
 
   // 1, 2: events in, durable before the answer.
   const accept = createAccept({ db, pubsub, clock, telemetry })
+  const limits = createRateLimits({ limits: config.rateLimit, db, clock })
+  const rejections = createRejections({ db, clock, telemetry })
+  let draining = false
+  const unhurried = patient({ accept, limits, clock, stopping: () => draining })
+  const stream =
+    config.natsUrl === null
+      ? null
+      : jetStreamSource({ url: config.natsUrl, clock, telemetry, accept: unhurried, rejections })
 
   // 3 to 6: what follows from them.
   const channels = channelCatalogue(config)
   const defaultSlack =
     config.slack.webhookUrl !== null || channels.some((c) => c.channel === "slack" && c.mode === "captured")
-  const routing = router({
+  const settings = { publicUrl: config.http.publicUrl, defaultSlack }
+  const routing = router({ db, pubsub, telemetry, rules: rules.get, settings })
+
+  // 7: and what follows later.
+  const later = timers({ db, pubsub, telemetry, rules: rules.get, settings })
+
+  const tally = ruleTally(clock, (name) => ruleNamed(rules.get(), name) !== null)
+  telemetry.subscribe(tally.subscriber)
+
+  // Who promised to speak and does not: an event like any other.
+  const silences = silence({
     db,
+    accept,
     pubsub,
-    telemetry,
-    rules: rules.get,
-    settings: { publicUrl: config.http.publicUrl, defaultSlack },
+    promises: () => rules.get().sources,
+    onRules: (listener) =>
+      telemetry.subscribe((event) => {
+        if (event.kind === "rules_loaded") listener()
+      }),
   })
 
-  // 7 to 10: messages out, by a dispatcher for each channel.
+  // 8 to 10: messages out, by a dispatcher for each channel.
   const workers = channels.flatMap((channel) => (channel.worker === null ? [] : [channel.worker]))
   const captured = new Set(channels.filter((c) => c.mode === "captured").map((c) => c.channel))
   // Nothing is sent for a captured message, so only the database bounds how many may be under way.
-  const inFlightOf = (channel: SendingChannel) => (captured.has(channel) ? 256 : undefined)
+  // And systems that hang must leave room for those that answer.
+  const inFlightOf = (channel: SendingChannel) => (captured.has(channel) || channel === "webhook" ? 256 : undefined)
   const deliveries = deliveryTree({ db, workers, pubsub, telemetry, clock, inFlightOf })
   const broken = brokenAccounts(telemetry)
+
+  // And what is older than it is to be kept goes, at night.
+  const pruning = pruner({
+    db,
+    retention: config.retention,
+    random: Math.random,
+    pruned: (table, count, ms) => telemetry.emit({ kind: "rows_pruned", table, count, ms }),
+  })
+
+  // What runs all this, once it does: shown to operators, over HTTP and live.
+  let running: Tree | null = null
+  const node = `hubbub-${crypto.randomUUID().slice(0, 4)}`
+  const look = () => running?.snapshot() ?? null
+  const glance = sharedLook(clock, look)
+  const onChange = (listener: () => void) =>
+    telemetry.subscribe((event) => {
+      if (event.kind.startsWith("actor_")) listener()
+    })
 
   // 11: the same news, on open screens.
   const auth = createAuthenticator({ config, db, clock })
@@ -132,6 +195,13 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     publicUrl: config.http.publicUrl,
     anonymousTopics: config.anonymousTopics,
     allowedOrigins: config.http.allowedOrigins,
+    watched: { node, look, onChange },
+    operatorsFrom(request, server) {
+      const { adminAllow, trustedProxies } = config.http
+      const peer = server.requestIP(request)?.address ?? null
+      const address = clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies)
+      return adminAllow === null || (address !== null && adminAllow.contains(address))
+    },
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
     countsOf: async (recipients) =>
@@ -139,16 +209,33 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   })
 
   // The front.
-  let draining = false
   const about = { version: pkg.version }
   const described: readonly RouteFile[] = [
-    ingestRoutes({ accept, clock, telemetry }),
+    ingestRoutes({ accept, clock, telemetry, limits, rejections }),
+    zohoRoutes({ accept, clock, telemetry, rejections, limits, secret: config.zoho.webhookSecret }),
+    standardWebhookRoutes({ accept, clock, telemetry, rejections, limits, sources: config.webhookSources }),
     eventRoutes({ db }),
     traceRoutes({ db }),
     inboxRoutes({ db, pubsub }),
+    whyRoutes({ db, clock }),
     deliveryRoutes({ db, pubsub, telemetry }),
+    rejectedRoutes({ db }),
     recipientRoutes({ db }),
-    rulesRoutes(() => ruleSetView(rules.get())),
+    preferencesRoutes({ db }),
+    pushRoutes({ db, publicKey: config.vapid?.publicKey ?? null, loopback: !config.production }),
+    listRoutes({ db }),
+    actorRoutes({
+      node,
+      clock,
+      telemetry,
+      tree: () => running,
+      once: { http: "it carries your own request, and says goodbye to every socket when it stops" },
+    }),
+    backtestRoutes({ db }),
+    rulesRoutes({
+      running: () => ruleSetView(rules.get(), tally.of),
+      ...explaining({ db, clock, rules: rules.get, settings }),
+    }),
     healthRoutes({
       ...about,
       clock,
@@ -157,15 +244,18 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       metrics: metrics.render,
       parts: {
         rules: () => rulesHealth(rules),
+        sources: () => sourcesHealth(rules.get().sources, silences.silent()),
         work: async () => ({ status: "up", detail: { ...(await dueWork(db)) } }),
         channels: () => ({
           status: broken.size > 0 ? "degraded" : "up",
           detail: Object.fromEntries(channels.map((c) => [c.channel, broken.get(c.channel) ?? c.mode])),
         }),
+        actors: () => actorsHealth(glance(), clock.wall()),
         realtime: () => ({
           status: "up",
           detail: { sockets: realtime.gauges.sockets(), topics: realtime.gauges.topics() },
         }),
+        ...(stream === null ? {} : { jetstream: () => jetStreamHealth(stream.status()) }),
         ...(nats === null ? {} : { nats: () => ({ status: nats.status().state === "up" ? "up" : "degraded" }) }),
       },
     }),
@@ -188,6 +278,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     port: config.http.port,
     host: config.http.host,
     websocket: realtime.websocket,
+    beforeStart: () => {
+      draining = false
+      realtime.reopen()
+    },
     beforeStop: () => {
       draining = true
       return realtime.drain()
@@ -195,25 +289,39 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   })
 
   workGauges(metrics, db)
+  metrics.total("hub_rule_matches_total", "Events that each running rule fitted, on this node", tally.matches)
+  metrics.gauge("hub_silent_sources", "Sources that promised to speak and do not", () => silences.silent().length)
+  if (stream !== null) metrics.gauge("hub_jetstream_pending", "Messages not stored yet", () => stream.status().pending)
+  treeMetrics(metrics, () => glance()?.kinds ?? null)
 
   const children: readonly ChildSpec[] = [
     ...(embedded === null ? [] : [embeddedServer(embedded.server, embedded.options)]),
     databasePool(db),
+    rejections.child,
     ...(nats === null ? [] : [nats.child]),
-    supervisor({ id: "path", strategy: "one_for_one", children: [deliveries, rules.spec, routing] }),
+    supervisor({
+      id: "path",
+      strategy: "one_for_one",
+      children: [deliveries, rules.spec, routing, later, silences.spec, pruning],
+    }),
     realtime.child,
+    ...(stream === null ? [] : [supervisor({ id: "sources", strategy: "one_for_one", children: [stream.child] })]),
     http.child,
   ]
-  const tree = await startTree(supervisor({ id: "hub", strategy: "one_for_one", children }), {
-    clock,
-    emit: (event) => telemetry.emit(fromRuntime(event)),
-    onGiveUp: (reason) => options.onGiveUp(describeExit(reason)),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  }).catch(async (error: unknown) => {
+  const tree = await startTree(
+    supervisor({ id: "hub", strategy: "one_for_one", intensity: 3, periodMs: 60_000, children }),
+    {
+      clock,
+      emit: (event) => telemetry.emit(fromRuntime(event)),
+      onGiveUp: (reason) => options.onGiveUp(describeExit(reason)),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+  ).catch(async (error: unknown) => {
     // A start that was called off in its first moments has not taken the server into the tree.
     await embedded?.server.stop()
     return refused(StartRefused.from(error, config))
   })
+  running = tree
 
   const port = http.port()
   telemetry.emit({ kind: "hub_listening", host: config.http.host, port, ms: clock.now() - began })

@@ -4,9 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { withSettings } from "../scripts/readme-settings.ts"
+import { rulesTest } from "./cli/rules-test.ts"
 import { loadRuleSet } from "./routing/load.ts"
 import { eventually } from "./testing/eventually.ts"
 import { ADMIN_KEY, jsonOf } from "./testing/front.ts"
+import { runCommand } from "./testing/hub-command.ts"
 import { startTestHub, type TestHub } from "./testing/start-hub.ts"
 
 const ROOT = join(import.meta.dir, "..")
@@ -43,6 +45,19 @@ describe("the README", () => {
     const rulesDir = folderWith("one.yaml", block("One rule", "yaml"))
     const loaded = await loadRuleSet({ rulesDir, templatesDir: join(ROOT, "templates") }, 0)
     expect("errors" in loaded ? loaded.errors : []).toEqual([])
+  })
+
+  test("shows a test that passes, and what is said of it once the rule is another", async () => {
+    const folder = folderWith("invoicing.yaml", block("One rule", "yaml"))
+    writeFileSync(join(folder, "invoicing.test.yaml"), block("Test your rules", "yaml"))
+    const args = ["--rules", folder, "--templates", join(ROOT, "templates")]
+    const passed = await runCommand(rulesTest, args, {})
+    expect([passed.code, passed.out]).toEqual([0, expect.stringContaining("2 passed, 0 failed")])
+    writeFileSync(join(folder, "invoicing.yaml"), block("One rule", "yaml").replace(", 7]", ", 8]"))
+    const failed = await runCommand(rulesTest, args, {})
+    const timeless = (text: string): string => text.trim().replace(/in \d+ ms/, "in some ms")
+    expect(timeless(failed.out)).toBe(timeless(block("Test your rules", "text")))
+    expect(failed.code).toBe(1)
   })
 
   test("shows a curl line that makes the notification and the mail appear, and that is a duplicate the second time", async () => {

@@ -2,6 +2,7 @@
  * The steps before the tree runs, each of which may refuse: telemetry, the database and its migrations, the first
  * rules. A refusal is lines for the operator, never a stack.
  */
+import { join } from "node:path"
 import { channelCatalogue } from "./channels/catalogue.ts"
 import {
   type Config,
@@ -10,9 +11,12 @@ import {
   explainConfigError,
   missingChannelCredentials,
 } from "./config.ts"
-import type { SendingChannel } from "./domain/channel.ts"
+import type { PersonalChannel } from "./domain/channel.ts"
+import type { SourcePromise } from "./domain/source-promise.ts"
 import type { PartHealth } from "./http/health.ts"
 import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
+import { followedRules } from "./routing/followed-rules.ts"
+import { foldersOf } from "./routing/load.ts"
 import { explainRuleError } from "./routing/rule-error.ts"
 import { channelsOf } from "./routing/rule-set.ts"
 import { systemClock } from "./runtime/clock.ts"
@@ -21,6 +25,7 @@ import { type Database, databaseProblem, openDatabase } from "./store/database.t
 import { type EmbeddedOptions, type EmbeddedPostgres, EmbeddedPostgresError, startEmbedded } from "./store/embedded.ts"
 import { migrate } from "./store/migrate.ts"
 import { type DueWork, dueWork } from "./store/queue-depth.ts"
+import type { SilentSource } from "./store/silent-sources.ts"
 import { createTelemetry, type Telemetry } from "./telemetry/bus.ts"
 import { createLog } from "./telemetry/log.ts"
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts"
@@ -152,37 +157,53 @@ async function migrated(url: string, options: OpenStoreOptions): Promise<{ reado
 }
 
 /** Credentials that are complete for a way to send that does not exist yet: said at the start, not by a queue that grows. */
-const NOT_YET: Record<SendingChannel, string> = {
+const NOT_YET: Record<PersonalChannel, string> = {
   slack:
     "SLACK_WEBHOOK_URL: expected a value, because a live rule uses slack; bot tokens are not supported by this version yet",
   email: "RESEND_API_KEY: expected a value, because a live rule uses email; SMTP is not supported by this version yet",
   sms: "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM: expected values, because a live rule uses sms",
+  voice:
+    "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_VOICE_PHONE_NUMBER: expected values, because a live rule uses voice",
+  push: "VAPID_PUBLIC_KEY and VAPID_SUBJECT, FCM_SERVICE_ACCOUNT or APNS_KEY: expected a value, because a live rule uses push",
   telegram: "TELEGRAM_BOT_TOKEN: expected a value, because a live rule uses telegram",
 }
 
 /** The rules that the hub starts with: all good, and with credentials for every channel they use. Throws StartRefused. */
 export async function firstRules(config: Config, telemetry: Telemetry): Promise<CurrentRules> {
-  const { rulesDir, templatesDir } = config
-  const loaded = await currentRules({ rulesDir, templatesDir, clock: systemClock, telemetry })
+  const loaded = await loadFirst(config, telemetry)
+  if ("problem" in loaded) throw new StartRefused([loaded.problem])
   if ("errors" in loaded) throw new StartRefused(loaded.errors.map(explainRuleError))
   if (config.production) {
     const used = [...channelsOf(loaded.ok.get())]
     const missing = missingChannelCredentials(config, used)
     if (missing.length > 0) throw new StartRefused(missing.map(explainConfigError))
-    const absent = channelCatalogue(config).filter(({ channel, mode }) => mode === "absent" && used.includes(channel))
-    if (absent.length > 0) throw new StartRefused(absent.map(({ channel }) => NOT_YET[channel]))
+    const absent = channelCatalogue(config).filter((entry) => entry.mode === "absent")
+    const needed = absent.filter(({ channel }) => used.includes(channel))
+    if (needed.length > 0) throw new StartRefused(needed.map(({ channel }) => NOT_YET[channel]))
   }
   return loaded.ok
 }
+
+const loadFirst = (config: Config, telemetry: Telemetry) =>
+  config.rulesGit === null
+    ? currentRules({ ...foldersOf(config), clock: systemClock, telemetry })
+    : followedRules({
+        ...config.rulesGit,
+        dir: join(config.dataDir, "rules-git"),
+        webhookSecrets: foldersOf(config).webhookSecrets,
+        clock: systemClock,
+        telemetry,
+        random: Math.random,
+      })
 
 /**
  * What else production would refuse, were the settings in `errors` right: the credentials of the channels that the
  * rules use. So that the operator mends everything in one go.
  */
 export async function alsoMissing(draft: Config, errors: readonly ConfigError[]): Promise<readonly ConfigError[]> {
-  if (!draft.production) return []
-  const { rulesDir, templatesDir } = draft
-  const loaded = await currentRules({ rulesDir, templatesDir, clock: systemClock, telemetry: createTelemetry() })
+  // A repository is not asked only to make a list longer.
+  if (!draft.production || draft.rulesGit !== null) return []
+  const loaded = await currentRules({ ...foldersOf(draft), clock: systemClock, telemetry: createTelemetry() })
   if ("errors" in loaded) return []
   const named = new Set(errors.map(({ name }) => name))
   return missingChannelCredentials(draft, channelsOf(loaded.ok.get())).filter(({ name }) => !named.has(name))
@@ -192,9 +213,32 @@ export async function alsoMissing(draft: Config, errors: readonly ConfigError[])
 export function rulesHealth(rules: CurrentRules): PartHealth {
   const { revision, rules: running, loadedAt } = rules.get()
   const refused = rules.refused().map(explainRuleError)
-  const detail = { revision, rules: running.length, loaded_at: new Date(loadedAt).toISOString() }
-  if (refused.length === 0) return { status: "up", detail }
+  const followed = rules.followed?.() ?? null
+  const detail = {
+    revision,
+    rules: running.length,
+    loaded_at: new Date(loadedAt).toISOString(),
+    ...(followed === null
+      ? {}
+      : {
+          branch: followed.branch,
+          asked_at: followed.askedAt === null ? null : new Date(followed.askedAt).toISOString(),
+          away: followed.away,
+        }),
+  }
+  if (refused.length === 0) return { status: (followed?.away ?? null) === null ? "up" : "degraded", detail }
   return { status: "degraded", detail: { ...detail, refused: refused.slice(0, SHOWN_ERRORS), errors: refused.length } }
+}
+
+/** What `/health/detailed` says of the sources that promised to speak: which do not. The page is open: no tenant is named. */
+export function sourcesHealth(promised: readonly SourcePromise[], silent: readonly SilentSource[]): PartHealth {
+  if (silent.length === 0) return { status: "up", detail: { promised: promised.length, silent: [] } }
+  const shown = silent.slice(0, SHOWN_ERRORS).map(({ source, since, expected }) => ({
+    source,
+    since: new Date(since).toISOString(),
+    expected,
+  }))
+  return { status: "degraded", detail: { promised: promised.length, silent: shown, count: silent.length } }
 }
 
 /** A scrape asks several gauges at once; they share one look at the queues. */

@@ -1,5 +1,6 @@
 /** Small makers of domain values for tests: what a test does not name gets a plain default. */
 import { createHash } from "node:crypto"
+import type { NewDelivery } from "../domain/delivery.ts"
 import type { NewEvent } from "../domain/event.ts"
 import {
   asBusinessId,
@@ -48,3 +49,13 @@ export const recipient = (id: string, changes: Partial<Recipient> = {}): Recipie
   ...namedOnly(recipientId(id), business("b1")),
   ...changes,
 })
+
+/** What a delivery is of which nothing more is said. */
+export const PLAIN_DELIVERY = {
+  action: 0,
+  round: null,
+  expiresAt: null,
+  holdUnknown: false,
+  failover: false,
+  wishes: false,
+} as const satisfies Partial<NewDelivery>

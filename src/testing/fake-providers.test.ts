@@ -14,6 +14,7 @@ test("the fake providers behave as scripted, then well again, and remember what 
   expect(statuses.map(({ status }) => status)).toEqual([429, 200])
   expect(await arrived).toHaveLength(2)
   expect(fake.counts((call) => call.text)).toEqual(new Map([["a", 2]]))
+  expect(fake.calls.map(({ taken }) => taken)).toEqual([false, true])
   await fake.stop()
 })
 

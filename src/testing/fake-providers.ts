@@ -1,7 +1,8 @@
-// Telegram, Slack, Resend and Twilio on one local port, for the real SDKs: behaves as scripted, and keeps a ledger of
-// what arrived. Also a process of its own (`bun src/testing/fake-providers.ts --port 4999`), so that a hub can be killed
+// Telegram, Slack, Resend, Twilio, push services and a system with webhooks on one local port (Apple's on one of its own,
+// because it speaks HTTP/2), for the real SDKs: behaves as scripted, and keeps a ledger of what arrived. Also a process of its own (`bun src/testing/fake-providers.ts --port 4999`), so that a hub can be killed
 // while its providers live on: GET /_ledger, POST /_script, POST /_reset.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer as createHttp2Server, type ServerHttp2Session } from "node:http2"
 import type { SendingChannel } from "../domain/channel.ts"
 import { isSendingChannel } from "../domain/channel.ts"
 
@@ -32,14 +33,22 @@ export interface Call {
   readonly idempotencyKey: string | null
   readonly authorization: string | null
   readonly body: Readonly<Record<string, unknown>>
+  /** The provider took it: whatever its answer met on the way, somebody has the message. */
+  readonly taken: boolean
 }
 
 export interface FakeProviders {
-  /** Serves as `TELEGRAM_API_ROOT`, `RESEND_BASE_URL` and `TWILIO_API_ROOT`. */
+  /** Serves as `TELEGRAM_API_ROOT`, `RESEND_BASE_URL`, `TWILIO_API_ROOT`, `FCM_API_ROOT`. */
   readonly url: string
   readonly port: number
   /** A Slack webhook here; different names are different webhooks. */
   slackWebhook(name?: string): string
+  /** Serves as `APNS_API_ROOT`. */
+  readonly apnsUrl: string
+  /** Of a browser whose push service is here; its token of a Google service account is at `${url}/token`. */
+  pushEndpoint(name?: string): string
+  /** A system's own webhook here. */
+  systemWebhook(name?: string): string
   /** Everything that arrived, oldest first. */
   readonly calls: readonly Call[]
   callsOf(channel: SendingChannel): readonly Call[]
@@ -66,12 +75,14 @@ export async function startFakeProviders(options: { readonly port?: number } = {
   const of = (channel: SendingChannel | undefined): readonly Call[] =>
     channel === undefined ? calls : calls.filter((call) => call.channel === channel)
 
-  const arrived = (call: Call): Behaviour => {
+  const arrived = (request: Omit<Call, "taken">): { readonly call: Call; readonly behaviour: Behaviour } => {
+    const behaviour = scripted.get(request.channel)?.shift() ?? standing.get(request.channel) ?? { kind: "ok" }
+    const call = { ...request, taken: behaviour.kind === "ok" || behaviour.kind === "wait" }
     calls.push(call)
     const ready = waiting.filter(({ n, channel }) => of(channel).length >= n)
     waiting = waiting.filter((one) => !ready.includes(one))
     for (const { channel, done } of ready) done(of(channel))
-    return scripted.get(call.channel)?.shift() ?? standing.get(call.channel) ?? { kind: "ok" }
+    return { call, behaviour }
   }
 
   const behave = async (behaviour: Behaviour, call: Call, request: IncomingMessage, response: ServerResponse) => {
@@ -79,7 +90,7 @@ export async function startFakeProviders(options: { readonly port?: number } = {
       case "hang":
         return
       case "reset":
-        request.socket.destroy()
+        cut(request)
         return
       case "wait":
         await behaviour.released
@@ -99,7 +110,13 @@ export async function startFakeProviders(options: { readonly port?: number } = {
       const address = server.address()
       return typeof address === "object" && address !== null ? address.port : 0
     },
+    get apnsUrl() {
+      const address = apple.address()
+      return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+    },
+    pushEndpoint: (name = "browser") => `${fake.url}/push/${name}`,
     slackWebhook: (name = "T000/B000/slack-webhook") => `${fake.url}/services/${name}`,
+    systemWebhook: (name = "system") => `${fake.url}/hooks/${name}`,
     get calls() {
       return calls
     },
@@ -130,6 +147,8 @@ export async function startFakeProviders(options: { readonly port?: number } = {
       const { promise, resolve } = Promise.withResolvers<void>()
       server.close(() => resolve())
       server.closeAllConnections()
+      for (const session of sessions) session.destroy()
+      apple.close()
       return promise
     },
   }
@@ -138,18 +157,44 @@ export async function startFakeProviders(options: { readonly port?: number } = {
     const text = await textOf(request)
     const path = request.url ?? "/"
     if (path.startsWith("/_")) return reply(response, control(fake, path, text))
-    const call = callOf(request, path, text)
-    if (call === null) return reply(response, { status: 404, body: { message: "no such provider" } })
-    await behave(arrived(call), call, request, response)
+    if (path === "/token")
+      return reply(response, { status: 200, body: { access_token: ACCESS_TOKEN, expires_in: 3_600 } })
+    const found = callOf(request, path, text)
+    if (found === null) return reply(response, { status: 404, body: { message: "no such provider" } })
+    const { call, behaviour } = arrived(found)
+    await behave(behaviour, call, request, response)
   }
   const server = createServer((request, response) => {
-    handle(request, response).catch(() => request.socket.destroy()) // the caller went away in the middle
+    handle(request, response).catch(() => cut(request)) // the caller went away in the middle
+  })
+  const sessions = new Set<ServerHttp2Session>()
+  const apple = createHttp2Server((request, response) => {
+    // Node's compatibility API: these are used as HTTP/1.1's are.
+    const [as, to] = [request as unknown as IncomingMessage, response as unknown as ServerResponse]
+    handle(as, to).catch(() => cut(as))
+  })
+  apple.on("session", (session) => {
+    sessions.add(session)
+    session.on("close", () => sessions.delete(session))
+    session.on("error", () => {})
   })
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
   server.once("error", reject)
   server.listen(options.port ?? 0, "127.0.0.1", resolve)
   await listening
+  const { promise: alsoListening, resolve: go } = Promise.withResolvers<void>()
+  apple.listen(0, "127.0.0.1", go)
+  await alsoListening
   return fake
+}
+
+/** What Google's token is here. */
+export const ACCESS_TOKEN = "ya29.aCanaryOfAnAccessToken"
+
+function cut(request: IncomingMessage): void {
+  const stream: unknown = "stream" in request ? request.stream : null // of HTTP/2 alone
+  if (stream === null) request.socket.destroy()
+  else (stream as { readonly session?: { destroy(): void } }).session?.destroy()
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
@@ -173,35 +218,64 @@ function reply(response: ServerResponse, { status, headers = {}, body }: Answer)
   response.end(text)
 }
 
-function callOf(request: IncomingMessage, path: string, text: string): Call | null {
+function callOf(request: IncomingMessage, path: string, text: string): Omit<Call, "taken"> | null {
   const channel = channelOf(path)
   if (channel === null || request.method !== "POST") return null
   const body: Record<string, unknown> =
-    channel === "sms" ? Object.fromEntries(new URLSearchParams(text)) : JSON.parse(text)
+    channel === "sms" || channel === "voice"
+      ? Object.fromEntries(new URLSearchParams(text))
+      : path.startsWith("/push/")
+        ? {} // only the browser can read it
+        : JSON.parse(text)
   const field = (name: string): string => (body[name] === undefined ? "" : String(body[name]))
   const header = (name: string): string | null => {
     const value = request.headers[name]
     return typeof value === "string" ? value : null
   }
-  const words = { telegram: "text", slack: "text", email: "text", sms: "Body" } as const
-  const address = { telegram: field("chat_id"), slack: path, email: field("to"), sms: field("To") }
+  const words = {
+    telegram: field("text"),
+    slack: field("text"),
+    email: field("text"),
+    sms: field("Body"),
+    voice: field("Twiml"),
+    push: pushTitle(body),
+    webhook: field("type"),
+  }
+  const address = {
+    telegram: field("chat_id"),
+    slack: path,
+    email: field("to"),
+    sms: field("To"),
+    voice: field("To"),
+    push: path,
+    webhook: path,
+  }
   return {
     channel,
     at: Date.now(),
     path,
     to: address[channel],
-    text: field(words[channel]),
-    idempotencyKey: header("idempotency-key"),
+    text: words[channel],
+    idempotencyKey: header(channel === "webhook" ? "webhook-id" : "idempotency-key"),
     authorization: header("authorization"),
     body,
   }
+}
+
+/** As Google and Apple have it. */
+function pushTitle(body: Readonly<Record<string, unknown>>): string {
+  const found = /"title":("(?:[^"\\]|\\.)*")/.exec(JSON.stringify(body))?.[1]
+  return found === undefined ? "" : String(JSON.parse(found))
 }
 
 function channelOf(path: string): SendingChannel | null {
   if (/^\/bot[^/]+\/sendMessage$/.test(path)) return "telegram"
   if (path.startsWith("/services/")) return "slack"
   if (path === "/emails") return "email"
+  if (path.startsWith("/hooks/")) return "webhook"
   if (/^\/2010-04-01\/Accounts\/[^/]+\/Messages\.json$/.test(path)) return "sms"
+  if (/^\/2010-04-01\/Accounts\/[^/]+\/Calls\.json$/.test(path)) return "voice"
+  if (/^\/v1\/projects\/[^/]+\/messages:send$|^\/3\/device\/|^\/push\//.test(path)) return "push"
   return null
 }
 
@@ -218,6 +292,14 @@ function success(call: Call, n: number): Answer {
       return { status: 200, body: { id: `em_${n}` } }
     case "sms":
       return { status: 201, body: { sid: `SM${String(n).padStart(32, "0")}`, status: "queued" } }
+    case "voice":
+      return { status: 201, body: { sid: `CA${String(n).padStart(32, "0")}`, status: "queued" } }
+    case "push":
+      if (call.path.startsWith("/v1/")) return { status: 200, body: { name: `projects/p/messages/${n}` } }
+      if (call.path.startsWith("/3/")) return { status: 200, headers: { "apns-id": `apns-${n}` } }
+      return { status: 201 }
+    case "webhook":
+      return { status: 204 }
   }
 }
 

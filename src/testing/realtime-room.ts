@@ -100,7 +100,11 @@ export async function startRoom(
     publicUrl: "http://localhost:4000",
     ...options,
   })
-  const tree = await startTree(realtime.child, { clock: systemClock, emit: () => {}, onGiveUp: () => {} })
+  const tree = await startTree(realtime.child, {
+    clock: options.clock ?? systemClock,
+    emit: () => {},
+    onGiveUp: () => {},
+  })
   const server = Bun.serve<SocketData>({
     port: 0,
     hostname: "127.0.0.1",

@@ -50,5 +50,13 @@ export function someMessage(channel: SendingChannel, words: string): Message {
       return { channel, to: "reader@example.com", subject: words, html: words, text: words, ...link }
     case "sms":
       return { channel, to: "+9647700000000", text: words, ...link }
+    case "voice":
+      return { channel, to: "+9647700000000", text: words, language: null, ...link }
+    case "push": {
+      const device = { platform: "android", token: "device-token" }
+      return { channel, device, title: words, text: words, priority: "normal", expiresAt: null, topic: null, ...link }
+    }
+    case "webhook":
+      return { channel, url: "http://127.0.0.1:9/hook", secret: null, body: JSON.stringify({ words }) }
   }
 }

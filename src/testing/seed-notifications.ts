@@ -4,7 +4,7 @@ import type { Notification } from "../domain/notification.ts"
 import type { Database } from "../store/database.ts"
 import { insertEvents } from "../store/events.ts"
 import { routeBatch } from "../store/plans.ts"
-import { business, incoming, recipientId } from "./builders.ts"
+import { business, incoming, PLAIN_DELIVERY, recipientId } from "./builders.ts"
 
 /** Stores one event of `b1` for each title and tells `to` of it, in the inbox and by SMS; answers the items in order. */
 export async function seedNotifications(
@@ -33,6 +33,9 @@ export async function seedNotifications(
           decisions: [{ rule, matched: true, reason: "payload.n (1) >= 1 is true" }],
           failures: [],
           newRecipients: [],
+          timers: [],
+          gathered: [],
+          broadcasts: [],
           notifications: [
             {
               ...shared,
@@ -42,6 +45,8 @@ export async function seedNotifications(
               severity: event.severity,
               category: null,
               inbox: true,
+              reason: null,
+              updateKey: null,
               content: { title, body: `about ${title}`, actionUrl: null, actionLabel: null, data: null },
             },
           ],
@@ -52,6 +57,7 @@ export async function seedNotifications(
               notifications: [id],
               channel: "sms",
               addressKey: "+9647700000000",
+              ...PLAIN_DELIVERY,
               start: {
                 status: "queued",
                 message: { channel: "sms", to: "+9647700000000", text: title, actionUrl: null, actionLabel: null },
