@@ -138,8 +138,11 @@ export class SmtpPool {
     const fail = (error: unknown): void => resolve(failureOf(error, left))
     const step = (next: () => void) => (error?: Error | null) => (error ? fail(error) : next())
 
+    // A copy: nodemailer writes what was refused into the envelope, and a second try would answer with it.
     const hand = (): void =>
-      connection.send(envelope, message, (error) => (error ? fail(error) : resolve({ kind: "accepted" })))
+      connection.send({ ...envelope, to: [...envelope.to] }, message, (error) =>
+        error ? fail(error) : resolve({ kind: "accepted" }),
+      )
     const login = (): void => {
       const { auth } = this.#server
       if (auth === null) hand()
