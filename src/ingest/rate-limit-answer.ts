@@ -1,8 +1,8 @@
 /** Rate limits in HTTP's words (contract §4): 429 with `Retry-After`, and `RateLimit-*` on whatever was limited and passed. */
 import { type Problem, problem, unavailable } from "../http/problem.ts"
+import type { Standing } from "../store/rate-ledger.ts"
 import type { Admission, Limited } from "./rate-limit.ts"
 import { type LimitName, limitOf } from "./rate-limit-keys.ts"
-import type { Standing } from "./rate-limit-ledger.ts"
 
 /** Headers of an answer. */
 export interface Passed {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto"
 import type { NewEvent } from "../domain/event.ts"
 import type { Principal } from "../domain/principal.ts"
-import type { Charge } from "./rate-limit-ledger.ts"
+import type { Charge } from "../store/rate-ledger.ts"
 
 /** Events per second; null: no limit. */
 export interface Limits {

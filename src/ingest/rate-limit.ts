@@ -6,8 +6,8 @@
 import type { Clock } from "../runtime/clock.ts"
 import type { Queryable } from "../store/database.ts"
 import { leaseTokens, sweepBuckets } from "../store/rate-buckets.ts"
+import { type Charge, Ledger, type Standing } from "../store/rate-ledger.ts"
 import { callerKey, chargesOf, type LimitName, type Limits, type Load, limitOf } from "./rate-limit-keys.ts"
-import { type Charge, Ledger, type Standing } from "./rate-limit-ledger.ts"
 
 export type Admission =
   /** `standing` of the limit that is nearest to its end; null where none applies. */

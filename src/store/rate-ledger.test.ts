@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import type { Lease, LeaseRequest } from "../store/rate-buckets.ts"
-import { type Charge, LEASE_MS, Ledger } from "./rate-limit-ledger.ts"
+import type { Lease, LeaseRequest } from "./rate-buckets.ts"
+import { type Charge, LEASE_MS, Ledger } from "./rate-ledger.ts"
 
 /** The bucket of store/rate-buckets.ts with the time in the test's hands. */
 class Buckets {
@@ -22,7 +22,7 @@ class Buckets {
   }
 }
 
-/** What `rate-limit.ts` does, with a database that answers at once. True: taken. */
+/** What `ingest/rate-limit.ts` does, with a database that answers at once. True: taken. */
 function ask(node: Ledger, buckets: Buckets, charges: readonly Charge[], now: number): boolean {
   for (let leases = 0; leases < 3; leases++) {
     const taken = node.take(charges, now)

@@ -3,7 +3,7 @@
  * database and comes back is data. A lease is given up after a second: a node that falls silent then holds back, of each
  * limit, at most twice what it had spent of its last lease, and never more than a tenth of a second's worth.
  */
-import type { Lease, LeaseRequest } from "../store/rate-buckets.ts"
+import type { Lease, LeaseRequest } from "./rate-buckets.ts"
 
 /** `count` events under one limit of `perSecond` events; `key` names the limited caller, business or type. */
 export interface Charge {
