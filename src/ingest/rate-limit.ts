@@ -5,8 +5,9 @@
  */
 import type { Clock } from "../runtime/clock.ts"
 import type { Queryable } from "../store/database.ts"
-import { leaseTokens, sweepBuckets } from "../store/rate-buckets.ts"
+import { leaseTokens } from "../store/rate-buckets.ts"
 import { type Charge, Ledger, type Standing } from "../store/rate-ledger.ts"
+import { rateSweep } from "../store/rate-sweep.ts"
 import { callerKey, chargesOf, type LimitName, type Limits, type Load, limitOf } from "./rate-limit-keys.ts"
 
 export type Admission =
@@ -44,12 +45,6 @@ const MAX_WAITING = 10_000
 const MOST_LEASES = 3
 /** What a load that lost them all is told. */
 const UNLUCKY_RETRY_MS = 100
-const SWEEP_MS = 60_000
-/** A sweep that found a full page goes on after this: ever new types make rows faster than a page a minute takes them. */
-const NEXT_PAGE_MS = 1_000
-/** A bucket that nobody leased from for so long is full, or has no business here. */
-const IDLE_MS = 60_000
-const SWEEP_ROWS = 2_000
 
 interface Waiting {
   readonly charges: readonly Charge[]
@@ -66,8 +61,7 @@ export function createRateLimits(options: RateLimitOptions): RateLimits | null {
   let waiting: Waiting[] = []
   let leasing = false
   let scheduled = false
-  let sweptAt = clock.now()
-  let sweepAfter = ""
+  const sweep = rateSweep(db, clock)
 
   const standingOf = ({ key, perSecond }: Charge): Standing => ledger.standing(key, perSecond, clock.now())
 
@@ -131,19 +125,6 @@ export function createRateLimits(options: RateLimitOptions): RateLimits | null {
     scheduled = true
     // Whoever asks in this turn of the loop joins the statement.
     queueMicrotask(() => void lease())
-  }
-
-  /** Now and then, behind a lease that was answered: what it deletes costs nobody a wait. */
-  const sweep = async (): Promise<void> => {
-    const now = clock.now()
-    if (now - sweptAt < (sweepAfter === "" ? SWEEP_MS : NEXT_PAGE_MS)) return
-    sweptAt = now
-    try {
-      sweepAfter = (await sweepBuckets(db, sweepAfter, SWEEP_ROWS, IDLE_MS)).next ?? ""
-    } catch {
-      sweepAfter = ""
-      // It is housekeeping: the database's trouble is felt and reported by the leases.
-    }
   }
 
   return {

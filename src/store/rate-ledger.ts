@@ -5,7 +5,7 @@
  */
 import type { Lease, LeaseRequest } from "./rate-buckets.ts"
 
-/** `count` events under one limit of `perSecond` events; `key` names the limited caller, business or type. */
+/** `count` of something under one limit of `perSecond` of them; `key` names who or what is limited. */
 export interface Charge {
   readonly key: string
   readonly perSecond: number
@@ -16,7 +16,7 @@ export interface Charge {
 export interface Standing {
   readonly key: string
   readonly perSecond: number
-  /** Whole events that would pass now. */
+  /** Whole ones that would pass now. */
   readonly remaining: number
   /** Until the limit is untouched again. */
   readonly resetMs: number
@@ -79,6 +79,14 @@ export class Ledger {
       held.spent += count
     }
     return { kind: "taken" }
+  }
+
+  /** A charge that was taken and not used after all. */
+  giveBack({ key, count }: Charge): void {
+    const held = this.#held.get(key)
+    if (held === undefined) return
+    held.tokens += count
+    held.spent = Math.max(0, held.spent - count)
   }
 
   /** The leases that those who wait need; each of them is a list of charges. */
