@@ -160,7 +160,7 @@ async function migrated(url: string, options: OpenStoreOptions): Promise<{ reado
 const NOT_YET: Record<PersonalChannel, string> = {
   slack:
     "SLACK_WEBHOOK_URL: expected a value, because a live rule uses slack; bot tokens are not supported by this version yet",
-  email: "RESEND_API_KEY: expected a value, because a live rule uses email; SMTP is not supported by this version yet",
+  email: "EMAIL_FROM, and RESEND_API_KEY or SMTP_URL: expected values, because a live rule uses email",
   sms: "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM: expected values, because a live rule uses sms",
   voice:
     "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_VOICE_PHONE_NUMBER: expected values, because a live rule uses voice",

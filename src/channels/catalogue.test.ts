@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { newDeliveryId } from "../domain/ids.ts"
 import { Secret } from "../domain/secret.ts"
+import { startSmtpServer } from "../testing/smtp-server.ts"
 import { type ChannelSettings, channelCatalogue } from "./catalogue.ts"
 
 const bare: ChannelSettings = {
@@ -51,6 +52,26 @@ test("a channel with all of its credentials is live, and half of them are none",
   expect(modes(settings)).toMatchObject({ voice: "captured", push: "live" })
   const calling = { ...settings, twilio: { ...settings.twilio, from: null, voiceFrom: "+1" } }
   expect(modes(calling)).toMatchObject({ sms: "captured", voice: "live" })
+})
+
+test("e-mail goes by the mail server, where one is set, instead of Resend", async () => {
+  const server = await startSmtpServer()
+  try {
+    const smtpUrl = new Secret(`smtp://127.0.0.1:${server.port}`)
+    const email = { ...bare.email, from: "hub@example.com", smtpUrl }
+    expect(modes({ ...bare, production: true, email })).toMatchObject({ email: "live" })
+    const both = channelCatalogue({ ...bare, email: { ...email, resendApiKey: new Secret("re_x") } })
+    const worker = both.find(({ channel }) => channel === "email")?.worker
+    const message = { channel: "email" as const, to: "u1@example.com", subject: "Hi", html: "<p>Hi</p>", text: "Hi" }
+    await worker?.send({
+      id: newDeliveryId(0),
+      message: { ...message, actionUrl: null, actionLabel: null },
+      signal: new AbortController().signal,
+    })
+    expect(server.mails.map(({ to }) => to)).toEqual([["u1@example.com"]])
+  } finally {
+    await server.stop()
+  }
 })
 
 test("a captured message goes nowhere, and a message for another channel is refused as a bug", async () => {

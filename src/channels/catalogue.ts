@@ -7,6 +7,7 @@ import { emailChannel } from "./email.ts"
 import { type PushOptions, pushChannel } from "./push.ts"
 import { slackChannel } from "./slack.ts"
 import { smsChannel } from "./sms.ts"
+import { smtpChannel } from "./smtp.ts"
 import { telegramChannel } from "./telegram.ts"
 import { voiceChannel } from "./voice.ts"
 import { webhookChannel } from "./webhook.ts"
@@ -81,7 +82,10 @@ function liveWorker(settings: ChannelSettings, channel: Exclude<PersonalChannel,
         ? null
         : forAnyMessage(slackChannel({ webhookUrl: slack.webhookUrl, loopback: !settings.production }))
     case "email":
-      return email.resendApiKey === null || email.from === null
+      if (email.from === null) return null
+      // Instead of Resend, where both are set.
+      if (email.smtpUrl !== null) return forAnyMessage(smtpChannel({ url: email.smtpUrl, from: email.from }))
+      return email.resendApiKey === null
         ? null
         : forAnyMessage(emailChannel({ apiKey: email.resendApiKey, from: email.from, baseUrl: email.resendBaseUrl }))
     case "sms": {

@@ -46,6 +46,11 @@ export interface SmtpSend {
   readonly deadlineMs: number
 }
 
+interface SmtpKnock {
+  readonly envelope: null
+  readonly signal: AbortSignal
+}
+
 /** Servers close idle connections after some minutes, so ours are closed long before. */
 const IDLE_MS = 20_000
 /** Then a fresh one: a balancer in front of several servers should get to choose again. */
@@ -76,9 +81,20 @@ export class SmtpPool {
       // It was closed while it was kept: the server is not to blame.
       if (!isStale(seen)) return seen
     }
+    return this.#over(await this.#fresh(send.deadlineMs), send, timeout)
+  }
+
+  /** Greeting, TLS and login over a connection of its own, and nothing to anybody. */
+  async knock(signal: AbortSignal, deadlineMs: number): Promise<SmtpExchange> {
+    const fresh = await this.#fresh(deadlineMs)
+    const seen = await this.#over(fresh, { envelope: null, signal }, AbortSignal.timeout(deadlineMs))
+    fresh.connection.quit()
+    return seen
+  }
+
+  async #fresh(deadlineMs: number): Promise<Kept> {
     const { default: Connection } = await import("nodemailer/lib/smtp-connection")
     const { host, port, secure, requireTls, ca } = this.#server
-    const { deadlineMs } = send
     const connection = new Connection({
       host,
       port,
@@ -93,7 +109,7 @@ export class SmtpPool {
     })
     // An error that nobody listens to ends the process; while it is kept, it is only gone.
     connection.on("error", () => {})
-    return this.#over({ connection, sent: 0, timer: null }, send, timeout)
+    return { connection, sent: 0, timer: null }
   }
 
   #take(): Kept | null {
@@ -119,18 +135,11 @@ export class SmtpPool {
     this.#idle.push(kept)
   }
 
-  async #over(kept: Kept, { envelope, raw, signal }: SmtpSend, timeout: AbortSignal): Promise<SmtpExchange> {
+  async #over(kept: Kept, send: SmtpSend | SmtpKnock, timeout: AbortSignal): Promise<SmtpExchange> {
     const { connection } = kept
+    const { signal } = send
     const { promise, resolve } = Promise.withResolvers<SmtpExchange>()
     let left = false
-    // nodemailer reads it once the server has said "go ahead", so this is the moment from which nobody knows.
-    const message = new Readable({
-      read() {
-        left = true
-        this.push(raw)
-        this.push(null)
-      },
-    })
     const without = (reason: "timeout" | "aborted"): void =>
       resolve(left ? { kind: "silent", reason } : { kind: "unreachable", reason })
     const onTimeout = (): void => without("timeout")
@@ -138,11 +147,25 @@ export class SmtpPool {
     const fail = (error: unknown): void => resolve(failureOf(error, left))
     const step = (next: () => void) => (error?: Error | null) => (error ? fail(error) : next())
 
-    // A copy: nodemailer writes what was refused into the envelope, and a second try would answer with it.
-    const hand = (): void =>
+    const hand = (): void => {
+      if (send.envelope === null) {
+        resolve({ kind: "accepted" })
+        return
+      }
+      const { envelope, raw } = send
+      // nodemailer reads it once the server has said "go ahead", so this is the moment from which nobody knows.
+      const message = new Readable({
+        read() {
+          left = true
+          this.push(raw)
+          this.push(null)
+        },
+      })
+      // A copy: nodemailer writes what was refused into the envelope, and a second try would answer with it.
       connection.send({ ...envelope, to: [...envelope.to] }, message, (error) =>
         error ? fail(error) : resolve({ kind: "accepted" }),
       )
+    }
     const login = (): void => {
       const { auth } = this.#server
       if (auth === null) hand()
@@ -157,6 +180,7 @@ export class SmtpPool {
       else if (kept.sent === 0) connection.connect(step(login))
       else hand()
       const seen = await promise
+      if (send.envelope === null) return seen
       if (seen.kind === "accepted") {
         kept.sent += 1
         this.#keep(kept)

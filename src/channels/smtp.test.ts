@@ -133,6 +133,13 @@ describe("e-mail by SMTP", () => {
     })
   }
 
+  test("an answer without an end is read to a megabyte and no further", async () => {
+    server.script({ at: "greeting", kind: "endless" }, { at: "RCPT", kind: "endless" })
+    for (const _ of [1, 2]) expect(await send(channelTo(server.port))).toMatchObject({ kind: "retry" })
+    server.script({ at: "message", kind: "endless" })
+    expect(await send(channelTo(server.port))).toMatchObject({ kind: "unknown" })
+  })
+
   for (const moment of ["greeting", "EHLO", "MAIL", "RCPT", "DATA"] as const) {
     test(`silence and a broken connection at ${moment} are tried again: the message did not leave`, async () => {
       server.script({ at: moment, kind: "hang" })
@@ -243,6 +250,7 @@ describe("an SMTP server that wants TLS or a login", () => {
     })
     expect(smtpServer("smtp://mail.example.com:25")).toMatchObject({ port: 25, requireTls: false, auth: null })
     expect(smtpServer("smtp://u:p@localhost:1025")).toMatchObject({ requireTls: false })
+    expect(smtpServer("smtp://u:100%@localhost:1025")).toMatchObject({ auth: { pass: "100%" } })
     expect(smtpServer("smtps://u:p@[2001:db8::1]")).toMatchObject({ host: "2001:db8::1", port: 465, secure: true })
   })
 })

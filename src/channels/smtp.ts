@@ -26,6 +26,7 @@ const DEADLINE_MS = 15_000
 export function smtpChannel(options: SmtpOptions): ChannelWorker<"email"> {
   const server = smtpServer(options.url.reveal(), options.ca)
   const pool = new SmtpPool(server)
+  const privates = privatesOf(server)
   const sender = /<([^<>]+)>\s*$/.exec(options.from)?.[1] ?? options.from.trim()
   const domain = sender.slice(sender.lastIndexOf("@") + 1)
   return {
@@ -49,11 +50,25 @@ export function smtpChannel(options: SmtpOptions): ChannelWorker<"email"> {
         .build()
       const envelope = { from: sender, to: [message.to], size: raw.length }
       const seen = await pool.send({ envelope, raw, signal, deadlineMs: options.deadlineMs ?? DEADLINE_MS })
-      const { user = "", pass = "" } = server.auth ?? {}
-      const coded = [user, pass, `\0${user}\0${pass}`].map((text) => Buffer.from(text).toString("base64"))
-      return outcomeOf(seen, messageId, [pass, user, ...coded, message.to])
+      return outcomeOf(seen, messageId, [...privates, message.to])
     },
   }
+}
+
+/** Whether the server is there and takes the login, as the outcome that a message would have up to there. Sends none. */
+export async function smtpLogin(
+  options: Pick<SmtpOptions, "url" | "ca" | "deadlineMs"> & { readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const server = smtpServer(options.url.reveal(), options.ca)
+  const seen = await new SmtpPool(server).knock(options.signal, options.deadlineMs ?? DEADLINE_MS)
+  return outcomeOf(seen, "", privatesOf(server))
+}
+
+/** The login, also as it is said on the line. */
+function privatesOf({ auth }: SmtpServer): readonly string[] {
+  if (auth === null) return []
+  const { user, pass } = auth
+  return [pass, user, ...[user, pass, `\0${user}\0${pass}`].map((text) => Buffer.from(text).toString("base64"))]
 }
 
 /** A link that is folded, or coded as words, is a link no more. */
@@ -67,7 +82,7 @@ export function smtpServer(text: string, ca?: string): SmtpServer {
   const url = new URL(text)
   const secure = url.protocol === "smtps:"
   const host = url.hostname.replace(/^\[|\]$/g, "")
-  const [user, pass] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  const [user, pass] = [decoded(url.username), decoded(url.password)]
   const auth = user === "" ? null : { user, pass }
   const here = /^(localhost|127(\.\d+){3}|::1)$/.test(host)
   return {
@@ -77,6 +92,15 @@ export function smtpServer(text: string, ca?: string): SmtpServer {
     requireTls: auth !== null && !here,
     auth,
     ca,
+  }
+}
+
+/** A lone % in a password was meant as it stands. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
   }
 }
 

@@ -12,7 +12,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   SLACK_BOT_TOKEN: "is not used by this version yet: Slack is reached by incoming webhooks",
   SLACK_SIGNING_SECRET: "is not used by this version yet",
   RESEND_WEBHOOK_SECRET: "is not used by this version yet",
-  SMTP_URL: "is not used by this version yet: e-mail goes by Resend",
   AI_AGENT_HTTP_URL: "is not used by this version yet",
 }
 

@@ -10,6 +10,7 @@ import type { Clock } from "../runtime/clock.ts"
 import { type Check, type Checked, type ClockDifference, type Finding, fail, ok, warn } from "./check.ts"
 import { mailDomain } from "./mail-domain.ts"
 import { pushChecks } from "./push.ts"
+import { smtpCheck } from "./smtp.ts"
 
 const ASK_DEADLINE_MS = 8_000
 
@@ -38,9 +39,11 @@ export function providerChecks(config: Config, clock: Clock): readonly Check[] {
       ? absent("slack")
       : says(ok("slack", "a webhook is set; it cannot be checked without sending, so it was not")),
     ...(slack.botToken === null ? [] : [asks(slackQuestion(slack.apiRoot, slack.botToken.reveal()))]),
-    email.resendApiKey === null
-      ? absent("email")
-      : asks(resendQuestion(email.resendBaseUrl, email.resendApiKey.reveal(), email.from)),
+    email.smtpUrl !== null
+      ? smtpCheck(email.smtpUrl, email.from)
+      : email.resendApiKey === null
+        ? absent("email")
+        : asks(resendQuestion(email.resendBaseUrl, email.resendApiKey.reveal(), email.from)),
     twilio.accountSid === null || twilio.authToken === null
       ? absent("sms")
       : asks(twilioQuestion(twilio.apiRoot, twilio.accountSid, twilio.authToken.reveal())),

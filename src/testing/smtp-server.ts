@@ -4,12 +4,14 @@ import { createServer, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import { SMTP_CERTIFICATE, SMTP_KEY } from "./smtp-certificate.ts"
 
-export type SmtpMoment = "greeting" | "EHLO" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "message"
+export type SmtpMoment = "greeting" | "EHLO" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "message" | "QUIT"
 
 export type SmtpBehaviour =
   /** Lines without their ends; 421 also closes, as RFC 5321 has it. */
   | { readonly at: SmtpMoment; readonly kind: "reply"; readonly text: string }
   | { readonly at: SmtpMoment; readonly kind: "hang" }
+  /** A line that does not end, as long as anybody reads. */
+  | { readonly at: SmtpMoment; readonly kind: "endless" }
   | { readonly at: SmtpMoment; readonly kind: "reset" }
 
 export interface SmtpMail {
@@ -85,6 +87,11 @@ export async function startSmtpServer(options: SmtpServerOptions = {}): Promise<
       if (behaviour === undefined) good()
       else if (behaviour.kind === "reset") socket.destroy()
       else if (behaviour.kind === "reply") say(behaviour.text)
+      else if (behaviour.kind === "endless") pour()
+    }
+    const pour = (): void => {
+      while (socket.writable && socket.write("x".repeat(65_536)));
+      if (socket.writable) socket.once("drain", pour)
     }
     const take = (raw: string): void => {
       state.messages += 1
@@ -143,8 +150,10 @@ export async function startSmtpServer(options: SmtpServerOptions = {}): Promise<
           say("354 End data with <CR><LF>.<CR><LF>")
         })
       } else if (verb === "QUIT") {
-        say("221 2.0.0 Bye")
-        socket.end()
+        at("QUIT", () => {
+          say("221 2.0.0 Bye")
+          socket.end()
+        })
       } else if (verb === "RSET") say("250 2.0.0 Ok")
       else say("502 5.5.2 Command not recognized")
     }
