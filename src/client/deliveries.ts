@@ -29,7 +29,26 @@ export interface Delivery {
   readonly receipt: string | null
   readonly maybe_duplicate: boolean
   readonly next_attempt_at: string | null
+  /** Whether it is tried again, and why or why not. */
+  readonly next: DeliveryNext
+  readonly created_at: string
+  /** When it ended; null while it is open. */
+  readonly settled_at: string | null
+  /** Nothing is sent from then on. */
+  readonly expires_at: string | null
+  /** When it was last sent again from the dead letters. */
+  readonly replayed_at: string | null
+  /** Every try, oldest first. */
   readonly attempts: readonly Attempt[]
+}
+
+/** What is to come, as a code and as a sentence for a person. */
+export interface DeliveryNext {
+  readonly again: boolean
+  readonly code: string
+  readonly sentence: string
+  /** Null: at once, or never. */
+  readonly at: string | null
 }
 
 /** One try. */
@@ -41,6 +60,8 @@ export interface Attempt {
   readonly reason: string | null
   readonly detail: string | null
   readonly provider_message_id: string | null
+  /** What followed from it; null: an older hub wrote it down. */
+  readonly next: DeliveryNext | null
 }
 
 export interface DeliveryFilter {

@@ -10,6 +10,7 @@ import type {
   Attempt,
   Delivery,
   DeliveryFilter,
+  DeliveryNext,
   DeliveryStatus,
   DeviceToken,
   Event,
@@ -126,8 +127,14 @@ const delivery: Fields<Delivery> = {
   receipt: "null|string",
   maybe_duplicate: "boolean",
   next_attempt_at: "null|string",
+  next: "object",
+  created_at: "string",
+  settled_at: "null|string",
+  expires_at: "null|string",
+  replayed_at: "null|string",
   attempts: "array",
 }
+const deliveryNext: Fields<DeliveryNext> = { again: "boolean", code: "string", sentence: "string", at: "null|string" }
 const attempt: Fields<Attempt> = {
   number: "number",
   started_at: "null|string",
@@ -136,6 +143,7 @@ const attempt: Fields<Attempt> = {
   reason: "null|string",
   detail: "null|string",
   provider_message_id: "null|string",
+  next: "null|object",
 }
 const event: Fields<Event> = {
   type: "string",
@@ -263,6 +271,8 @@ const SCHEMAS: readonly (readonly [pointer: string, fields: Readonly<Record<stri
   ["InboxCounts", counts],
   ["Delivery", delivery],
   ["Delivery/properties/attempts/items", attempt],
+  ["Delivery/properties/attempts/items/properties/next", deliveryNext],
+  ["DeliveryNext", deliveryNext],
   ["DeliveryPage", paged],
 ]
 

@@ -18,7 +18,7 @@ import { transport } from "./transport.ts"
 export type { Fetch } from "./attempt.ts"
 export type { InvalidItem, ItemResult } from "./batches.ts"
 export type { HubClock } from "./clock.ts"
-export type { Attempt, Delivery, DeliveryFilter, DeliveryStatus } from "./deliveries.ts"
+export type { Attempt, Delivery, DeliveryFilter, DeliveryNext, DeliveryStatus } from "./deliveries.ts"
 export {
   type FieldError,
   HubAborted,

@@ -74,6 +74,8 @@ export interface ClaimedDelivery {
   readonly event: EventId
   readonly business: BusinessId
   readonly channel: SendingChannel
+  /** 2 is the highest. */
+  readonly priority: 0 | 1 | 2
   /** Number of this try, from 1; written before the work. It is the fence: it never repeats for one holder. */
   readonly attempt: number
   /** The tries that count against the retry budget, this one included: less than `attempt` where some were forgiven. */
@@ -97,10 +99,17 @@ export type Settlement =
       readonly detail: string
       readonly delayMs: number
       readonly maybeDuplicate: boolean
+      /** `throttled`: the provider asked for patience, which costs no try. */
+      readonly because: "backoff" | "throttled" | "may_repeat"
     }
   /** The attempt is handed back: it was the account's fault, not the recipient's. */
   | { readonly status: "queued"; readonly reason: string; readonly detail: string; readonly delayMs: number }
-  | { readonly status: "dead"; readonly reason: string; readonly detail: string }
+  | {
+      readonly status: "dead"
+      readonly reason: string
+      readonly detail: string
+      readonly because: "permanent" | "attempts_exhausted" | "too_old"
+    }
   | { readonly status: "unknown"; readonly reason: string; readonly detail: string }
 
 export interface RetryPolicy {
@@ -126,51 +135,80 @@ export const DEFAULT_RETRY: RetryPolicy = {
 /** A provider's wish to wait is believed between 1 s and 1 h (reliability §4.3). */
 const clampWish = (ms: number): number => Math.min(3_600_000, Math.max(1_000, ms))
 
+/** Those who were all told the same moment do not all come back at it: up to a tenth later, never earlier. */
+const WISH_SPREAD = 0.1
+/** Pauses of a throttled delivery are no shorter than this part of its age, so that a wish of a second is not asked all day. */
+const AGE_PART = 1 / 16
+
 /** Full jitter: uniform in [0, min(max, first × 2^(attempt-1))]. `random` in [0, 1). */
 export const backoffMs = (attempt: number, policy: RetryPolicy, random: number): number =>
   Math.floor(random * Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1)))
 
-/**
- * What one outcome makes of a delivery. `attempt` counts from 1, `ageMs` is its age now, `random` is in [0, 1).
- */
-export function settle(
-  held: { readonly attempt: number; readonly ageMs: number },
-  outcome: Outcome,
-  policy: RetryPolicy,
-  random: number,
-): Settlement {
+/** Whose problem it is; `throttled`: the provider is well, and wants less or later. */
+export type OutcomeClass = "sent" | "permanent" | "retryable" | "throttled" | "unusable" | "unknown"
+
+export function classOf(outcome: Outcome): OutcomeClass {
+  switch (outcome.kind) {
+    case "delivered":
+    case "captured":
+      return "sent"
+    case "rejected":
+      return "permanent"
+    case "unusable":
+    case "unknown":
+      return outcome.kind
+    case "retry":
+      return outcome.reason === "rate_limited" || (outcome.retryAfterMs ?? 0) > 0 ? "throttled" : "retryable"
+  }
+}
+
+/** A try of a delivery, as far as it decides what follows. */
+export interface Tried {
+  /** Which of the tries that count it was, from 1. */
+  readonly attempt: number
+  readonly ageMs: number
+}
+
+/** What one outcome makes of a delivery. `random` is in [0, 1). */
+export function settle(held: Tried, outcome: Outcome, policy: RetryPolicy, random: number): Settlement {
   switch (outcome.kind) {
     case "delivered":
       return { status: "delivered", providerMessageId: outcome.providerMessageId }
     case "captured":
       return { status: "captured" }
     case "rejected":
-      return { status: "dead", reason: outcome.reason, detail: outcome.detail }
+      return { status: "dead", reason: outcome.reason, detail: outcome.detail, because: "permanent" }
     case "unusable":
       return held.ageMs >= policy.maxAgeMs
-        ? { status: "dead", reason: "too_old", detail: outcome.detail }
+        ? tooOld(outcome.detail)
         : { status: "queued", reason: outcome.reason, detail: outcome.detail, delayMs: policy.unusableDelayMs }
     case "unknown":
       return policy.onUnknown === "hold"
         ? { status: "unknown", reason: outcome.reason, detail: outcome.detail }
-        : again(held, outcome, policy, backoffMs(held.attempt, policy, random), true)
+        : again(held, outcome, policy, backoffMs(held.attempt, policy, random), "may_repeat")
     case "retry": {
-      const delay =
-        outcome.retryAfterMs === null ? backoffMs(held.attempt, policy, random) : clampWish(outcome.retryAfterMs)
-      return again(held, outcome, policy, delay, false)
+      const wish = outcome.retryAfterMs === null ? null : clampWish(outcome.retryAfterMs)
+      if (classOf(outcome) === "retryable")
+        return again(held, outcome, policy, wish ?? backoffMs(held.attempt, policy, random), "backoff")
+      const asked = wish === null ? backoffMs(held.attempt, policy, random) : wish * (1 + WISH_SPREAD * random)
+      const least = clampWish(held.ageMs * AGE_PART)
+      return again(held, outcome, policy, Math.floor(Math.max(asked, least)), "throttled")
     }
   }
 }
 
+const tooOld = (detail: string): Settlement => ({ status: "dead", reason: "too_old", detail, because: "too_old" })
+
 function again(
-  held: { readonly attempt: number; readonly ageMs: number },
-  outcome: { readonly reason: string; readonly detail: string },
+  held: Tried,
+  { reason, detail }: { readonly reason: string; readonly detail: string },
   policy: RetryPolicy,
   delayMs: number,
-  maybeDuplicate: boolean,
+  because: Extract<Settlement, { status: "retrying" }>["because"],
 ): Settlement {
-  if (held.attempt >= policy.maxAttempts)
-    return { status: "dead", reason: "attempts_exhausted", detail: outcome.detail }
-  if (held.ageMs + delayMs >= policy.maxAgeMs) return { status: "dead", reason: "too_old", detail: outcome.detail }
-  return { status: "retrying", reason: outcome.reason, detail: outcome.detail, delayMs, maybeDuplicate }
+  // What the provider throttles is bounded by its age alone: a try that it would not take is none.
+  if (because !== "throttled" && held.attempt >= policy.maxAttempts)
+    return { status: "dead", reason: "attempts_exhausted", detail, because: "attempts_exhausted" }
+  if (held.ageMs + delayMs >= policy.maxAgeMs) return tooOld(detail)
+  return { status: "retrying", reason, detail, delayMs, maybeDuplicate: because === "may_repeat", because }
 }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { DEFAULT_RETRY, type Outcome, settle } from "../domain/delivery.ts"
 import type { HubEvent } from "../domain/event.ts"
-import type { RuleName } from "../domain/ids.ts"
-import type { JsonObject } from "../domain/json.ts"
+import type { DeliveryId, RuleName } from "../domain/ids.ts"
+import { isJsonObject, type JsonObject } from "../domain/json.ts"
 import type { Plan } from "../domain/plan.ts"
+import { claimDue, settleMany } from "../store/deliveries.ts"
 import { insertEvents } from "../store/events.ts"
 import { routeBatch } from "../store/plans.ts"
 import { incoming } from "../testing/builders.ts"
@@ -47,6 +49,50 @@ describe("deliveries", () => {
       attempts: [],
     })
     expect((await get(`/v1/deliveries?notification_id=${item?.id}&status=dead`, SERVICE_KEY)).body.data).toEqual([])
+  })
+
+  test("say of each try what the provider said and why it is or is not the last one", async () => {
+    const [id = ""] = await seedDeliveries(front.db, [{ channel: "voice" }])
+    const outcomes: readonly Outcome[] = [
+      { kind: "retry", reason: "provider_error", detail: "502", retryAfterMs: null },
+      { kind: "retry", reason: "rate_limited", detail: "429", retryAfterMs: 60_000 },
+      { kind: "unusable", reason: "bad_credential", detail: "401" },
+      { kind: "unknown", reason: "timeout", detail: "no answer" },
+      { kind: "rejected", reason: "bad_number", detail: "21211" },
+    ]
+    const seen: unknown[] = []
+    for (const outcome of outcomes) {
+      await front.db.execute("update deliveries set next_attempt_at = now() where id = $1", [id])
+      const claimed = await claimDue(front.db, { channel: "voice", limit: 1, owner: "a", leaseMs: 15_000 })
+      expect((await get(`/v1/deliveries/${id}`)).body["next"]).toMatchObject({ again: true, code: "sending" })
+      const items = claimed.map(({ attempt, tries, ageMs }) => {
+        const settlement = settle({ attempt: tries, ageMs }, outcome, DEFAULT_RETRY, 0.5)
+        return { id: id as DeliveryId, attempt, outcome, settlement } // seeded under that id
+      })
+      await settleMany(front.db, "a", items)
+      const { next } = (await get(`/v1/deliveries/${id}`)).body
+      seen.push(isJsonObject(next) ? [next["again"], next["code"], typeof next["at"]] : next)
+    }
+    expect(seen).toEqual([
+      [true, "backoff", "string"],
+      [true, "throttled", "string"],
+      [true, "account", "string"],
+      [true, "may_repeat", "string"],
+      [false, "permanent", "object"],
+    ])
+    const { body } = await get(`/v1/deliveries/${id}`)
+    expect(body).toMatchObject({
+      status: "dead",
+      next_attempt_at: null,
+      next: { at: null, sentence: expect.stringContaining("It is among the dead letters") },
+      attempts: [
+        { outcome: "retry", reason: "provider_error", detail: "502", next: { again: true, code: "backoff" } },
+        { detail: "429", next: { code: "throttled", sentence: expect.stringContaining("asked for patience") } },
+        { outcome: "unusable", next: { again: true, code: "account" } },
+        { outcome: "unknown", next: { again: true, code: "may_repeat" } },
+        { detail: "21211", next: { again: false, code: "permanent", at: null } },
+      ],
+    })
   })
 
   test("a wrong filter is refused with its pointer", async () => {

@@ -2,10 +2,22 @@
 
 import { DELIVERY_STATUSES } from "../domain/delivery.ts"
 import type { JsonObject } from "../domain/json.ts"
+import { NEXT_CODES } from "../domain/retry-words.ts"
 import { ref, type Schema } from "./route.ts"
 
 const text: JsonObject = { type: ["string", "null"] }
 const time: JsonObject = { type: ["string", "null"], format: "date-time" }
+
+const NEXT = {
+  type: "object",
+  required: ["again", "code", "sentence", "at"],
+  properties: {
+    again: { type: "boolean", description: "It is tried again" },
+    code: { enum: [...NEXT_CODES] },
+    sentence: { type: "string", description: "The same for a person" },
+    at: { ...time, description: "When; null: at once, or never" },
+  },
+}
 
 const TRACED_DELIVERY = {
   type: "object",
@@ -51,23 +63,38 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
       receipt: text,
       maybe_duplicate: { type: "boolean" },
       next_attempt_at: time,
+      next: { ...ref("DeliveryNext"), description: "Whether it is tried again, and why or why not" },
+      created_at: { type: "string", format: "date-time" },
+      settled_at: { ...time, description: "When it ended; null while it is open" },
+      expires_at: { ...time, description: "Nothing is sent from then on" },
+      replayed_at: { ...time, description: "When it was last sent again from the dead letters" },
       attempts: {
         type: "array",
+        description: "Every try, oldest first; a replay does not begin anew",
         items: {
           type: "object",
           properties: {
             number: { type: "integer" },
             started_at: time,
             finished_at: time,
-            outcome: { type: "string" },
+            outcome: {
+              enum: ["delivered", "captured", "retry", "rejected", "unusable", "unknown", "lost"],
+              description: "lost: its holder died or was lost",
+            },
             reason: text,
-            detail: text,
+            detail: { ...text, description: "What the provider said, without addresses and secrets" },
             provider_message_id: text,
+            next: {
+              ...NEXT,
+              type: ["object", "null"],
+              description: "What followed from this try; null: an older version wrote it down",
+            },
           },
         },
       },
     },
   },
+  DeliveryNext: NEXT,
   DeliveryPage: {
     type: "object",
     properties: { data: { type: "array", items: ref("Delivery") }, page_info: { type: "object" } },

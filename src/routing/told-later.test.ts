@@ -123,7 +123,7 @@ async function refuse(channel: SendingChannel, person: string): Promise<void> {
   )
   if (row === undefined) throw new Error(`nothing for ${person} on ${channel}`)
   const rejected = { reason: "blocked", detail: "" }
-  const settlement = { status: "dead", ...rejected } as const
+  const settlement = { status: "dead", ...rejected, because: "permanent" } as const
   await settleMany(db, "me", [{ ...row, outcome: { kind: "rejected", ...rejected }, settlement }])
   await world.settle()
 }

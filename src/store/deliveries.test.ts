@@ -30,6 +30,7 @@ afterAll(async () => {
 
 const OK: Outcome = { kind: "delivered", providerMessageId: "42" }
 const BUSY: Outcome = { kind: "retry", reason: "rate_limited", detail: "later", retryAfterMs: 60_000 }
+const BROKEN: Outcome = { kind: "retry", reason: "provider_error", detail: "502", retryAfterMs: null }
 const OURS: Outcome = { kind: "unusable", reason: "bad_credential", detail: "401" }
 const SILENT: Outcome = { kind: "unknown", reason: "timeout", detail: "no answer" }
 const HOLD: RetryPolicy = { ...DEFAULT_RETRY, onUnknown: "hold" }
@@ -160,7 +161,7 @@ describe("a settlement", () => {
       status: "retrying",
       reason: "rate_limited",
       settled: false,
-      due_in: 60,
+      due_in: 63,
     })
     expect(await row(first.id)).toMatchObject({ status: "sending" })
     expect(await outcomes(third.id)).toEqual(["1 delivered"])
@@ -201,10 +202,10 @@ describe("a settlement", () => {
   test("as retrying is due when the database's clock says so, and not before", async () => {
     const id = await one()
     await settleMany(db, "a", [settling(await claimOne("a"), BUSY)])
-    await pass(59_000)
+    await pass(62_000)
     expect(await claim("a")).toHaveLength(0)
     await pass(1_000)
-    expect(await claim("a")).toMatchObject([{ id, attempt: 2, tries: 2 }])
+    expect(await claim("a")).toMatchObject([{ id, attempt: 2, tries: 1 }])
   })
 
   test("as the account's fault costs no try, while the attempts count on", async () => {
@@ -229,8 +230,8 @@ describe("a settlement", () => {
     const id = await one()
     for (let tries = 1; tries <= 12; tries++) {
       expect(await row(id)).toMatchObject({ status: tries === 1 ? "queued" : "retrying" })
-      await settleMany(db, "a", [settling({ ...(await claimOne("a")), ageMs: 0 }, BUSY)])
-      await pass(60_000)
+      await settleMany(db, "a", [settling({ ...(await claimOne("a")), ageMs: 0 }, BROKEN)])
+      await pass(3_600_000)
     }
     expect(await row(id)).toMatchObject({ status: "dead", reason: "attempts_exhausted", settled: true, due_in: null })
     expect(await claim("a")).toHaveLength(0)
@@ -271,13 +272,13 @@ describe("a lease", () => {
     })
   })
 
-  test("given back before the work gives the attempt back too", async () => {
+  test("given back before the work costs no try", async () => {
     const id = await one()
     await claimOne("a")
     expect(await releaseClaimed(db, "b", [id])).toBe(0)
     expect(await releaseClaimed(db, "a", [id])).toBe(1)
-    expect(await row(id)).toMatchObject({ status: "queued", attempt: 0, owner: null, maybe_duplicate: false })
-    expect(await claimOne("b")).toMatchObject({ attempt: 1 })
+    expect(await row(id)).toMatchObject({ status: "queued", attempt: 1, owner: null, maybe_duplicate: false })
+    expect(await claimOne("b")).toMatchObject({ attempt: 2, tries: 1 })
     expect(await outcomes(id)).toEqual([])
   })
 })

@@ -7,6 +7,7 @@ import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import type { ClaimedDelivery, DeliveryStatus, Outcome, RetryPolicy, Settlement } from "../domain/delivery.ts"
 import type { BusinessId, DeliveryId, EventId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
+import { becauseOf } from "../domain/retry-words.ts"
 import type { Database } from "./database.ts"
 import { ENDED_COLUMNS, mayFailOver, setFailovers } from "./failover.ts"
 import { openAs } from "./sealed.ts"
@@ -37,11 +38,11 @@ with due as (
     next_attempt_at = case when due.expired then null else d.next_attempt_at end,
     settled_at = case when due.expired then now() else d.settled_at end
   from due where d.id = due.id
-  returning d.id, d.channel, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
+  returning d.id, d.channel, d.priority, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
     d.bypass_quiet_hours, d.category, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("claimed")}
 )
-select c.id, c.event_id, c.business_id, c.channel, c.attempt, c.attempt - c.forgiven as tries, c.maybe_duplicate,
+select c.id, c.event_id, c.business_id, c.channel, c.priority, c.attempt, c.attempt - c.forgiven as tries, c.maybe_duplicate,
   (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, c.hold_unknown, c.wishes,
   c.commercial, c.bypass_quiet_hours, c.category, c.status = 'expired' as expired, ${mayFailOver("c")} as failover, m.message
 from claimed c join messages m on m.delivery_id = c.id`
@@ -51,6 +52,7 @@ interface ClaimedRow {
   readonly event_id: EventId
   readonly business_id: BusinessId
   readonly channel: SendingChannel
+  readonly priority: ClaimedDelivery["priority"]
   readonly attempt: number
   readonly tries: number
   readonly maybe_duplicate: boolean
@@ -110,6 +112,7 @@ const claimedFromRow = (row: ClaimedRow): ClaimedDelivery => ({
   event: row.event_id,
   business: row.business_id,
   channel: row.channel,
+  priority: row.priority,
   attempt: row.attempt,
   tries: row.tries,
   maybeDuplicate: row.maybe_duplicate,
@@ -154,8 +157,9 @@ const SETTLE = `
 with input as (
   select *, now() + delay_ms * interval '1 millisecond' as again_at
   from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
-    $9::text[], $10::text[], $11::text[], $12::text[])
-    as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail, provider_message_id)
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+    as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail,
+      provider_message_id, because)
 ), settled as (
   update deliveries d set
     status = case when d.expires_at <= i.again_at then 'expired' else i.status end,
@@ -166,12 +170,15 @@ with input as (
     settled_at = case when i.again_at is null or d.expires_at <= i.again_at then now() end
   from input i
   where d.id = i.id and d.attempt = i.attempt and d.status || '' = 'sending' and d.owner = $1
-  returning d.id, d.attempt, d.claimed_at, (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms,
+  returning d.id, d.attempt, d.claimed_at, d.next_attempt_at,
+    (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms,
     ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("settled")}
 ), logged as (
-  insert into attempts (delivery_id, number, started_at, outcome, reason, detail, provider_message_id)
-  select s.id, s.attempt, s.claimed_at, i.outcome, i.outcome_reason, i.detail, i.provider_message_id
+  insert into attempts (delivery_id, number, started_at, outcome, reason, detail, provider_message_id, became, because,
+    again_at)
+  select s.id, s.attempt, s.claimed_at, i.outcome, i.outcome_reason, i.detail, i.provider_message_id, s.status,
+    case when s.status = 'expired' then 'expires_in' else i.because end, s.next_attempt_at
   from settled s join input i on i.id = s.id and i.attempt = s.attempt
 )
 select id, attempt, latency_ms, status = 'expired' as expired, ${mayFailOver("settled")} as failover from settled`
@@ -189,11 +196,12 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     items.map((item) => reasonOf(item.settlement)),
     items.map((item) => ("delayMs" in item.settlement ? item.settlement.delayMs : null)),
     items.map((item) => mayRepeat(item.settlement)),
-    items.map((item) => (item.settlement.status === "queued" ? 1 : 0)),
+    items.map((item) => (costsNoTry(item.settlement) ? 1 : 0)),
     items.map((item) => item.outcome.kind),
     items.map((item) => reasonOf(item.outcome)),
     items.map((item) => ("detail" in item.outcome ? item.outcome.detail : null)),
     items.map((item) => (item.outcome.kind === "delivered" ? item.outcome.providerMessageId : null)),
+    items.map((item) => becauseOf(item.settlement)),
   ])
   const written = new Map(rows.map((row) => [`${row.id}/${row.attempt}`, row]))
   return items.map((item) => {
@@ -206,6 +214,8 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
 type SettledRow = Lease & { readonly latency_ms: number; readonly expired: boolean; readonly failover: boolean }
 
 const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)
+const costsNoTry = (settlement: Settlement): boolean =>
+  settlement.status === "queued" || (settlement.status === "retrying" && settlement.because === "throttled")
 const mayRepeat = (settlement: Settlement): boolean =>
   settlement.status === "unknown" || (settlement.status === "retrying" && settlement.maybeDuplicate)
 
@@ -234,14 +244,11 @@ export const renewLeases = (
   db.query<Lease>(RENEW, [owner, leases.map((lease) => lease.id), leases.map((lease) => lease.attempt), leaseMs])
 
 const RELEASE = `
-update deliveries set status = case when attempt > 1 then 'retrying' else 'queued' end, attempt = attempt - 1,
-  owner = null, lease_until = null, claimed_at = null
+update deliveries set status = case when attempt > forgiven + 1 then 'retrying' else 'queued' end,
+  forgiven = forgiven + 1, owner = null, lease_until = null, claimed_at = null
 where id = any ($2::text[]) and owner = $1 and status = 'sending'`
 
-/**
- * Gives back deliveries whose sending has not begun, with their attempt; answers how many. Only for an owner that
- * claims nothing more: the attempt goes down, and a name that claims again could meet its own old number.
- */
+/** Gives back deliveries whose sending has not begun; answers how many. Their attempt is forgiven, as its number is a fence. */
 export const releaseClaimed = (db: Database, owner: string, ids: readonly DeliveryId[]): Promise<number> =>
   ids.length === 0 ? Promise.resolve(0) : db.execute(RELEASE, [owner, ids])
 
@@ -268,10 +275,11 @@ with policy as (
     next_attempt_at = case j.status when 'retrying' then now() end,
     settled_at = case j.status when 'retrying' then null else now() end
   from judged j where d.id = j.id and d.status = 'sending' and d.lease_until < now()
-  returning d.id, d.channel, d.status, d.reason, d.attempt, d.claimed_at
+  returning d.id, d.channel, d.status, d.reason, d.attempt, d.claimed_at, d.next_attempt_at
 ), logged as (
-  insert into attempts (delivery_id, number, started_at, outcome, reason)
-  select id, attempt, coalesce(claimed_at, now()), 'lost', 'lease_expired' from rescued
+  insert into attempts (delivery_id, number, started_at, outcome, reason, became, because, again_at)
+  select id, attempt, coalesce(claimed_at, now()), 'lost', 'lease_expired', status,
+    case status when 'retrying' then 'lease_lost' when 'unknown' then 'held' else reason end, next_attempt_at from rescued
 )
 select id, channel, status, reason, attempt from rescued`
 

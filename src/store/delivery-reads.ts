@@ -4,6 +4,7 @@ import type { DeliveryStatus } from "../domain/delivery.ts"
 import type { BusinessId, DeliveryId, EventId, NotificationId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { Message } from "../domain/message.ts"
+import { type Because, nextAfterTry, nextOf } from "../domain/retry-words.ts"
 import type { Queryable, SqlValue } from "./database.ts"
 import { openAs } from "./sealed.ts"
 
@@ -37,11 +38,14 @@ export interface DeliveryRow {
   readonly maybe_duplicate: boolean
   readonly next_attempt_at: Date | null
   readonly created_at: Date
+  readonly settled_at: Date | null
+  readonly expires_at: Date | null
+  readonly replayed_at: Date | null
 }
 
 /** Columns of a delivery `d` as `deliveryJson` reads them. A moment that has passed its use is not shown. */
 const DELIVERY_COLUMNS = `d.id, d.event_id, d.notification_ids, d.rule, d.rules_revision, d.channel, d.status,
-  d.reason, d.receipt, d.maybe_duplicate, d.created_at,
+  d.reason, d.receipt, d.maybe_duplicate, d.created_at, d.settled_at, d.expires_at, d.replayed_at,
   case when d.status in ('queued', 'retrying', 'scheduled') then d.next_attempt_at end as next_attempt_at`
 
 /** One delivery as JSON, or null where there is none for these businesses. */
@@ -103,12 +107,15 @@ interface AttemptRow {
   readonly reason: string | null
   readonly detail: string | null
   readonly provider_message_id: string | null
+  readonly because: Because | null
+  readonly again_at: Date | null
 }
 
 async function withAttempts(db: Queryable, rows: readonly DeliveryRow[]): Promise<readonly JsonObject[]> {
   if (rows.length === 0) return []
   const attempts = await db.query<AttemptRow>(
-    `select delivery_id, number, started_at, finished_at, outcome, reason, detail, provider_message_id
+    `select delivery_id, number, started_at, finished_at, outcome, reason, detail, provider_message_id,
+      because, again_at
     from attempts where delivery_id = any ($1::text[]) order by delivery_id, finished_at, number`,
     [rows.map((row) => row.id)],
   )
@@ -127,8 +134,12 @@ const deliveryJson = (row: DeliveryRow, attempts: readonly AttemptRow[]): JsonOb
   reason: row.reason,
   receipt: row.receipt,
   maybe_duplicate: row.maybe_duplicate,
-  next_attempt_at: row.next_attempt_at?.toISOString() ?? null,
+  next_attempt_at: timeOf(row.next_attempt_at),
+  next: { ...nextOf(row, attempts.at(-1)?.because ?? null), at: timeOf(row.next_attempt_at) },
   created_at: row.created_at.toISOString(),
+  settled_at: timeOf(row.settled_at),
+  expires_at: timeOf(row.expires_at),
+  replayed_at: timeOf(row.replayed_at),
   attempts: attempts.map((attempt) => ({
     number: attempt.number,
     started_at: attempt.started_at.toISOString(),
@@ -137,8 +148,11 @@ const deliveryJson = (row: DeliveryRow, attempts: readonly AttemptRow[]): JsonOb
     reason: attempt.reason,
     detail: attempt.detail,
     provider_message_id: attempt.provider_message_id,
+    next: attempt.because === null ? null : { ...nextAfterTry(attempt.because), at: timeOf(attempt.again_at) },
   })),
 })
+
+const timeOf = (at: Date | null): string | null => at?.toISOString() ?? null
 
 /** The rendered message of a delivery, or null where it has none (a suppressed one) or does not exist. */
 export async function deliveryMessage(db: Queryable, id: DeliveryId): Promise<Message | null> {

@@ -102,7 +102,13 @@ describe("an escalation", () => {
     if (held === undefined) throw new Error("it was called back")
     const failed = { reason: "busy", detail: "" }
     const outcome = { kind: "retry", ...failed, retryAfterMs: null } as const
-    const settlement = { status: "retrying", ...failed, delayMs: 1_000, maybeDuplicate: false } as const
+    const settlement = {
+      status: "retrying",
+      ...failed,
+      delayMs: 1_000,
+      maybeDuplicate: false,
+      because: "backoff",
+    } as const
     expect(await settleMany(db, "me", [{ ...held, outcome, settlement }])).toMatchObject([{ expired: true }])
   })
 
