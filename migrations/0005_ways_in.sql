@@ -81,5 +81,3 @@ create table silent_sources (
 );
 -- "When did this source last speak", and `GET /v1/events?source=`.
 create index events_by_source on events (source, business_id, id);
--- What retention looks for is old and done.
-create index notifications_by_event on notifications (event_id);

@@ -4,6 +4,7 @@ import type { NewNotification, Notification } from "../domain/notification.ts"
 import { notificationStream } from "../domain/stream.ts"
 import type { Queryable } from "./database.ts"
 import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
+import { inPieces } from "./pieces.ts"
 import { seal } from "./sealed.ts"
 
 export interface StoredNotifications {
@@ -18,6 +19,8 @@ export interface StoredNotifications {
 // Whoever locks several notifications does so in the order of event, rule and person.
 // A conflict is answered by the row that is there, which no snapshot might show yet. It changes only where the person
 // was told outside the inbox and now is in it; that its time is this transaction's says so.
+// Where the streams end now is one object to look into: a join of so many steps is expected to find one row, and
+// compares every row with every other.
 const INSERT = `
 with given as (
   select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
@@ -42,22 +45,38 @@ with given as (
     created_at = case when excluded.inbox and not old.inbox then now() else old.created_at end
   returning id, event_id, rule, recipient_id, created_at, created_at = now() as fresh
 ), kept as (
-  select g.id as given, i.id, i.created_at, i.fresh, g.stream, g.n
+  select g.id as given, i.id, i.created_at, i.fresh, g.stream, g.stream is not null and i.fresh as entered,
+    row_number() over (partition by g.stream, i.fresh order by g.n) as nth,
+    count(*) over (partition by g.stream, i.fresh) as total
   from given g join inserted i on i.event_id = g.event_id and i.rule = g.rule and i.recipient_id = g.recipient_id
-), wanted as (
+), moved as (
+  insert into streams (key, position) select stream, count(*) from kept where entered group by stream order by stream
+  on conflict (key) do update set position = streams.position + excluded.position
+  returning key, position
+), ends as (
+  select jsonb_object_agg(key, position) as of from moved
+), placed as (
+  insert into stream_entries (stream, position, ref)
+  select stream, (ends.of ->> stream)::bigint - total + nth, id from kept, ends where entered
+)
+select given, id, fresh, (extract(epoch from created_at) * 1000)::float8 as created_at,
+  case when entered then (ends.of ->> stream)::float8 - total + nth end as position
+from kept, ends`
+
+const PLACE = `
+with wanted as (
   select stream, id, row_number() over (partition by stream order by n) as nth, count(*) over (partition by stream) as total
-  from kept where stream is not null and fresh
+  from unnest($1::text[], $2::text[]) with ordinality as t (stream, id, n)
 ), moved as (
   insert into streams (key, position) select stream, count(*) from wanted group by stream order by stream
   on conflict (key) do update set position = streams.position + excluded.position
   returning key, position
-), placed as (
-  insert into stream_entries (stream, position, ref)
-  select w.stream, m.position - w.total + w.nth, w.id from wanted w join moved m on m.key = w.stream
-  returning position, ref
+), ends as (
+  select jsonb_object_agg(key, position) as of from moved
 )
-select k.given, k.id, k.fresh, (extract(epoch from k.created_at) * 1000)::float8 as created_at, p.position::float8 as position
-from kept k left join placed p on p.ref = k.id`
+insert into stream_entries (stream, position, ref)
+select stream, (ends.of ->> stream)::bigint - total + nth, id from wanted, ends
+returning ref as id, position::float8 as position`
 
 interface InsertedRow {
   readonly given: NotificationId
@@ -74,7 +93,73 @@ export async function insertNotifications(
 ): Promise<StoredNotifications> {
   if (given.length === 0) return { told: [], replaced: [], ids: new Map() }
   const { all, same } = onePerPerson(given)
-  const rows = await tx.query<InsertedRow>(INSERT, [
+  const rows = await insertAll(tx, all)
+  const stored = new Map(rows.map((row) => [row.given, row]))
+  const ids = new Map(rows.map((row) => [row.given, row.id]))
+  for (const [id, first] of same) ids.set(id, ids.get(first) ?? first)
+  const told = all.flatMap((n) => {
+    const row = stored.get(n.id)
+    if (row?.fresh !== true) return []
+    const marks = { createdAt: row.created_at, readAt: null, seenAt: null, archivedAt: null, acknowledgedAt: null }
+    return [{ ...n, ...marks, id: row.id, position: row.position }]
+  })
+  return { told, ids, replaced: await replaceEarlier(tx, told) }
+}
+
+interface Sealed {
+  readonly n: NewNotification
+  readonly content: Buffer
+}
+
+const piecesOf = (all: readonly NewNotification[]) =>
+  inPieces(
+    all.values().map((n): Sealed => ({ n, content: seal(n.content) })),
+    ({ content }) => content.byteLength,
+  )
+
+/** In one statement, nearly always. Else all are there before the first stream is held, or two who do so were a circle. */
+async function insertAll(tx: Queryable, all: readonly NewNotification[]): Promise<readonly InsertedRow[]> {
+  const [whole, more] = piecesOf(all).take(2)
+  if (whole === undefined) return []
+  if (more === undefined) return insertPiece(tx, whole, streamOf)
+  const rows: InsertedRow[] = []
+  for (const piece of piecesOf(all.toSorted(inOrder))) rows.push(...(await insertPiece(tx, piece, () => null)))
+  const fresh = new Map(rows.flatMap((row) => (row.fresh ? [[row.given, row.id] as const] : [])))
+  const wanted = all
+    .flatMap((n) => {
+      const [stream, id] = [streamOf(n), fresh.get(n.id)]
+      return stream === null || id === undefined ? [] : [{ stream, id }]
+    })
+    .sort((a, b) => compare(a.stream, b.stream))
+  const positions = new Map<NotificationId, number>()
+  for (const piece of inPieces(wanted)) {
+    const placed = await tx.query<{ id: NotificationId; position: number }>(PLACE, [
+      piece.map(({ stream }) => stream),
+      piece.map(({ id }) => id),
+    ])
+    for (const { id, position } of placed) positions.set(id, position)
+  }
+  return rows.map((row) => ({ ...row, position: positions.get(row.id) ?? null }))
+}
+
+const streamOf = ({ inbox, recipient }: NewNotification): string | null =>
+  inbox ? notificationStream(recipient) : null
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** As the database has it: ids are ASCII, and a rule's name is compared by its bytes. */
+const inOrder = (a: NewNotification, b: NewNotification): number =>
+  compare(a.event, b.event) ||
+  (a.rule === b.rule ? 0 : Buffer.compare(Buffer.from(a.rule), Buffer.from(b.rule))) ||
+  compare(a.recipient, b.recipient)
+
+function insertPiece(
+  tx: Queryable,
+  piece: readonly Sealed[],
+  streamOf: (n: NewNotification) => string | null,
+): Promise<readonly InsertedRow[]> {
+  const all = piece.map(({ n }) => n)
+  return tx.query<InsertedRow>(INSERT, [
     all.map((n) => n.id),
     all.map((n) => n.event),
     all.map((n) => n.rule),
@@ -86,21 +171,11 @@ export async function insertNotifications(
     all.map((n) => n.category),
     all.map((n) => n.priority),
     all.map((n) => n.inbox),
-    all.map((n) => seal(n.content)),
+    piece.map(({ content }) => content),
     all.map((n) => n.reason),
     all.map((n) => n.updateKey),
-    all.map((n) => (n.inbox ? notificationStream(n.recipient) : null)),
+    all.map(streamOf),
   ])
-  const stored = new Map(rows.map((row) => [row.given, row]))
-  const ids = new Map(rows.map((row) => [row.given, row.id]))
-  for (const [id, first] of same) ids.set(id, ids.get(first) ?? first)
-  const told = all.flatMap((n) => {
-    const row = stored.get(n.id)
-    if (row?.fresh !== true) return []
-    const marks = { createdAt: row.created_at, readAt: null, seenAt: null, archivedAt: null, acknowledgedAt: null }
-    return [{ ...n, ...marks, id: row.id, position: row.position }]
-  })
-  return { told, ids, replaced: await replaceEarlier(tx, told) }
 }
 
 /** Several timers of one event and rule can tell the same person at once: one row, in the inbox if any of them is. */
@@ -143,6 +218,10 @@ async function replaceEarlier(tx: Queryable, told: readonly NewNotification[]): 
   const updates = told.filter((n) => n.updateKey !== null && n.inbox)
   if (updates.length === 0) return []
   const last = [...new Map(updates.map((n) => [`${n.recipient}\n${n.rule}\n${n.updateKey}`, n])).values()]
-  const rows = await tx.query<NotificationRow>(REPLACE, [...keysOf(last), last.map((n) => n.id)])
-  return rows.map(notificationFromRow)
+  const replaced: Notification[] = []
+  for (const piece of inPieces(last)) {
+    const rows = await tx.query<NotificationRow>(REPLACE, [...keysOf(piece), piece.map((n) => n.id)])
+    replaced.push(...rows.map(notificationFromRow))
+  }
+  return replaced
 }
