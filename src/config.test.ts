@@ -71,6 +71,7 @@ describe("without any setting", () => {
     })
     expect(http.trustedProxies.contains("127.0.0.1")).toBe(false)
     const day = 86_400_000
+    const unlimited = { account: null, each: null }
     expect(rest).toEqual({
       nodeEnv: "development",
       production: false,
@@ -82,6 +83,15 @@ describe("without any setting", () => {
       anonymousTopics: true,
       rulesGit: null,
       rateLimit: { caller: null, business: null, type: null },
+      sendLimit: {
+        email: unlimited,
+        sms: unlimited,
+        voice: unlimited,
+        telegram: unlimited,
+        slack: unlimited,
+        push: unlimited,
+        webhook: unlimited,
+      },
       retention: { eventsMs: 90 * day, notificationsMs: 180 * day, attemptsMs: 90 * day, rejectedMs: 30 * day },
       telegram: { botToken: null, apiRoot: "https://api.telegram.org", webhookSecret: null },
       slack: { webhookUrl: null, botToken: null, signingSecret: null, apiRoot: "https://slack.com/api" },
@@ -149,6 +159,7 @@ describe("settings that are given", () => {
       HUB_RULES_GIT_URL: "https://token@git.example.com/rules.git",
       HUB_RULES_GIT_INTERVAL: "15m",
       HUB_RATE_LIMIT: "caller=500,type=1000",
+      HUB_SEND_LIMIT: "telegram=25, telegram.each=60/m, sms.each=1800/h",
       HUB_RETENTION: "events=6h,rejected=2w",
       TELEGRAM_BOT_TOKEN: "1:t",
       TELEGRAM_API_ROOT: "http://127.0.0.1:9/",
@@ -180,6 +191,8 @@ describe("settings that are given", () => {
     expect(config.anonymousTopics).toBe(false)
     expect(config.rulesGit).toMatchObject({ branch: "main", intervalMs: 900_000 })
     expect(config.rateLimit).toEqual({ caller: 500, business: null, type: 1000 })
+    expect(config.sendLimit.telegram).toEqual({ account: 25, each: 1 })
+    expect(config.sendLimit.sms).toEqual({ account: null, each: 0.5 })
     expect(config.retention).toMatchObject({
       eventsMs: 21_600_000,
       attemptsMs: 90 * 86_400_000,
@@ -271,6 +284,7 @@ describe("wrong settings", () => {
     HUB_ANONYMOUS_TOPICS: "maybe",
     HUB_RULES_GIT_INTERVAL: "soon",
     HUB_RATE_LIMIT: "callers=1",
+    HUB_SEND_LIMIT: "telegram=0",
     HUB_RETENTION: "events=0d",
     TELEGRAM_API_ROOT: "telegram",
     SLACK_WEBHOOK_URL: "canary",

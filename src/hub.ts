@@ -10,6 +10,7 @@ import { channelCatalogue } from "./channels/catalogue.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
 import type { SendingChannel } from "./domain/channel.ts"
+import { Secret } from "./domain/secret.ts"
 import { explaining } from "./explained.ts"
 import { actorRoutes } from "./http/actors.ts"
 import { actorsHealth } from "./http/actors-health.ts"
@@ -160,7 +161,15 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   // Nothing is sent for a captured message, so only the database bounds how many may be under way.
   // And systems that hang must leave room for those that answer.
   const inFlightOf = (channel: SendingChannel) => (captured.has(channel) || channel === "webhook" ? 256 : undefined)
-  const deliveries = deliveryTree({ db, workers, pubsub, telemetry, clock, inFlightOf })
+  const deliveries = deliveryTree({
+    db,
+    workers,
+    pubsub,
+    telemetry,
+    clock,
+    inFlightOf,
+    sendLimits: { of: (channel) => config.sendLimit[channel], secret: config.encryptionKeys[0]?.key ?? new Secret("") },
+  })
   const broken = brokenAccounts(telemetry)
 
   // And what is older than it is to be kept goes, at night.

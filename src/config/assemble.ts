@@ -1,4 +1,6 @@
 /** From the table of settings to the `Config`: groups, defaults that depend on others, and what must come together. */
+import type { SendingChannel } from "../domain/channel.ts"
+import type { SendLimit } from "../domain/send-limit.ts"
 import { noRanges } from "./address-ranges.ts"
 import { isVapidPair } from "./credentials.ts"
 import type { Reader } from "./reader.ts"
@@ -68,6 +70,7 @@ export function assemble(reader: Reader, terminal: boolean): Config {
       "name",
     ),
     rateLimit: { caller: null, business: null, type: null, ...reader.optional(running.rateLimit) },
+    sendLimit: sendLimit(reader),
     retention: retention(reader),
     ...channelGroups(reader, production, publicUrl),
     zoho: { webhookSecret: reader.optional(sources.zohoWebhookSecret) },
@@ -108,6 +111,23 @@ function rulesGit(reader: Reader): Config["rulesGit"] {
   const branch = reader.defaulted(running.rulesGitBranch)
   const intervalMs = reader.defaulted(running.rulesGitInterval)
   return url === null ? null : { url, branch, intervalMs }
+}
+
+function sendLimit(reader: Reader): Config["sendLimit"] {
+  const given = reader.optional(running.sendLimit)
+  const of = (channel: SendingChannel): SendLimit => ({
+    account: given?.[channel] ?? null,
+    each: given?.[`${channel}.each`] ?? null,
+  })
+  return {
+    email: of("email"),
+    sms: of("sms"),
+    voice: of("voice"),
+    telegram: of("telegram"),
+    slack: of("slack"),
+    push: of("push"),
+    webhook: of("webhook"),
+  }
 }
 
 function retention(reader: Reader): Config["retention"] {

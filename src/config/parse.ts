@@ -32,6 +32,16 @@ export function integer(least: number, most: number): Parser<number> {
   }
 }
 
+/** `25` or `25/s`, `20/m`, `500/h` → how many in a second. */
+export const rate: Parser<number> = (value) => {
+  const [, digits, unit = "s"] = /^(\d{1,9})(?:\s*\/\s*(s|m|h))?$/.exec(value) ?? []
+  const word = units.find((candidate) => candidate === unit)
+  const count = Number(digits ?? 0)
+  return word !== undefined && count > 0
+    ? ok((count * 1_000) / unitMs[word])
+    : expected("a rate such as 25, 20/m or 500/h")
+}
+
 export const flag: Parser<boolean> = (value) => {
   if (/^(true|yes|on|1)$/i.test(value)) return ok(true)
   return /^(false|no|off|0)$/i.test(value) ? ok(false) : expected("true or false")

@@ -2,6 +2,7 @@
  * The one table of settings. It drives the parsing, `.env.example`, the README's table and the search for misspelt
  * names. A new setting is a line here, a field in `shape.ts` and a line in `config.ts`.
  */
+import { SENDING_CHANNELS } from "../domain/channel.ts"
 import {
   apiKey,
   encryptionKey,
@@ -29,6 +30,7 @@ import {
   pemKey,
   postgresUrl,
   ranges,
+  rate,
   secret,
   secretUrl,
   sender,
@@ -76,6 +78,8 @@ const defaulted = <T>(name: string, parse: Parser<T>, fallback: string, meaning:
 })
 
 const generated = "generated in development"
+
+const EACH = SENDING_CHANNELS.map((channel) => `${channel}.each` as const)
 
 export const hubSettings = {
   nodeEnv: defaulted(
@@ -163,6 +167,12 @@ export const runningSettings = {
     assignments(["caller", "business", "type"], integer(1, 1_000_000_000)),
     "none",
     "events per second for each caller, business and type, e.g. caller=500,business=2000,type=1000",
+  ),
+  sendLimit: plain(
+    "HUB_SEND_LIMIT",
+    assignments([...SENDING_CHANNELS, ...EACH], rate),
+    "none",
+    "messages by a channel's account, and to each of its addresses, a second (or /m, /h), e.g. telegram=25,telegram.each=1,email=2",
   ),
   retention: defaulted(
     "HUB_RETENTION",

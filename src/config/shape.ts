@@ -2,7 +2,9 @@
  * What the rest of the hub knows of its settings: one frozen object in groups, parsed and typed. Nobody but
  * `config.ts` reads the environment, so that whatever is wrong with it is found at once, before anything starts.
  */
+import type { SendingChannel } from "../domain/channel.ts"
 import type { Secret } from "../domain/secret.ts"
+import type { SendLimit } from "../domain/send-limit.ts"
 import type { AddressRanges } from "./address-ranges.ts"
 
 export type NodeEnv = "development" | "production" | "test"
@@ -77,6 +79,8 @@ export interface Config {
   readonly webhookSecrets: readonly WebhookSecretSetting[]
   /** Events per second; null = no limit. */
   readonly rateLimit: { readonly caller: number | null; readonly business: number | null; readonly type: number | null }
+  /** What nobody has set goes as fast as its provider takes it. */
+  readonly sendLimit: Readonly<Record<SendingChannel, SendLimit>>
   readonly retention: {
     readonly eventsMs: number
     readonly notificationsMs: number

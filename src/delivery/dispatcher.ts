@@ -4,7 +4,7 @@
  * the rows: a killed dispatcher's leases run out and are rescued. Long, because its messages share one state.
  */
 import type { ChannelWorker } from "../channels/channel.ts"
-import { type ClaimedDelivery, DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
+import { DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
@@ -12,17 +12,18 @@ import { backoffDelay } from "../runtime/backoff.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
-import { claimDue, type Lease, nextDue, releaseClaimed, renewLeases, type Unsent } from "../store/deliveries.ts"
+import { type Lease, releaseClaimed, renewLeases, type Unsent } from "../store/deliveries.ts"
 import { forgetDevice } from "../store/push-subscriptions.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { Account } from "./account.ts"
 import { type Attempted, type AttemptOptions, attempt } from "./attempt.ts"
 import type { Verdict } from "./breaker.ts"
+import { type Claim, createClaiming } from "./claiming.ts"
 import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
 import { Held, InFlight } from "./in-flight.ts"
+import type { SendLimits } from "./send-limits.ts"
 import { createSettler } from "./settling.ts"
-import { heedWishes } from "./wishes.ts"
 
 export interface DispatcherOptions {
   readonly worker: ChannelWorker
@@ -35,17 +36,15 @@ export interface DispatcherOptions {
   readonly policy?: RetryPolicy
   /** Sends at once; default 32. */
   readonly inFlight?: number
+  /** Of the account and its addresses; none where absent. */
+  readonly limits?: SendLimits | null
   /** Default 15,000; renewed three times within. */
   readonly leaseMs?: number
 }
 
-interface Claim {
-  readonly claimed: readonly ClaimedDelivery[]
-  readonly full: boolean
+interface Claimed extends Claim {
   readonly since: number
   readonly era: number
-  /** Milliseconds until the next one is due, where that was asked. */
-  readonly nextDueMs: number | null
 }
 
 export type DispatcherMessage =
@@ -53,7 +52,7 @@ export type DispatcherMessage =
   | { readonly kind: "wake" }
   | { readonly kind: "poll" }
   | { readonly kind: "renew" }
-  | { readonly kind: "claimed"; readonly outcome: TaskOutcome<Claim> }
+  | { readonly kind: "claimed"; readonly outcome: TaskOutcome<Claimed> }
   | { readonly kind: "renewed"; readonly asked: readonly Lease[]; readonly outcome: TaskOutcome<readonly Lease[]> }
   | { readonly kind: "attempted"; readonly held: Held; readonly outcome: TaskOutcome<Attempted> }
 
@@ -85,7 +84,7 @@ function startDispatcher(
   options: DispatcherOptions,
 ): Behaviour<DispatcherMessage> {
   const { worker, db, pubsub, telemetry, drain, random, policy = DEFAULT_RETRY } = options
-  const { inFlight: bound = IN_FLIGHT, leaseMs = LEASE_MS } = options
+  const { inFlight: bound = IN_FLIGHT, leaseMs = LEASE_MS, limits = null } = options
   const { clock } = ctx
   const { channel } = worker
   // Of this incarnation: what an earlier one left behind is not ours to settle.
@@ -127,7 +126,7 @@ function startDispatcher(
 
   /** There may be due deliveries that nobody has asked for yet. */
   let wanted = true
-  let claiming = false
+  let claims = false
   let polled = false
   let woken = false
   let failures = 0
@@ -138,8 +137,13 @@ function startDispatcher(
   const stopping = (): boolean => drain.closing || ctx.signal.aborted
 
   const fill = (): void => {
-    if (claiming || !wanted || stopping() || clock.now() < notBefore || account.room(inFlight) === 0) return
-    claiming = true
+    if (claims || !wanted || stopping() || clock.now() < notBefore || account.room(inFlight) === 0) return
+    const allowed = limits?.room()
+    if (allowed?.count === 0) {
+      wakeIn(allowed.againInMs)
+      return
+    }
+    claims = true
     wanted = false
     const asksNext = polled
     polled = false
@@ -153,24 +157,16 @@ function startDispatcher(
   const onUnreadable = (_: DeliveryId, error: unknown): void =>
     telemetry.emit({ kind: "bug_found", where: `delivery of ${channel}`, error: describeError(error) })
 
-  const claim = async (asksNext: boolean): Promise<Claim> => {
+  const claim = async (asksNext: boolean): Promise<Claimed> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
     if (inFlight.size > 0) await nextTurn()
-    const limit = account.room(inFlight)
+    const room = account.room(inFlight)
     const { era } = account
     const since = clock.now()
-    let over = 0
-    const onExpired = (unsent: readonly Unsent[]): void => {
-      over = unsent.length
-      onUnsent(unsent)
-    }
-    const ask = { channel, limit, owner, leaseMs, onUnreadable, onUnsent: onExpired }
-    const taken = limit === 0 ? [] : await claimDue(db, ask)
-    const claimed = await heedWishes(db, owner, taken, { onUnsent, onUnreadable })
-    if (claimed.length > 0)
-      telemetry.emit({ kind: "deliveries_claimed", channel, count: claimed.length, ms: clock.now() - since })
-    const nextDueMs = asksNext && taken.length + over === 0 && limit > 0 ? await nextDue(db, channel) : null
-    return { claimed, full: taken.length + over === limit, since, era, nextDueMs }
+    const claim = await claiming(room, asksNext)
+    const count = claim.claimed.length
+    if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, ms: clock.now() - since })
+    return { ...claim, since, era }
   }
 
   /** Ended, or put off, without a try: nobody is told of it but whoever watches, and the next channel. */
@@ -180,18 +176,20 @@ function startDispatcher(
     if (unsent.some(({ failover }) => failover)) timersSet()
   }
 
+  const claiming = createClaiming({ db, channel, owner, leaseMs, limits, onUnsent, onUnreadable })
+
   const timersSet = (): void => pubsub.publish([{ kind: "timers_set", at: clock.wall().getTime() }])
 
-  const onClaimed = (outcome: TaskOutcome<Claim>): void => {
-    claiming = false
+  const onClaimed = (outcome: TaskOutcome<Claimed>): void => {
+    claims = false
     if (outcome.kind === "done") {
       failures = 0
-      const { claimed, full, since, era, nextDueMs } = outcome.value
+      const { claimed, full, since, era, againInMs } = outcome.value
       const held = claimed.map((one) => new Held(one, since, era))
       if (stopping()) unstarted.push(...held)
       else held.forEach(start)
       if (full) wanted = true
-      if (nextDueMs !== null && nextDueMs < POLL_MAX_MS) wakeIn(nextDueMs)
+      if (againInMs !== null && againInMs < POLL_MAX_MS) wakeIn(againInMs)
       fill()
     } else if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") {
       throw outcome.error

@@ -11,6 +11,7 @@ const claimed: ClaimedDelivery = {
   event: newEventId(0),
   business: "b1" as BusinessId, // matches the pattern
   channel: "sms",
+  priority: 1,
   attempt: 1,
   tries: 1,
   maybeDuplicate: false,

@@ -6,6 +6,8 @@
 import type { ChannelWorker } from "../channels/channel.ts"
 import type { SendingChannel } from "../domain/channel.ts"
 import { DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
+import { Secret } from "../domain/secret.ts"
+import type { SendLimit } from "../domain/send-limit.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Clock } from "../runtime/clock.ts"
@@ -15,6 +17,7 @@ import type { Emitter } from "../telemetry/bus.ts"
 import { dispatcher } from "./dispatcher.ts"
 import { createDrain } from "./drain.ts"
 import { rescuer } from "./rescuer.ts"
+import { createSendLimits } from "./send-limits.ts"
 
 export interface DeliveryOptions {
   readonly db: Database
@@ -26,12 +29,16 @@ export interface DeliveryOptions {
   /** [0, 1); default Math.random. */
   readonly random?: () => number
   readonly policyOf?: (channel: SendingChannel) => RetryPolicy
+  /** How fast a channel may send; without it, as fast as its provider takes it. */
+  readonly sendLimits?: { readonly of: (channel: SendingChannel) => SendLimit; readonly secret: Secret }
   /** Sends at once; default 32. */
   readonly inFlightOf?: (channel: SendingChannel) => number | undefined
   readonly leaseMs?: number
   /** What sends in flight get at shutdown; default 8,000. */
   readonly drainMs?: number
 }
+
+const NO_LIMITS = { of: () => ({ account: null, each: null }), secret: new Secret("") }
 
 /** A dispatcher may crash so often before its channel rests; then the pauses double, and a minute of peace resets them. */
 const CHANNEL_BUDGET = { intensity: 3, periodMs: 30_000 } as const
@@ -52,12 +59,16 @@ export function deliveryTree(options: DeliveryOptions): ChildSpec {
       ...options.workers.map((worker) => {
         const inFlight = options.inFlightOf?.(worker.channel)
         const policy = policyOf(worker.channel)
+        const { sendLimits: { of, secret } = NO_LIMITS } = options
+        const limits = createSendLimits({ channel: worker.channel, limit: of(worker.channel), secret, db, clock })
         return supervisor({
           id: `channel:${worker.channel}`,
           strategy: "one_for_one",
           ...CHANNEL_BUDGET,
           backoff: CHANNEL_REST,
-          children: [dispatcher({ ...shared, worker, policy, ...(inFlight === undefined ? {} : { inFlight }) })],
+          children: [
+            dispatcher({ ...shared, worker, policy, limits, ...(inFlight === undefined ? {} : { inFlight }) }),
+          ],
         })
       }),
       rescuer({ db, pubsub, telemetry, random, policyOf }),
