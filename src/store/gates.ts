@@ -5,11 +5,12 @@
 import type { GateState, Gates } from "../domain/gates.ts"
 import type { Queryable } from "./database.ts"
 import type { HoldGates } from "./decision-ports.ts"
+import { inPieces } from "./pieces.ts"
 
 /** One transaction's gates. */
 export interface GateKeeper {
   readonly hold: HoldGates
-  /** Writes what was set, in one statement; nothing where nothing was. */
+  /** Writes what was set; nothing where nothing was. */
   store(): Promise<void>
 }
 
@@ -46,19 +47,20 @@ export function gatesOf(tx: Queryable): GateKeeper {
   return {
     async hold(keys) {
       const wanted = [...new Set(keys)].filter((key) => !states.has(key)).sort()
-      if (wanted.length === 0) return gates
-      const rows = await tx.query<{ key: string; state: GateState | null }>(HOLD, [wanted])
-      for (const { key, state } of rows) states.set(key, state)
+      for (const piece of inPieces(wanted)) {
+        const rows = await tx.query<{ key: string; state: GateState | null }>(HOLD, [piece])
+        for (const { key, state } of rows) states.set(key, state)
+      }
       return gates
     },
     async store() {
-      if (changed.size === 0) return
-      const all = [...changed]
-      await tx.execute(WRITE, [
-        all.map(([key]) => key),
-        all.map(([, { state }]) => (state === null ? null : JSON.stringify(state))),
-        all.map(([, { staleAt }]) => staleAt),
-      ])
+      for (const all of inPieces(changed)) {
+        await tx.execute(WRITE, [
+          all.map(([key]) => key),
+          all.map(([, { state }]) => (state === null ? null : JSON.stringify(state))),
+          all.map(([, { staleAt }]) => staleAt),
+        ])
+      }
     },
   }
 }

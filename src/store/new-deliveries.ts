@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import type { SendingChannel } from "../domain/channel.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { Queryable } from "./database.ts"
+import { inPieces } from "./pieces.ts"
 import { seal } from "./sealed.ts"
 
 const INSERT = `
@@ -50,7 +51,19 @@ where d.event_id = j.event_id and d.address_hash = j.address_hash
  * each person at another moment, its people join that one.
  */
 export async function insertDeliveries(tx: Queryable, all: readonly NewDelivery[]): Promise<void> {
-  if (all.length === 0) return
+  const sealed = all.values().map((d) => ({ d, message: "message" in d.start ? seal(d.start.message) : null }))
+  for (const piece of inPieces(sealed, ({ message }) => message?.byteLength ?? 0)) {
+    const messages = piece.map(({ message }) => message)
+    const deliveries = piece.map(({ d }) => d)
+    await insertPiece(tx, deliveries, messages)
+  }
+}
+
+async function insertPiece(
+  tx: Queryable,
+  all: readonly NewDelivery[],
+  messages: readonly (Buffer | null)[],
+): Promise<void> {
   await tx.execute(INSERT, [
     all.map((d) => d.id),
     all.map((d) => d.event),
@@ -72,7 +85,7 @@ export async function insertDeliveries(tx: Queryable, all: readonly NewDelivery[
     all.map((d) => d.wishes !== false),
     all.map((d) => d.wishes !== false && d.wishes.commercial),
     all.map((d) => d.wishes !== false && d.wishes.bypassQuietHours),
-    all.map((d) => ("message" in d.start ? seal(d.start.message) : null)),
+    messages,
     all.map((d) => (d.wishes === false ? null : d.wishes.category)),
   ])
   const joining = all.filter(({ round }) => round?.startsWith("failover:"))

@@ -1,0 +1,27 @@
+/**
+ * What follows from one event may be for every person of a business. It is stored in pieces, one statement after the other in
+ * the one transaction: each has time enough, and only one piece at a time is held as text.
+ */
+
+const MOST_ROWS = 2_000
+const MOST_BYTES = 4 * 1024 * 1024
+
+/** The items in order, in pieces of at most 2,000 and, where more than one is in it, 4 MiB. They are taken as they are needed. */
+export function* inPieces<T>(
+  items: Iterable<T>,
+  bytesOf: (item: T) => number = () => 0,
+): Generator<readonly T[], void> {
+  let piece: T[] = []
+  let bytes = 0
+  for (const item of items) {
+    const own = bytesOf(item)
+    if (piece.length > 0 && (piece.length === MOST_ROWS || bytes + own > MOST_BYTES)) {
+      yield piece
+      piece = []
+      bytes = 0
+    }
+    piece.push(item)
+    bytes += own
+  }
+  if (piece.length > 0) yield piece
+}
