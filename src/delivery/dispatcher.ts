@@ -164,8 +164,9 @@ function startDispatcher(
     const { era } = account
     const since = clock.now()
     const claim = await claiming(room, asksNext)
-    const count = claim.claimed.length
-    if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, ms: clock.now() - since })
+    const deliveryIds = claim.claimed.map(({ id }) => id)
+    const count = deliveryIds.length
+    if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, deliveryIds, ms: clock.now() - since })
     return { ...claim, since, era }
   }
 

@@ -32,8 +32,6 @@ const become = (id: string, status: string, reason: string | null = null): Promi
     "update deliveries set status = $2, reason = $3, attempt = 3, next_attempt_at = null where id = $1",
     [id, status, reason],
   )
-const replay = (json: unknown, key?: string): Promise<Response> =>
-  front.call("/admin/dlq/replay", { json, ...(key === undefined ? {} : { key }) })
 
 describe("deliveries", () => {
   test("are found by notification, status and channel, and read one by one", async () => {
@@ -110,68 +108,6 @@ describe("deliveries", () => {
 
   test("are not for people without a role", async () => {
     expect((await get("/v1/deliveries", await tokenFor({ sub: "u1", business_id: "b1" }))).status).toBe(403)
-  })
-})
-
-describe("the outbox", () => {
-  test("shows captured messages as their reader would see them, to operators only", async () => {
-    const [id] = await seedDeliveries(front.db, [
-      {
-        channel: "email",
-        message: {
-          channel: "email",
-          to: "a@example.com",
-          subject: "Hi",
-          html: "<b>Hi</b>",
-          text: "Hi",
-          actionUrl: null,
-          actionLabel: null,
-        },
-      },
-      { channel: "email" },
-    ])
-    await become(id ?? "", "captured")
-    const { body } = await get("/v1/outbox?channel=email")
-    expect(body.data).toMatchObject([
-      { id, status: "captured", message: { to: "a@example.com", subject: "Hi", html: "<b>Hi</b>" } },
-    ])
-    expect((await get("/v1/outbox", SERVICE_KEY)).status).toBe(403)
-  })
-})
-
-describe("dead letters", () => {
-  test("are listed with their counts by cause", async () => {
-    const ids = await seedDeliveries(front.db, [{ business: "dead" }, { business: "dead" }, { business: "dead" }])
-    for (const id of ids.slice(0, 2)) await become(id, "dead", "attempts_exhausted")
-    await become(ids[2] ?? "", "unknown", "timeout")
-    const key = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "dead" }] })
-    const { body } = await get("/admin/dlq", key)
-    expect(body.data).toHaveLength(3)
-    expect(body["groups"]).toEqual([
-      { channel: "telegram", status: "dead", reason: "attempts_exhausted", count: 2 },
-      { channel: "telegram", status: "unknown", reason: "timeout", count: 1 },
-    ])
-  })
-
-  test("one is sent again: it is queued, its channel is woken, and a second replay is a conflict", async () => {
-    const [id = ""] = await seedDeliveries(front.db, [{}])
-    await become(id, "dead", "attempts_exhausted")
-    const mark = front.news.length
-    const answer = await replay({ job_id: id })
-    expect(answer.status).toBe(202)
-    expect(await answer.json()).toEqual({ replayed: 1, job_id: id, status: "queued" })
-    expect(front.news.slice(mark).flat()).toEqual([{ kind: "deliveries_due", channels: ["telegram"] }])
-    expect((await get(`/v1/deliveries/${id}`)).body).toMatchObject({ status: "queued", reason: "replayed" })
-    expect((await replay({ job_id: id })).status).toBe(409)
-  })
-
-  test("of another business cannot be replayed, and it looks as if there were none", async () => {
-    const [id = ""] = await seedDeliveries(front.db, [{ business: "b2" }])
-    await become(id, "dead")
-    const key = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "b1" }] })
-    expect((await replay({ job_id: id }, key)).status).toBe(404)
-    expect((await replay({ job_id: "dlv_1" })).status).toBe(422)
-    expect((await replay({ job_id: id }, SERVICE_KEY)).status).toBe(403)
   })
 })
 

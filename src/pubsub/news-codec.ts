@@ -46,6 +46,8 @@ function isNews(value: unknown): value is News {
       return Array.isArray(value["events"]) && Array.isArray(value["counts"])
     case "timers_set":
       return typeof value["at"] === "number"
+    case "deliveries_changed":
+      return Array.isArray(value["ids"])
     case "deliveries_due":
       return Array.isArray(value["channels"])
     case "stream_message": {

@@ -29,6 +29,8 @@ export type News =
     }
   /** Deliveries became due now on these channels. */
   | { readonly kind: "deliveries_due"; readonly channels: readonly SendingChannel[] }
+  /** These deliveries are not what they were: for whoever watches them. Of a flood, some. */
+  | { readonly kind: "deliveries_changed"; readonly ids: readonly string[] }
   /** Timers were set, the first of them for this moment (milliseconds since the Unix epoch). */
   | { readonly kind: "timers_set"; readonly at: number }
   /** A message of a stream. `payload` is the encoded JSON object, `_offset` included where it has a position. */

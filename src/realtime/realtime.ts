@@ -16,6 +16,7 @@ import { Connection } from "./connection.ts"
 import { COUNTS_ACTOR, type CountsMessage, type CountsOf, countsActor } from "./counts.ts"
 import { dashboard } from "./dashboard.ts"
 import type { Watched } from "./dashboard-watch.ts"
+import { type BusinessesOf, deliveriesTopic } from "./deliveries-topic.ts"
 import { eventsTopic } from "./events-topic.ts"
 import type { NativeTopics, TopicView } from "./fanout.ts"
 import { type HandshakeSettings, shakeHands } from "./handshake.ts"
@@ -39,6 +40,8 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly countsOf: CountsOf
   /** What admins see on the topic `dashboard`; without it there is no such topic. */
   readonly watched?: Watched
+  /** store/delivery-reads.ts, bound to the database; without it there is no topic `deliveries`. */
+  readonly businessesOf?: BusinessesOf
   /** Whether operators may come from where this request does; default: from anywhere. */
   readonly operatorsFrom?: (request: Request, server: Bun.Server<SocketData>) => boolean
   readonly limits?: Partial<RealtimeLimits>
@@ -94,9 +97,15 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   const operators =
     watched === undefined ? null : dashboard({ watched, native, telemetry, joinTimeoutMs, orphan: crash })
   const passing = eventsTopic({ native, pubsub: deps.pubsub, telemetry, joinTimeoutMs, orphan: crash })
+  const { businessesOf, pubsub } = deps
+  const changing =
+    businessesOf === undefined
+      ? null
+      : deliveriesTopic({ native, pubsub, telemetry, joinTimeoutMs, orphan: crash, businessesOf })
   const families: readonly TopicFamily[] = [
     ...(deps.families ?? []),
     passing.family,
+    ...(changing === null ? [] : [changing.family]),
     ...(operators === null ? [] : [operators.family]),
     resourcesTopic(topics),
     notificationsTopic(topics, (recipient, view, client) => counts?.send({ kind: "joined", recipient, view, client })),
@@ -240,6 +249,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
         countsActor({ native, viewsOf: (of) => topics.viewsOf(of), countsOf: deps.countsOf, telemetry }),
         ...(operators === null ? [] : [operators.child]),
         passing.child,
+        ...(changing === null ? [] : [changing.child]),
         feed,
       ],
     }),

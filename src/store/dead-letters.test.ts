@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { DEFAULT_RETRY, type Outcome, settle } from "../domain/delivery.ts"
-import { type BusinessId, newDeliveryId } from "../domain/ids.ts"
+import { type BusinessId, type DeliveryId, newDeliveryId } from "../domain/ids.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { type Database, openDatabase } from "./database.ts"
 import { listDeadLetters, replayDead } from "./dead-letters.ts"
 import { claimDue, settleMany } from "./deliveries.ts"
-import { deliveryMessage, getDelivery, listDeliveries, listOutbox } from "./delivery-reads.ts"
+import { deliveryMessage, getDelivery, listDeliveries } from "./delivery-reads.ts"
+import { listOutbox } from "./outbox.ts"
 
 let server: TestDatabase
 let db: Database
@@ -32,7 +33,7 @@ const sendAll = async (outcome: Outcome) => {
   const policy = { ...DEFAULT_RETRY, onUnknown: "hold" as const }
   const items = claimed.map((one) => {
     const settlement = settle({ attempt: one.tries, ageMs: one.ageMs }, outcome, policy, 0.5)
-    return { id: one.id, attempt: one.attempt, outcome, settlement }
+    return { id: one.id, attempt: one.attempt, outcome, settlement, account: "own" }
   })
   await settleMany(db, "a", items)
   return claimed
@@ -93,10 +94,10 @@ describe("deliveries", () => {
     }
     await seedDeliveries(db, [{ channel: "slack", message }, { channel: "slack" }])
     await db.execute("update deliveries set status = 'captured'")
-    const page = await listOutbox(db, { businesses: [B1], limit: 1 })
+    const page = await listOutbox(db, { captured: [], businesses: [B1], limit: 1 })
     expect(page.hasMore).toBe(true)
     expect(page.deliveries).toMatchObject([{ status: "captured", message: { to: null, text: "message 1" } }])
-    const [, last] = (await listOutbox(db, { businesses: [B1], channel: "slack", limit: 50 })).deliveries
+    const [, last] = (await listOutbox(db, { captured: [], businesses: [B1], channel: "slack", limit: 50 })).deliveries
     expect(last).toMatchObject({
       message: {
         to: "https://hooks.slack.com/…",
@@ -105,27 +106,67 @@ describe("deliveries", () => {
         action_label: null,
       },
     })
-    expect((await listOutbox(db, { businesses: [B2], limit: 50 })).deliveries).toHaveLength(0)
+    expect((await listOutbox(db, { captured: [], businesses: [B2], limit: 50 })).deliveries).toHaveLength(0)
   })
 })
 
+/** Replays one, as an operator of these businesses. */
+const replayOne = (id: DeliveryId, businesses: readonly BusinessId[] | null, replayId: string | null = null) =>
+  replayDead(db, { what: { kind: "one", id }, asked: { job_id: id }, replayId, actor: "key:1", businesses })
+const replayAll = (filter: DeadLetterFilter, perSecond: number, more: Partial<ReplayRequest> = {}) =>
+  replayDead(db, {
+    what: { kind: "filter", filter, perSecond },
+    asked: { filter: { ...filter }, per_second: perSecond },
+    replayId: null,
+    actor: "key:1",
+    businesses: null,
+    ...more,
+  })
+const statuses = async (): Promise<readonly string[]> =>
+  (await db.query<{ status: string }>("select status from deliveries order by id")).map(({ status }) => status)
+/** Seconds from now until each is due, in the order of their ids. */
+const dueIn = async (): Promise<readonly number[]> =>
+  (
+    await db.query<{ s: number }>(
+      "select round(extract(epoch from next_attempt_at - replayed_at) * 10)::int / 10.0::float8 as s from deliveries order by id",
+    )
+  ).map(({ s }) => s)
+
 describe("dead letters", () => {
-  test("are listed with the counts of their causes over all pages", async () => {
+  test("are listed with the counts of their causes over all pages, by every filter", async () => {
     await seedDeliveries(db, [{}, {}])
     await sendAll(BLOCKED)
     await seedDeliveries(db, [{}])
     await sendAll(SILENT)
     await seedDeliveries(db, [{ business: "b2" }])
     await sendAll(BLOCKED)
-    const dead = await listDeadLetters(db, { businesses: [B1], limit: 1 })
+    const asked = { businesses: [B1], filter: {}, limit: 1 }
+    const dead = await listDeadLetters(db, asked)
     expect(dead.deliveries).toMatchObject([
       { status: "unknown", reason: "timeout", attempts: [{ outcome: "unknown" }] },
     ])
     expect(dead.hasMore).toBe(true)
-    expect(dead.groups).toEqual([
-      { channel: "telegram", status: "dead", reason: "blocked_by_recipient", count: 2 },
-      { channel: "telegram", status: "unknown", reason: "timeout", count: 1 },
-    ])
+    const cause = { channel: "telegram", account: "own", rule: "a-rule" }
+    const blocked = { ...cause, status: "dead", reason: "blocked_by_recipient", count: 2 }
+    expect(dead.groups).toEqual([blocked, { ...cause, status: "unknown", reason: "timeout", count: 1 }])
+    const filters: readonly [DeadLetterFilter, number][] = [
+      [{ channel: "telegram" }, 3],
+      [{ channel: "sms" }, 0],
+      [{ status: "dead" }, 2],
+      [{ reason: "timeout" }, 1],
+      [{ rule: "another" }, 0],
+      [{ account: "own" }, 3],
+      [{ account: "mattermost.example" }, 0],
+      [{ business: B2 }, 0],
+      [{ since: Date.now() - 60_000, until: Date.now() + 60_000 }, 3],
+      [{ since: Date.now() + 60_000 }, 0],
+      [{ until: Date.now() - 60_000 }, 0],
+    ]
+    for (const [filter, count] of filters) {
+      const { deliveries, groups } = await listDeadLetters(db, { businesses: [B1], filter, limit: 50 })
+      expect([filter, deliveries.length]).toEqual([filter, count])
+      expect(groups.reduce((sum, group) => sum + Number(group["count"]), 0)).toBe(count)
+    }
   })
 
   test("are sent again with their history and a new budget", async () => {
@@ -133,11 +174,12 @@ describe("dead letters", () => {
     if (id === undefined) throw new Error("nothing seeded")
     await db.execute("update deliveries set attempt = 11, created_at = now() - interval '2 days'")
     await sendAll(BLOCKED)
-    expect(await replayDead(db, id, [B1])).toEqual({ kind: "replayed", channel: "telegram" })
+    expect(await replayOne(id, [B1])).toMatchObject({ kind: "replayed", channels: ["telegram"] })
     expect(await getDelivery(db, id, null)).toMatchObject({
       status: "queued",
       reason: "replayed",
       maybe_duplicate: false,
+      next: { again: true, code: "replayed" },
     })
     const [claimed] = await sendAll(OK)
     expect(claimed).toMatchObject({ attempt: 13, tries: 1 })
@@ -155,17 +197,85 @@ describe("dead letters", () => {
     const [id] = await seedDeliveries(db, [{}])
     if (id === undefined) throw new Error("nothing seeded")
     await sendAll(SILENT)
-    await replayDead(db, id, null)
+    await replayOne(id, null)
     expect(await getDelivery(db, id, null)).toMatchObject({ status: "queued", maybe_duplicate: true })
   })
 
   test("are replayed once, by those of the business alone, and nothing else is", async () => {
     const [id] = await seedDeliveries(db, [{}])
     if (id === undefined) throw new Error("nothing seeded")
-    expect(await replayDead(db, id, [B1])).toEqual({ kind: "not_dead", status: "queued" })
+    expect(await replayOne(id, [B1])).toEqual({ kind: "not_dead", status: "queued" })
     await sendAll(BLOCKED)
-    expect(await replayDead(db, id, [B2])).toEqual({ kind: "absent" })
-    const answers = await Promise.all([1, 2, 3].map(() => replayDead(db, id, [B1])))
+    expect(await replayOne(id, [B2])).toEqual({ kind: "absent" })
+    const answers = await Promise.all([1, 2, 3].map(() => replayOne(id, [B1])))
     expect(answers.filter(({ kind }) => kind === "replayed")).toHaveLength(1)
   })
+
+  test("whose rule's time is over stay where they are, and are counted", async () => {
+    const [id] = await seedDeliveries(db, [{}, {}])
+    if (id === undefined) throw new Error("nothing seeded")
+    await sendAll(BLOCKED)
+    await db.execute("update deliveries set expires_at = now() where id = $1", [id])
+    expect(await replayOne(id, null)).toEqual({ kind: "late" })
+    expect(await countDeadLetters(db, null, {})).toEqual({ matched: 1, late: 1 })
+    expect(await replayAll({}, 10)).toMatchObject({ counts: { replayed: 1, left: 0, late: 1 } })
+    expect(await statuses()).toEqual(["dead", "queued"])
+  })
+})
+
+describe("a replay of many", () => {
+  test("is spread over time on each channel, and the next one begins behind it", async () => {
+    await seedDeliveries(db, [{}, {}, {}])
+    await sendAll(BLOCKED)
+    const first = await replayAll({}, 2)
+    expect(first).toMatchObject({ counts: { replayed: 3, left: 0, late: 0, channels: { telegram: 3 } } })
+    expect(await dueIn()).toEqual([0, 0.5, 1])
+    expect(await statuses()).toEqual(["queued", "scheduled", "scheduled"])
+    await db.execute("update deliveries set next_attempt_at = now()")
+    await sendAll(BLOCKED)
+    await replayAll({}, 10)
+    const [soonest = 0] = await dueIn()
+    expect(soonest).toBeGreaterThan(0)
+  })
+
+  test("with a replay id is done once, however often and however many at once ask, and answers the same", async () => {
+    await seedDeliveries(db, [{}, {}, {}])
+    await sendAll(BLOCKED)
+    const ask = () => replayAll({ channel: "telegram" }, 100, { replayId: "monday" })
+    const answers = await Promise.all([ask(), ask(), ask()])
+    expect(answers).toMatchObject([1, 2, 3].map(() => ({ kind: "replayed", counts: { replayed: 3 } })))
+    expect(answers.filter((one) => one.kind === "replayed" && !one.before)).toHaveLength(1)
+    // They die again; the same id is still the same replay.
+    await db.execute("update deliveries set next_attempt_at = now()")
+    await sendAll(BLOCKED)
+    expect(await ask()).toMatchObject({ kind: "replayed", before: true, counts: { replayed: 3 } })
+    expect(await statuses()).toEqual(["dead", "dead", "dead"])
+    expect(await replayAll({ channel: "sms" }, 100, { replayId: "monday" })).toMatchObject({ kind: "reused" })
+    // Another tenant's id is another id.
+    expect(await replayAll({}, 100, { replayId: "monday", businesses: [B1] })).toMatchObject({ before: false })
+  })
+
+  test("is in the audit log with who asked for what and how many, and nothing is written of one that did nothing wrong", async () => {
+    await seedDeliveries(db, [{}, {}])
+    await sendAll(BLOCKED)
+    const done = await replayAll({ reason: "blocked_by_recipient" }, 5, { actor: "person:op", businesses: [B1] })
+    const { entries } = await listAudit(db, { businesses: [B1], after: null, limit: 1 })
+    expect(entries).toMatchObject([
+      {
+        seq: done.kind === "replayed" ? done.audit : 0,
+        actor: "person:op",
+        action: "dlq.replay",
+        businesses: ["b1"],
+        detail: { asked: { filter: { reason: "blocked_by_recipient" }, per_second: 5 }, replayed: 2, replay_id: null },
+      },
+    ])
+    expect((await listAudit(db, { businesses: [B2], after: null, limit: 50 })).entries).toEqual([])
+  })
+})
+
+test("what a try saw is never rewritten", async () => {
+  await seedDeliveries(db, [{}])
+  await sendAll(BLOCKED)
+  const rewritten = db.execute("update attempts set outcome = 'delivered'").catch((error: unknown) => String(error))
+  expect(await rewritten).toContain("attempts is append-only")
 })

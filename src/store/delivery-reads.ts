@@ -161,29 +161,6 @@ export async function deliveryMessage(db: Queryable, id: DeliveryId): Promise<Me
   return row === undefined ? null : openAs<Message>(row.message)
 }
 
-export interface OutboxFilter {
-  /** Null: every business. */
-  readonly businesses: readonly BusinessId[] | null
-  readonly channel?: SendingChannel | undefined
-  readonly after?: DeliveryId | undefined
-  readonly limit: number
-}
-
-/** What was captured instead of sent, newest first: the delivery's JSON with `message`, as its reader would see it. */
-export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<DeliveryPage> {
-  const page = await listDeliveries(db, { ...filter, status: "captured" })
-  const rows = await db.query<{ delivery_id: string; message: Buffer }>(
-    "select delivery_id, message from messages where delivery_id = any ($1::text[])",
-    [page.deliveries.map((delivery) => String(delivery["id"]))],
-  )
-  const messages = new Map(rows.map((row) => [row.delivery_id, messageJson(openAs<Message>(row.message))]))
-  const deliveries = page.deliveries.map((delivery) => ({
-    ...delivery,
-    message: messages.get(String(delivery["id"])) ?? null,
-  }))
-  return { deliveries, hasMore: page.hasMore }
-}
-
 /** A message in the contract's spelling: `to` is where it would have gone (of a webhook its host alone, null for the hub's
  * own of Slack). */
 export function messageJson(message: Message): JsonObject {

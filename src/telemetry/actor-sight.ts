@@ -16,18 +16,21 @@ export interface Sight {
   owns(id: string): boolean
   /** True for a place that the tenancy names; a null location is the whole business. */
   sees(business: BusinessId, location: LocationId | null): boolean
+  /** True for a business that the tenancy names, whole or in part: as the lists of what is kept by business. */
+  has(business: BusinessId): boolean
 }
 
 /** As topics name their actors; then the business, and the location after a colon, which no id holds. */
 const TOPIC_OF_A_PLACE = "topic resources:"
 
 export function sightOf(tenancy: Tenancy): Sight {
-  if (tenancy === "*") return { key: "*", unlimited: true, owns: () => true, sees: () => true }
+  if (tenancy === "*") return { key: "*", unlimited: true, owns: () => true, sees: () => true, has: () => true }
   const canonical = tenancy.map(({ business, locations }) => [business, locations?.toSorted() ?? null])
   return {
     key: digest(JSON.stringify(canonical.toSorted())),
     unlimited: false,
     sees: (business, location) => maySee(tenancy, business, location),
+    has: (business) => tenancy.some((grant) => grant.business === business),
     // Asked of every topic at every look, so without patterns.
     owns(id) {
       if (!id.startsWith(TOPIC_OF_A_PLACE)) return false

@@ -122,6 +122,8 @@ export type JetStreamEvent =
       readonly redelivered: number
       readonly ms: number
     }
+  /** More waits for limits than may be in hand: these come again later. */
+  | { readonly kind: "jetstream_handed_back"; readonly count: number }
 
 export type JetStreamRepair =
   | "stream_created"
@@ -183,7 +185,14 @@ export type RoutingEvent =
 
 /** `outcome`, `reason` and `status` are the delivery glossary's codes, never a provider's text. */
 export type DeliveryEvent =
-  | { readonly kind: "deliveries_claimed"; readonly channel: string; readonly count: number; readonly ms: number }
+  | {
+      readonly kind: "deliveries_claimed"
+      readonly channel: string
+      readonly count: number
+      /** For whoever watches deliveries. */
+      readonly deliveryIds?: readonly string[]
+      readonly ms: number
+    }
   | {
       readonly kind: "delivery_attempted"
       readonly channel: string
