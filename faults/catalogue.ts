@@ -3,6 +3,7 @@ import { killWithMessages } from "./01-kill-jetstream.ts"
 import { killLoop } from "./01-kill-loop.ts"
 import { postgresCrash } from "./03-postgres-crash.ts"
 import { halfOpen } from "./04-half-open.ts"
+import { channelDead } from "./08-channel-dead.ts"
 import { poison } from "./09-poison.ts"
 import { idempotencyRace } from "./10-idempotency-race.ts"
 import { killMigration } from "./14-kill-migration.ts"
@@ -22,6 +23,7 @@ export const FAULTS: readonly Fault[] = [
   halfOpen,
   natsCrash,
   natsWiped,
+  channelDead,
   poison,
   idempotencyRace,
   killMigration,

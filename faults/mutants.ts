@@ -23,5 +23,6 @@ export const MUTANTS = {
     name: "JetStream ack before commit",
     preload: preload("jetstream-ack-before-commit.ts"),
   },
+  oneSharedPool: { name: "one shared pool", preload: preload("one-shared-pool.ts") },
   poolWithoutDeadline: { name: "pool without deadline", preload: preload("pool-without-deadline.ts") },
 } satisfies Record<string, Mutant>
