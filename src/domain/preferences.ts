@@ -28,6 +28,9 @@ export type Wish =
   | { readonly kind: "hold"; readonly until: number; readonly reason: string }
   | { readonly kind: "never"; readonly reason: string }
 
+/** The category of all that is commercial, beside its own: a no to it is a no to all advertising. */
+export const COMMERCIAL = "commercial"
+
 /** Hours in which one may be solicited by SMS or by voice, on the clock of whoever is called (47 CFR 64.1200(c)(1)). */
 const SOLICITATION = { from: 8 * 60, to: 21 * 60 }
 
@@ -40,13 +43,14 @@ const MAX_TURNS = 8
  * sent need not be held.
  */
 export function wishOf(preferences: Preferences, occasion: Occasion, at: number, timezone: string | null): Wish {
-  const { channel, category, severity } = occasion
+  const { channel, severity } = occasion
   // The inbox disturbs nobody, and is where everything can be found.
   if (channel === "inapp") return { kind: "send" }
   if (preferences.channels[channel] === false) return { kind: "never", reason: "preference_channel" }
-  const ofCategory =
-    category !== null && Object.hasOwn(preferences.categories, category) ? preferences.categories[category] : undefined
-  if (ofCategory?.[channel] === false) return { kind: "never", reason: "preference_category" }
+  const groups = [occasion.category, ...(occasion.commercial ? [COMMERCIAL] : [])]
+  const refused = (group: string | null): boolean =>
+    group !== null && Object.hasOwn(preferences.categories, group) && preferences.categories[group]?.[channel] === false
+  if (groups.some(refused)) return { kind: "never", reason: "preference_category" }
   const least = preferences.severityMin[channel]
   if (least !== undefined && SEVERITY_RANK[severity] < SEVERITY_RANK[least]) {
     return { kind: "never", reason: "preference_severity" }
@@ -84,4 +88,20 @@ function heldBack(windows: readonly Closed[], at: number): Wish {
     until = opensAt(shut.open, until)
   }
   return { kind: "never", reason: first.reason }
+}
+
+/**
+ * What somebody wishes after unsubscribing from such messages: none of their category, or where they have none none that
+ * advertise, or none of the channel.
+ */
+export function unsubscribed(
+  now: Preferences,
+  { channel, category, commercial }: Pick<Occasion, "channel" | "category" | "commercial">,
+): Preferences {
+  const group = category ?? (commercial ? COMMERCIAL : null)
+  if (group === null) return { ...now, channels: { ...now.channels, [channel]: false } }
+  const before = Object.hasOwn(now.categories, group) ? now.categories[group] : {}
+  // Unlike an assignment, safe for every name.
+  const categories = Object.fromEntries([...Object.entries(now.categories), [group, { ...before, [channel]: false }]])
+  return { ...now, categories }
 }

@@ -7,7 +7,7 @@ import { isJsonObject } from "../domain/json.ts"
 import { type Notification, notificationItem } from "../domain/notification.ts"
 import { confinedTo } from "../domain/principal.ts"
 import { notificationStream } from "../domain/stream.ts"
-import type { News, PubSub } from "../pubsub/pubsub.ts"
+import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
 import {
   deleteInboxItem,
@@ -21,6 +21,7 @@ import {
   markInboxItem,
 } from "../store/notifications.ts"
 import { readJson } from "./body.ts"
+import { inboxNews } from "./inbox-news.ts"
 import { INBOX_SCHEMAS } from "./inbox-schemas.ts"
 import { readPage } from "./page.ts"
 import { invalid, notFound, type Problem, problem } from "./problem.ts"
@@ -37,8 +38,6 @@ interface Owner {
   readonly businesses: readonly BusinessId[] | null
 }
 
-const MAX_CHANGES = 200
-
 const STATUSES: readonly InboxStatus[] = ["all", "unread", "read", "archived"]
 
 /** The word in the path, and what it does. */
@@ -52,19 +51,8 @@ const MARKS: readonly (readonly [word: string, mark: Mark, summary: string])[] =
 ]
 
 export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
-  const changed = (owner: Owner, items: readonly Notification[]): void => {
-    const stream = notificationStream(owner.recipient)
-    // Beyond this a screen is quicker to load its list again than to be told item by item.
-    const payloads = items.length > MAX_CHANGES ? [{ reload: true }] : items.map(notificationItem)
-    const news: News[] = payloads.map((payload) => ({
-      kind: "stream_message",
-      stream,
-      event: "notification_changed",
-      position: null,
-      payload: JSON.stringify(payload),
-    }))
-    pubsub.publish([...news, { kind: "counts_changed", recipient: owner.recipient }])
-  }
+  const changed = (owner: Owner, items: readonly Notification[]): void =>
+    pubsub.publish(inboxNews(owner.recipient, items))
   const countsOf = async (owner: Owner): Promise<InboxCounts> =>
     (await inboxCounts(db, [owner.recipient])).get(owner.recipient)?.(owner.businesses) ?? { unread: 0, unseen: 0 }
 

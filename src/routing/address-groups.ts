@@ -4,7 +4,7 @@
  */
 import type { PersonalChannel } from "../domain/channel.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
-import type { NotificationId } from "../domain/ids.ts"
+import type { DeliveryId, NotificationId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { AddressTo } from "./addressees.ts"
@@ -26,8 +26,10 @@ interface Sender extends Member {
 
 const isSender = (member: Member): member is Sender => member.fate.kind !== "not"
 
-/** What a delivery has of its own, beside what it shares with all of its rule. */
-export type Share = Omit<NewDelivery, "id" | "event" | "rule" | "rulesRevision" | "business">
+/** What a delivery has of its own, beside what it shares with all of its rule. Without an id: its message names none. */
+export type Share = Omit<NewDelivery, "id" | "event" | "rule" | "rulesRevision" | "business"> & {
+  readonly id: DeliveryId | null
+}
 
 export class AddressGroup {
   readonly #channel: PersonalChannel
@@ -36,6 +38,8 @@ export class AddressGroup {
   readonly #members: Member[] = []
   /** Undefined: not made yet, since nobody is to be told. Null: it could not be made. */
   #message: Message | null | undefined
+  /** Of the delivery that is sent. Made before its message, whose links name it. */
+  #id: DeliveryId | null = null
 
   /** `to`: what the message carries. */
   constructor(channel: PersonalChannel, addressKey: string, to: AddressTo) {
@@ -57,13 +61,16 @@ export class AddressGroup {
    * Makes the message, in the words for the first of its readers. `topicOf`: what an action's later news has in common with
    * what it replaces.
    */
-  write(words: Words, topicOf: (action: LoadedNotify) => string | null): void {
+  write(words: Words, topicOf: (action: LoadedNotify) => string | null, newId: () => DeliveryId): void {
     const senders = this.#senders
     const [first] = senders
     if (first === undefined || this.#message !== undefined) return
     const reader = senders.reduce((a, b) => (b.recipient.id < a.recipient.id ? b : a))
-    const { action, expiresAt } = first.turn
-    const message = words.message(action, this.#channel, reader.recipient, this.#to)
+    const { action, expiresAt, at } = first.turn
+    this.#id = newId()
+    const others = senders.filter((sender) => sender !== reader)
+    const linked = { readers: [reader, ...others].map(({ recipient }) => recipient.id), told: this.#id, at }
+    const message = words.message(action, this.#channel, reader.recipient, this.#to, linked)
     this.#message = message?.channel === "push" ? { ...message, expiresAt, topic: topicOf(action) } : message
   }
 
@@ -97,6 +104,7 @@ export class AddressGroup {
     return [
       {
         ...this.#shared(first.turn, this.#addressKey),
+        id: this.#id,
         notifications: senders.map(({ id }) => id),
         wishes: asked ? { category, commercial, bypassQuietHours } : false,
         start:
@@ -112,7 +120,9 @@ export class AddressGroup {
     if (first === undefined || first.fate.kind !== "not") return []
     const { status, reason } = first.fate
     const notifications = members.map(({ id }) => id)
-    return [{ ...this.#shared(first.turn, addressKey), notifications, wishes: false, start: { status, reason } }]
+    return [
+      { ...this.#shared(first.turn, addressKey), id: null, notifications, wishes: false, start: { status, reason } },
+    ]
   }
 
   #shared({ action, place, round, expiresAt, inChain }: Turn, addressKey: string) {

@@ -6,7 +6,6 @@ import { REFUSED_RULES } from "../testing/refused-rules.ts"
 import { hubEvent, oneRule, PLAIN_TEMPLATE, refusals, ruleFolders, ruleSetOf } from "../testing/rule-fixtures.ts"
 import { checkRules } from "./check/check-rules.ts"
 import { EVENT_FIELDS } from "./facts.ts"
-import { LATER } from "./later.ts"
 import { loadRuleSet, ruleSetFrom } from "./load.ts"
 import { channelsOf } from "./rule-set.ts"
 import { ruleSetView } from "./rule-set-view.ts"
@@ -110,15 +109,6 @@ test("the contract's margin call, by phone too, is a rule", async () => {
 `
   const template = { "templates/risk.margin_call/default.eta": "---\ntitle: Margin call\n---\nPay." }
   expect(await refusals({ "rules/a.yaml": rules, ...template })).toEqual([])
-})
-
-describe("what the contract names for later is refused instead of read over", () => {
-  test.each(LATER.templateData.map((name) => [name]))("it.%s in a template", async (name) => {
-    const errors = await refusals({ "templates/t/default.eta": `x\n y <%= it.${name} %>` })
-    expect(errors.length).toBe(1)
-    expect(errors[0]).toStartWith("templates/t/default.eta:2:4 ")
-    expect(errors[0]).toEndWith("is not supported by this version yet")
-  })
 })
 
 describe("a rule", () => {

@@ -7,9 +7,11 @@ import type { Recipient } from "../domain/recipient.ts"
 import { recipient } from "../testing/builders.ts"
 import { hubEvent, oneRule, type RuleFiles, refusals, ruleSetOf } from "../testing/rule-fixtures.ts"
 import { factsOf, itemOf } from "./facts.ts"
+import { sampleLinks } from "./links.ts"
 import { type Rendering, renderContent, renderMessage, TemplateFailed } from "./render.ts"
 import { localeChain } from "./templates.ts"
 
+const HUB = "https://hub.example"
 const HOSTILE = `<script>alert("x")</script> & 'y' <!channel> @here\r\nBcc: z`
 
 /** The rendering of template `t` for an event with this payload; `action` are further lines of the rule's action. */
@@ -21,7 +23,15 @@ async function rendering(files: RuleFiles, payload: JsonObject = {}, action = ""
   if (loaded?.type !== "notify") throw new Error("the rule has an action")
   const facts = factsOf(hubEvent({ payload }))
   const events = [itemOf(facts)]
-  return { templates: set.templates, action: loaded, facts, events, publicUrl: "https://hub.example" }
+  return {
+    templates: set.templates,
+    action: loaded,
+    facts,
+    events,
+    publicUrl: HUB,
+    links: sampleLinks(HUB),
+    postalAddress: "1 Rose Street",
+  }
 }
 
 const reader = (changes: Partial<Recipient> = {}): Recipient => recipient("u1", changes)

@@ -8,6 +8,7 @@ import type { MessageOf, PersonalMessage } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import { type AddressTo, splitAddress } from "./addressees.ts"
+import { type MailWords, withFooter, withStop } from "./advertising.ts"
 import type { Facts } from "./conditions/logic.ts"
 import {
   absoluteLink,
@@ -24,6 +25,7 @@ import {
 } from "./escape.ts"
 import { MissingValue, type TemplateFunction } from "./eta-engine.ts"
 import { htmlToText } from "./html-text.ts"
+import type { ReaderLinks } from "./links.ts"
 import type { LoadedNotify } from "./rule-set.ts"
 import type { FrontKey } from "./template-file.ts"
 import { type Markup, markupOf, type Template, type Templates } from "./templates.ts"
@@ -38,6 +40,9 @@ export interface Rendering {
   readonly events: readonly JsonObject[]
   /** The hub's public address, for links in messages. */
   readonly publicUrl: string
+  readonly links: ReaderLinks
+  /** Of whoever sends what is commercial; null: not set. */
+  readonly postalAddress: string | null
 }
 
 /** The words for this event cannot be made. The message names the template and the expression. */
@@ -101,9 +106,12 @@ export function renderMessage(
   const address = named ?? ""
   switch (channel) {
     case "email":
-      return { channel, to: address, ...linked, ...emailWords(words, linked) }
-    case "sms":
-      return { channel, to: address, ...linked, text: cutText(words.filled(words.body("plain")), MAX_SMS) }
+      return { channel, to: address, ...linked, ...advertised(rendering, words, emailWords(words, linked)) }
+    case "sms": {
+      const text = cutText(words.filled(words.body("plain")), MAX_SMS)
+      const { commercial } = rendering.action
+      return { channel, to: address, ...linked, text: commercial ? withStop(text, words.language, MAX_SMS) : text }
+    }
     case "voice": {
       const text = cutText(words.filled(words.body("plain")), MAX_VOICE)
       return { channel, to: address, ...linked, text, language: words.language }
@@ -128,7 +136,7 @@ export function renderMessage(
 function emailWords(
   words: Words,
   { actionUrl, actionLabel }: { readonly actionUrl: string | null; readonly actionLabel: string | null },
-): Pick<MessageOf<"email">, "subject" | "html" | "text"> {
+): MailWords {
   const subject = words.line("subject", "title") ?? words.fail('has neither "subject" nor "title"')
   if (words.own) {
     const html = words.filled(words.safe(words.body("html")))
@@ -139,6 +147,17 @@ function emailWords(
   const label = actionLabel ?? actionUrl
   const link = `<p><a href="${escapeHtml(actionUrl)}">${escapeHtml(label)}</a></p>`
   return { subject, html: page(`${textToHtml(text)}\n${link}`), text: `${text}\n\n${label}: ${actionUrl}` }
+}
+
+/** What advertises says how it is stopped, to its reader and to the reader's mail program. */
+function advertised(
+  { action, links, postalAddress }: Rendering,
+  { language }: Words,
+  mail: MailWords,
+): MailWords & Pick<MessageOf<"email">, "unsubscribeUrl"> {
+  const { unsubscribe } = links
+  if (!action.commercial || unsubscribe === null) return mail
+  return { ...withFooter(mail, { unsubscribe, postalAddress, language }), unsubscribeUrl: unsubscribe }
 }
 
 const page = (body: string): string =>
@@ -152,10 +171,10 @@ class Words {
   readonly #template: Template
   /** Where short texts are looked for that the channel's own template does not have. */
   readonly #fallback: Template | null
-  readonly #data: { links: { action: string | null } } & Record<string, unknown>
+  readonly #data: { links: { action: string | null } & ReaderLinks } & Record<string, unknown>
 
   constructor(rendering: Rendering, channel: Channel, recipient: Recipient) {
-    const { templates, action, facts, events } = rendering
+    const { templates, action, facts, events, links } = rendering
     const template = templates.find(action.template, channel, recipient.locale)
     if (template === null) throw new TemplateFailed(`templates/${action.template} has no words for ${channel}`)
     this.#rendering = rendering
@@ -169,7 +188,7 @@ class Words {
       payload: facts.payload,
       events,
       recipient: { id, name, locale, timezone },
-      links: { action: null },
+      links: { action: null, ...links },
     }
     this.link = this.#readLink()
     this.#data.links.action = this.absoluteLink

@@ -31,10 +31,10 @@ export function sampleWords(
     if (action.type !== "notify") return []
     const later = action.escalate.flatMap(({ channels }) => channels)
     return [...new Set([...action.channels, ...action.failover, ...later])].map((channel): SampleWords => {
-      const words = new WordsFor(ruleSet, [facts], rule.name, publicUrl)
+      const words = new WordsFor(ruleSet, [facts], rule.name, { publicUrl })
       const message = isPersonalChannel(channel)
-        ? withoutAddress(words.message(action, channel, to, null))
-        : contentJson(words.content(action, to))
+        ? withoutAddress(words.message(action, channel, to, null, null))
+        : contentJson(words.content(action, to, null))
       return { action: place, channel, message, problem: words.failures[0]?.reason ?? null }
     })
   })

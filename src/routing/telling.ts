@@ -19,11 +19,9 @@ import { admit } from "./limits.ts"
 import { NoWords } from "./no-words.ts"
 import type { LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
 import { computed } from "./turns.ts"
-import { type Words, WordsFor } from "./words-for.ts"
+import { type WordSettings, type Words, WordsFor } from "./words-for.ts"
 
-export interface PlanSettings {
-  /** Without a slash at its end. */
-  readonly publicUrl: string
+export interface PlanSettings extends WordSettings {
   /** True where Slack can be reached without the recipient's own webhook: one is configured, or Slack is captured. */
   readonly defaultSlack: boolean
   /** False: no words are made, for whoever only counts. */
@@ -104,9 +102,7 @@ class RuleTelling {
     this.#scene = scene
     this.#hands = hands
     this.#words =
-      hands.settings.render === false
-        ? new NoWords(rule.name)
-        : new WordsFor(ruleSet, facts, rule.name, hands.settings.publicUrl)
+      hands.settings.render === false ? new NoWords(rule.name) : new WordsFor(ruleSet, facts, rule.name, hands.settings)
     this.#severity = highestOf(events)
   }
 
@@ -190,7 +186,8 @@ class RuleTelling {
   }
 
   #write(): void {
-    for (const group of this.#groups.values()) group.write(this.#words, (action) => this.#topic(action))
+    for (const group of this.#groups.values())
+      group.write(this.#words, (action) => this.#topic(action), this.#hands.ids.delivery)
   }
 
   /** The next channel for whom all before are known to have failed; true where there was one. */
@@ -214,12 +211,12 @@ class RuleTelling {
     const { event, rule, ruleSet, business } = this.#scene
     const { ids } = this.#hands
     return group.shares().map((share) => ({
-      id: ids.delivery(),
       event,
       rule: rule.name,
       rulesRevision: ruleSet.revision,
       business,
       ...share,
+      id: share.id ?? ids.delivery(),
     }))
   }
 
@@ -254,7 +251,7 @@ class RuleTelling {
     ]
   }
 
-  #content({ parts, recipient }: Person): Pick<NewNotification, "content" | "inbox" | "reason"> & {
+  #content({ id, parts, recipient }: Person): Pick<NewNotification, "content" | "inbox" | "reason"> & {
     readonly action: LoadedNotify
     readonly refused: boolean
   } {
@@ -264,10 +261,11 @@ class RuleTelling {
     const refused = telling.length === 0
     const reason = refused ? (first.refusal ?? "shadow") : gathers(first.turn) ? "digest" : null
     const forInbox = telling.find(({ turn }) => turn.channels.includes("inapp"))?.turn.action
-    const content = forInbox === undefined ? null : this.#words.content(forInbox, recipient)
+    const linked = { readers: [recipient.id], told: id, at: first.turn.at }
+    const content = forInbox === undefined ? null : this.#words.content(forInbox, recipient, linked)
     if (forInbox !== undefined && content !== null) return { content, inbox: true, reason, refused, action: forInbox }
     const { action } = first.turn
-    return { content: this.#words.outsideInbox(action, recipient), inbox: false, reason, refused, action }
+    return { content: this.#words.outsideInbox(action, recipient, linked), inbox: false, reason, refused, action }
   }
 
   /** Where all of it happened; null: in several places. */

@@ -6,7 +6,6 @@ import { CHANNELS, type Channel, isChannel } from "../domain/channel.ts"
 import { compileTemplate, placeOf, resolveInclude, type TemplateFunction, tagsOf } from "./eta-engine.ts"
 import { EVENT_FIELDS } from "./facts.ts"
 import { type Node, YamlFile } from "./language/yaml-file.ts"
-import { notYet } from "./later.ts"
 import { type ErrorList, oneOf, rightWord, shown } from "./rule-error.ts"
 
 /** The short texts of front matter. */
@@ -137,7 +136,7 @@ class TemplateReader {
   /** Reads the code for names that do not exist; what it cannot see (computed names) is found at render. */
   #look(text: string, start: Place, closed: boolean): void {
     for (const { kind, code, at } of tagsOf(text)) {
-      if (/\brecipient\b|\bit\b(?!\s*\??\.)/.test(code)) this.personal = true
+      if (PERSONAL.test(code)) this.personal = true
       const place = behind(start, placeOf(text, at))
       // What is included by a computed name cannot be looked into.
       if (/\b(?:include|layout)\(\s*[^"'`\s]/.test(code)) this.personal = true
@@ -154,6 +153,9 @@ class TemplateReader {
     }
   }
 }
+
+/** Words about the reader, links of the reader's own, or all that there is. */
+const PERSONAL = /\brecipient\b|\blinks\b(?!\s*\??\.\s*action\b)|\bit\b(?!\s*\??\.)/
 
 interface Place {
   readonly line: number
@@ -194,7 +196,7 @@ const DATA: Readonly<Record<string, readonly string[] | null>> = {
   payload: null,
   events: null,
   recipient: ["id", "name", "locale", "timezone"],
-  links: ["action"],
+  links: ["action", "preferences", "unsubscribe", "acknowledge"],
 }
 
 /** A name of ours that a printed tag begins with, without its `it.`; null where the template itself made that name. */
@@ -209,8 +211,6 @@ function bareName(code: string, text: string): string | null {
 
 /** `closed`: only what the hub gives; layouts and partials are handed more by whoever includes them. */
 function dataProblem(root: string, field: string | undefined, closed: boolean, known: readonly string[]) {
-  const later = closed ? (notYet("templateData", root) ?? notYet("templateData", `${root}.${field ?? ""}`)) : null
-  if (later !== null) return later
   if (!known.includes(root)) {
     return closed
       ? {
@@ -222,8 +222,6 @@ function dataProblem(root: string, field: string | undefined, closed: boolean, k
   }
   const fields = DATA[root] ?? null
   if (fields === null || field === undefined || fields.includes(field)) return null
-  // A layout may ask whether there is a link that only later versions have.
-  if (!closed && notYet("templateData", `${root}.${field}`) !== null) return null
   return {
     problem: `the variable ${shown(`it.${root}.${field}`)}`,
     expected: `it.${root}. and ${oneOf(fields)}`,

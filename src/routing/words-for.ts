@@ -1,7 +1,7 @@
 /**
  * The words of one rule for one event, made once for all readers to whom they are the same, and its failures, each once.
  */
-import type { PersonalChannel } from "../domain/channel.ts"
+import type { Channel, PersonalChannel } from "../domain/channel.ts"
 import type { RoutingFailure } from "../domain/decision.ts"
 import type { RuleName } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
@@ -11,7 +11,8 @@ import type { Recipient } from "../domain/recipient.ts"
 import { type AddressTo, splitAddress } from "./addressees.ts"
 import type { Facts } from "./conditions/logic.ts"
 import { itemOf } from "./facts.ts"
-import { renderContent, renderMessage, renderTitle, TemplateFailed } from "./render.ts"
+import { type Linked, type LinkSettings, linksOf } from "./links.ts"
+import { type Rendering, renderContent, renderMessage, renderTitle, TemplateFailed } from "./render.ts"
 import type { LoadedNotify, RuleSet } from "./rule-set.ts"
 
 type Made<T> = { readonly ok: T } | { readonly failed: TemplateFailed }
@@ -19,12 +20,23 @@ type Made<T> = { readonly ok: T } | { readonly failed: TemplateFailed }
 /** Whoever makes the words. Failures are kept, each once. */
 export interface Words {
   readonly failures: readonly RoutingFailure[]
-  /** The inbox item's words; null: they could not be made. */
-  content(action: LoadedNotify, recipient: Recipient): NotificationContent | null
+  /** The inbox item's words; null: they could not be made. `linked` null, here and below: its links are samples. */
+  content(action: LoadedNotify, recipient: Recipient, linked: Linked | null): NotificationContent | null
   /** Words for a notification that is in no inbox: it has only to be recognised in an explanation, so it never fails. */
-  outsideInbox(action: LoadedNotify, recipient: Recipient): NotificationContent
+  outsideInbox(action: LoadedNotify, recipient: Recipient, linked: Linked | null): NotificationContent
   /** The message for one address; null: it could not be made. */
-  message(action: LoadedNotify, channel: PersonalChannel, recipient: Recipient, to: AddressTo): PersonalMessage | null
+  message(
+    action: LoadedNotify,
+    channel: PersonalChannel,
+    recipient: Recipient,
+    to: AddressTo,
+    linked: Linked | null,
+  ): PersonalMessage | null
+}
+
+export interface WordSettings extends LinkSettings {
+  /** Of whoever sends what is commercial; absent: not set. */
+  readonly postalAddress?: string | null
 }
 
 export class WordsFor implements Words {
@@ -33,53 +45,64 @@ export class WordsFor implements Words {
   readonly #facts: Facts
   readonly #events: readonly JsonObject[]
   readonly #rule: RuleName
-  readonly #publicUrl: string
+  readonly #settings: WordSettings
   readonly #contents = new Map<string, Made<NotificationContent>>()
   readonly #messages = new Map<string, Made<PersonalMessage>>()
 
   /** `facts`: of all that is told of, oldest first; at least one. */
-  constructor(ruleSet: RuleSet, facts: readonly Facts[], rule: RuleName, publicUrl: string) {
+  constructor(ruleSet: RuleSet, facts: readonly Facts[], rule: RuleName, settings: WordSettings) {
     const last = facts.at(-1)
     if (last === undefined) throw new Error("words about nothing")
     this.#ruleSet = ruleSet
     this.#facts = last
     this.#events = facts.map(itemOf)
     this.#rule = rule
-    this.#publicUrl = publicUrl
+    this.#settings = settings
   }
 
-  content(action: LoadedNotify, recipient: Recipient): NotificationContent | null {
-    return this.#kept("inapp", this.#content(action, recipient))
+  content(action: LoadedNotify, recipient: Recipient, linked: Linked | null): NotificationContent | null {
+    return this.#kept("inapp", this.#content(action, recipient, linked))
   }
 
-  outsideInbox(action: LoadedNotify, recipient: Recipient): NotificationContent {
-    const made = this.#content(action, recipient)
+  outsideInbox(action: LoadedNotify, recipient: Recipient, linked: Linked | null): NotificationContent {
+    const made = this.#content(action, recipient, linked)
     if ("ok" in made) return made.ok
     for (const channel of action.channels) {
-      const title = attempt(() => renderTitle(this.#rendering(action), channel, recipient))
+      const title = attempt(() => renderTitle(this.#rendering(action, channel, null, linked), channel, recipient))
       if ("ok" in title) return title.ok
     }
     return { title: this.#rule, body: "", actionUrl: null, actionLabel: null, data: null }
   }
 
-  message(action: LoadedNotify, channel: PersonalChannel, recipient: Recipient, to: AddressTo): PersonalMessage | null {
-    const make = (): PersonalMessage => renderMessage(this.#rendering(action), channel, recipient, to)
-    const made = this.#kept(channel, this.#shared(this.#messages, action, channel, recipient, make))
+  message(
+    action: LoadedNotify,
+    channel: PersonalChannel,
+    recipient: Recipient,
+    to: AddressTo,
+    linked: Linked | null,
+  ): PersonalMessage | null {
+    const make = (): PersonalMessage =>
+      renderMessage(this.#rendering(action, channel, to, linked), channel, recipient, to)
+    const readers = linked?.readers.join(" ") ?? recipient.id
+    const made = this.#kept(channel, this.#shared(this.#messages, action, channel, recipient, readers, make))
     return made === null ? null : addressed(made, to)
   }
 
-  #content(action: LoadedNotify, recipient: Recipient): Made<NotificationContent> {
-    const make = (): NotificationContent => renderContent(this.#rendering(action), recipient)
-    return this.#shared(this.#contents, action, "inapp", recipient, make)
+  #content(action: LoadedNotify, recipient: Recipient, linked: Linked | null): Made<NotificationContent> {
+    const make = (): NotificationContent => renderContent(this.#rendering(action, "inapp", null, linked), recipient)
+    return this.#shared(this.#contents, action, "inapp", recipient, recipient.id, make)
   }
 
-  #rendering(action: LoadedNotify) {
+  #rendering(action: LoadedNotify, channel: Channel, to: AddressTo, linked: Linked | null): Rendering {
+    const { publicUrl, postalAddress = null } = this.#settings
     return {
       templates: this.#ruleSet.templates,
       action,
       facts: this.#facts,
       events: this.#events,
-      publicUrl: this.#publicUrl,
+      publicUrl,
+      links: linksOf(this.#settings, action, channel, to, linked),
+      postalAddress,
     }
   }
 
@@ -88,14 +111,17 @@ export class WordsFor implements Words {
     action: LoadedNotify,
     channel: PersonalChannel | "inapp",
     recipient: Recipient,
+    readers: string,
     make: () => T,
   ): Made<T> {
     const { templates } = this.#ruleSet
     const own = templates.find(action.template, channel, recipient.locale)
     const fallback = templates.findDefault(action.template, recipient.locale)
-    const personal = action.overrides.personal || own?.personal === true || fallback?.personal === true
+    // A commercial mail holds the link by which its reader stops it.
+    const stops = action.commercial && channel === "email"
+    const personal = stops || action.overrides.personal || own?.personal === true || fallback?.personal === true
     const place = this.#place(action)
-    const key = `${place} ${channel} ${own?.path} ${fallback?.path}${personal ? ` ${recipient.id}` : ""}`
+    const key = `${place} ${channel} ${own?.path} ${fallback?.path}${personal ? ` ${readers}` : ""}`
     let words = made.get(key)
     if (words === undefined) {
       words = attempt(make)

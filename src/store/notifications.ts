@@ -2,7 +2,7 @@
  * The inbox: what a person reads, and the marks they leave. Every change is one guarded statement and reports the item
  * as it is afterwards, so that other screens can be told exactly that.
  */
-import type { BusinessId, EventId, NotificationId, RecipientId } from "../domain/ids.ts"
+import type { BusinessId, DeliveryId, EventId, NotificationId, RecipientId } from "../domain/ids.ts"
 import type { Notification } from "../domain/notification.ts"
 import type { Queryable } from "./database.ts"
 import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
@@ -134,6 +134,30 @@ export async function markInboxItem(
   if (row === undefined) return null
   await endWhatCame(db, mark, [row])
   return notificationFromRow(row)
+}
+
+/**
+ * Acknowledges for all whom a delivery told, or for the one whose notification it is, in the inbox or not. Answers them
+ * as they now are; empty: it is gone, or never was.
+ */
+export async function acknowledgeTold(
+  db: Queryable,
+  told: DeliveryId | NotificationId,
+): Promise<readonly Notification[]> {
+  // In the order in which all do who lock several.
+  const rows = await db.query<NotificationRow & { readonly deleted: boolean }>(
+    `with told as (
+       select n.id from notifications n
+       where n.id = $1 or n.id = any((select notification_ids from deliveries where id = $1)::text[])
+       order by n.event_id, n.rule collate "C", n.recipient_id for update
+     ), marked as (
+       update notifications n set ${SET.acknowledge} from told where n.id = told.id
+       returning ${NOTIFICATION_COLUMNS}, n.deleted_at is not null as deleted
+     )${endedBy("acknowledge")} select * from marked`,
+    [told],
+  )
+  await endWhatCame(db, "acknowledge", rows)
+  return rows.map((row) => notificationFromRow({ ...row, inbox: row.inbox && !row.deleted }))
 }
 
 /** Reads everything that is unread; returns the items that changed by it, as they now are. */

@@ -7,12 +7,15 @@ import { broadcastOf } from "../broadcast.ts"
 import type { Facts } from "../conditions/logic.ts"
 import { placeOf, tagsOf } from "../eta-engine.ts"
 import { itemOf } from "../facts.ts"
+import { sampleLinks } from "../links.ts"
 import { renderContent, renderMessage, TemplateFailed } from "../render.ts"
 import type { RuleError } from "../rule-error.ts"
 import type { LoadedBroadcast, LoadedNotify, LoadedRule, RuleSet } from "../rule-set.ts"
 import { type Mentions, madeUpPayload, mentionsIn } from "./made-up.ts"
 import { type Sample, type Samples, sampleFacts } from "./samples.ts"
 import { type Segments, smsSegments } from "./sms-segments.ts"
+
+const HUB = "https://hub.example"
 
 /** The longest text message that a template made of the samples. */
 export interface LongestSms extends Segments {
@@ -118,7 +121,15 @@ class Check {
     )
       return
     const events = [itemOf(sample.facts)]
-    const rendering = { templates, action, facts: sample.facts, events, publicUrl: "https://hub.example" }
+    const rendering = {
+      templates,
+      action,
+      facts: sample.facts,
+      events,
+      publicUrl: HUB,
+      links: sampleLinks(HUB),
+      postalAddress: null,
+    }
     const reader = readerOf(locale)
     try {
       if (channel === "inapp") renderContent(rendering, reader)

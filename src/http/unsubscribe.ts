@@ -1,0 +1,144 @@
+/**
+ * The two links by which somebody stops messages without a login. `unsubscribe` is one click (RFC 8058): a POST by a mail
+ * program is all it takes, and a GET only shows the button. `preferences` shows what one gets, and changes it.
+ */
+import { type Channel, PERSONAL_CHANNELS, type PersonalChannel } from "../domain/channel.ts"
+import type { LinkTokens, PreferencesLink, UnsubscribeLink } from "../domain/link-token.ts"
+import { COMMERCIAL, type Preferences, unsubscribed } from "../domain/preferences.ts"
+import type { Database } from "../store/database.ts"
+import { changePreferences, getPreferences } from "../store/preferences.ts"
+import { decode, mediaType, readBytes, unsupported } from "./body.ts"
+import { deadLink, type LinkChoice, type LinkForm, linkPage } from "./link-page.ts"
+import type { Answer, Call, Method, Route, RouteFile } from "./route.ts"
+import { query } from "./route.ts"
+
+export interface UnsubscribeDeps {
+  readonly db: Database
+  readonly links: Pick<LinkTokens, "readUnsubscribe" | "readPreferences">
+  /** Milliseconds since the Unix epoch. */
+  readonly wall: () => number
+}
+
+const BODY_BYTES = 64 * 1024
+const FORM = "application/x-www-form-urlencoded"
+
+const NAMES: Readonly<Record<PersonalChannel, string>> = {
+  email: "e-mails",
+  sms: "text messages",
+  voice: "calls",
+  telegram: "Telegram messages",
+  slack: "Slack messages",
+  push: "push messages",
+}
+
+export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFile {
+  /** Of every person whom the message reached: an address that several share is one mailbox. */
+  const stop = async (link: UnsubscribeLink): Promise<void> => {
+    for (const recipient of link.recipients) await changePreferences(db, recipient, (now) => unsubscribed(now, link))
+  }
+  const unsubscribe = async (call: Call, acts: boolean): Promise<Answer> => {
+    const link = links.readUnsubscribe(call.params["token"] ?? "")
+    if (link === null || link.recipients.length === 0) return deadLink()
+    const all = query(call).get("scope") === "all" && link.commercial
+    const asked = all ? { ...link, category: COMMERCIAL } : link
+    if (!acts)
+      return linkPage(200, { title: "Unsubscribe", says: `Do you want no more ${what(link)}?`, forms: stops(link) })
+    await stop(asked)
+    return linkPage(200, { title: "You are unsubscribed", says: `You get no more ${what(asked)}.` })
+  }
+
+  const wishesOf = async (call: Call, acts: boolean): Promise<Answer> => {
+    const link = links.readPreferences(call.params["token"] ?? "")
+    if (link === null || link.until <= wall()) return deadLink()
+    if (!acts) return choose(link, await getPreferences(db, link.recipient))
+    if (mediaType(call.request) !== FORM) return unsupported(mediaType(call.request), [FORM])
+    const bytes = await readBytes(call.request, BODY_BYTES)
+    if ("kind" in bytes) return bytes
+    const body = decode(bytes)
+    if (typeof body !== "string") return body
+    const on = new Set(new URLSearchParams(body).keys())
+    await changePreferences(db, link.recipient, (now) => chosen(now, on))
+    return linkPage(200, { title: "Saved", says: "From now on you are told as you chose." })
+  }
+
+  const routesOf = (name: string, summary: readonly [string, string], handle: typeof unsubscribe): readonly Route[] =>
+    (["GET", "POST"] as const).map((method: Method, i) => ({
+      method,
+      path: `/v1/${name}/:token`,
+      access: "open",
+      doc: {
+        summary: summary[i] ?? "",
+        tag: "Links in messages",
+        ...(name === "preferences" && method === "POST"
+          ? { body: { [FORM]: { schema: { type: "object", additionalProperties: { type: "string" } } } } }
+          : {}),
+        answers: { 200: { description: "A page", contentType: "text/html" } },
+      },
+      handle: (call) => handle(call, method === "POST"),
+    }))
+
+  return {
+    routes: [
+      ...routesOf(
+        "unsubscribe",
+        ["Show the button that unsubscribes", "Unsubscribe, in one click (RFC 8058)"],
+        unsubscribe,
+      ),
+      ...routesOf("preferences", ["Show what the reader of a message gets", "Change what the reader gets"], wishesOf),
+    ],
+  }
+}
+
+/** `e-mails about billing` */
+function what({ channel, category, commercial }: UnsubscribeLink): string {
+  if (category === COMMERCIAL || (category === null && commercial)) return `advertising ${NAMES[channel]}`
+  return category === null ? NAMES[channel] : `${NAMES[channel]} about ${category}`
+}
+
+/** Whoever gets advertising can always stop all of it at once. */
+const stops = (link: UnsubscribeLink): readonly LinkForm[] => [
+  { button: `No more ${what(link)}` },
+  ...(link.commercial && link.category !== null && link.category !== COMMERCIAL
+    ? [{ button: `No more advertising ${NAMES[link.channel]} at all`, query: "?scope=all" }]
+    : []),
+]
+
+function choose({ until }: PreferencesLink, now: Preferences): Answer {
+  const channels = PERSONAL_CHANNELS.map(
+    (channel): LinkChoice => ({ name: channel, label: NAMES[channel], on: now.channels[channel] !== false }),
+  )
+  const refused = refusedOf(now).map(
+    ({ name, category, channel }): LinkChoice => ({ name, label: `${NAMES[channel]} about ${category}`, on: false }),
+  )
+  const says = `What may reach you? This page works until ${new Date(until).toISOString().slice(0, 10)}.`
+  return linkPage(200, {
+    title: "Your messages",
+    says,
+    forms: [{ button: "Save", choices: [...channels, ...refused] }],
+  })
+}
+
+/** The categories that somebody said no to, which can be taken back. */
+const refusedOf = ({ categories }: Preferences) =>
+  Object.entries(categories).flatMap(([category, wishes]) =>
+    PERSONAL_CHANNELS.filter((channel) => wishes[channel] === false).map((channel) => ({
+      name: `${channel}:${category}`,
+      category,
+      channel,
+    })),
+  )
+
+/** `on`: names of the boxes that are checked. */
+function chosen(now: Preferences, on: ReadonlySet<string>): Preferences {
+  const channels: Partial<Record<Channel, boolean>> = { ...now.channels }
+  for (const channel of PERSONAL_CHANNELS) {
+    if (!on.has(channel)) channels[channel] = false
+    else if (channels[channel] === false) delete channels[channel]
+  }
+  const takenBack = new Set(refusedOf(now).flatMap(({ name }) => (on.has(name) ? [name] : [])))
+  const categories = Object.entries(now.categories).flatMap(([category, wishes]) => {
+    const left = Object.entries(wishes).filter(([channel]) => !takenBack.has(`${channel}:${category}`))
+    return left.length === 0 ? [] : [[category, Object.fromEntries(left)] as const]
+  })
+  return { ...now, channels, categories: Object.fromEntries(categories) }
+}
