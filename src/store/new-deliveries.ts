@@ -1,7 +1,9 @@
 /** Deliveries as they are stored with what made them. */
 import { createHash } from "node:crypto"
+import { addressOf } from "../domain/address.ts"
 import type { SendingChannel } from "../domain/channel.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
+import { hashOfAddress } from "./address-hash.ts"
 import type { Queryable } from "./database.ts"
 import { inPieces } from "./pieces.ts"
 import { seal } from "./sealed.ts"
@@ -25,8 +27,9 @@ with inserted as (
   on conflict (event_id, address_hash) do nothing
   returning id
 )
-insert into messages (delivery_id, message)
-select m.id, m.message from unnest($1::text[], $21::bytea[]) as m (id, message) join inserted using (id)
+insert into messages (delivery_id, message, sent_to)
+select m.id, m.message, ${hashOfAddress("m.channel", "m.address")}
+from unnest($1::text[], $7::text[], $21::bytea[], $23::text[]) as m (id, channel, message, address) join inserted using (id)
 where m.message is not null`
 
 const PRIORITY = { low: 0, normal: 1, high: 2 } as const
@@ -87,6 +90,7 @@ async function insertPiece(
     all.map((d) => d.wishes !== false && d.wishes.bypassQuietHours),
     messages,
     all.map((d) => (d.wishes === false ? null : d.wishes.category)),
+    all.map((d) => ("message" in d.start ? addressOf(d.start.message) : null)),
   ])
   const joining = all.filter(({ round }) => round?.startsWith("failover:"))
   if (joining.length > 0)

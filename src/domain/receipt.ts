@@ -1,0 +1,8 @@
+/** What a provider reports of a message after it has taken it (contract §9). */
+
+/** In the order in which they count: reports arrive in any order, and a later word never gives way to an earlier one. */
+export const RECEIPTS = ["undelivered", "delivered", "opened", "clicked", "bounced", "complained"] as const
+export type Receipt = (typeof RECEIPTS)[number]
+
+/** Why nothing is sent to an address any more: its owner said so, or mail to it came back. */
+export type SuppressionReason = "stop" | "bounced" | "complained" | "unsubscribed"

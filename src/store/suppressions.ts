@@ -1,0 +1,99 @@
+/**
+ * Addresses that nothing is sent to on a channel any more, because whoever reads there said STOP or mail came back. They
+ * are the address's and not a person's: whoever has it is not written to. What is claimed asks for them again.
+ */
+import { type AnsweringChannel, sameSpelling } from "../domain/address.ts"
+import type { DeliveryId } from "../domain/ids.ts"
+import type { SuppressionReason } from "../domain/receipt.ts"
+import type { Profile } from "../domain/recipient.ts"
+import { hashOfAddress } from "./address-hash.ts"
+import type { Queryable } from "./database.ts"
+import { ENDED_COLUMNS, setFailovers } from "./failover.ts"
+
+/** An address as somebody named it, or that of a delivery, whose message may be sealed. */
+export type Suppressed =
+  | { readonly channel: AnsweringChannel; readonly address: string }
+  | { readonly delivery: DeliveryId }
+
+// A word of its owner is not taken for a report of a provider, nor the other way round: the first stays.
+const INSERT = "insert into suppressions (address, channel, reason)"
+const KEEP = "on conflict (address) do nothing returning address"
+
+// What somebody has claimed is left to its claim, and to the next one where it is tried again.
+const SWEEP = `
+with waiting as (
+  select d.id from messages m join deliveries d on d.id = m.delivery_id
+  where m.sent_to = any($1::bytea[]) and d.status in ('scheduled', 'queued', 'retrying') for update of d skip locked
+), stopped as (
+  update deliveries d set status = 'suppressed', reason = $2, next_attempt_at = null, settled_at = now()
+  from waiting where d.id = waiting.id returning d.id, d.channel, ${ENDED_COLUMNS}
+), failovers as (${setFailovers("stopped")}
+)
+select id from stopped`
+
+export interface Suppression {
+  /** False: it was so already. */
+  readonly changed: boolean
+  /** Deliveries that waited and are suppressed now. */
+  readonly stopped: readonly DeliveryId[]
+}
+
+/** Nothing more goes there, and what waits for it is suppressed. Within the transaction of what it follows from. */
+export async function suppress(tx: Queryable, what: Suppressed, reason: SuppressionReason): Promise<Suppression> {
+  const made =
+    "delivery" in what
+      ? await tx.query<{ address: Buffer }>(
+          `${INSERT} select m.sent_to, d.channel, $2 from messages m join deliveries d on d.id = m.delivery_id
+           where m.delivery_id = $1 and m.sent_to is not null ${KEEP}`,
+          [what.delivery, reason],
+        )
+      : await tx.query<{ address: Buffer }>(`${INSERT} values (${hashOfAddress("$1", "$2")}, $1, $3) ${KEEP}`, [
+          what.channel,
+          sameSpelling(what.channel, what.address),
+          reason,
+        ])
+  if (made.length === 0) return { changed: false, stopped: [] }
+  const stopped = await tx.query<{ id: DeliveryId }>(SWEEP, [made.map(({ address }) => address), reason])
+  return { changed: true, stopped: stopped.map(({ id }) => id) }
+}
+
+/**
+ * It may be written to again; false: it always might. What came back stays away: that mail is not read there is not
+ * changed by a word.
+ */
+export async function resume(tx: Queryable, channel: AnsweringChannel, address: string): Promise<boolean> {
+  const gone = await tx.execute(
+    `delete from suppressions where address = ${hashOfAddress("$1", "$2")} and reason in ('stop', 'unsubscribed')`,
+    [channel, sameSpelling(channel, address)],
+  )
+  return gone > 0
+}
+
+export interface SuppressedChannel {
+  readonly channel: AnsweringChannel
+  readonly reason: SuppressionReason
+  /** Milliseconds since the Unix epoch. */
+  readonly since: number
+}
+
+/** On which of their channels somebody is not written to. */
+export function suppressionsOf(
+  db: Queryable,
+  profile: Pick<Profile, "email" | "phone" | "telegramChatId">,
+): Promise<readonly SuppressedChannel[]> {
+  const addresses = (
+    [
+      ["email", profile.email],
+      ["sms", profile.phone],
+      ["voice", profile.phone],
+      ["telegram", profile.telegramChatId],
+    ] as const
+  ).flatMap(([channel, address]) => (address === null ? [] : [[channel, sameSpelling(channel, address)] as const]))
+  if (addresses.length === 0) return Promise.resolve([])
+  return db.query<SuppressedChannel>(
+    `select s.channel, s.reason, (extract(epoch from s.since) * 1000)::float8 as since
+     from unnest($1::text[], $2::text[]) as a (channel, address)
+     join suppressions s on s.address = ${hashOfAddress("a.channel", "a.address")} order by s.channel`,
+    [addresses.map(([channel]) => channel), addresses.map(([, address]) => address)],
+  )
+}
