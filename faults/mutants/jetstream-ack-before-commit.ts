@@ -1,9 +1,9 @@
 // A message of the stream is let go of as soon as it has been read.
 import { patch } from "./patch.ts"
 
-patch("ingest/jetstream-batch.ts", [
+patch("ingest/jetstream-settle.ts", [
   [
-    "  const stored = await acceptAll(ready, accept)\n",
-    "  for (const message of messages) message.ack()\n  const stored = await acceptAll(ready, accept)\n",
+    "      const failed = await store()\n",
+    "      for (const { message } of inHand) message.ack()\n      const failed = await store()\n",
   ],
 ])

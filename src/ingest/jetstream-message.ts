@@ -28,8 +28,8 @@ export interface StreamMessage {
   term(): void
   /** Still in hand: the time to ack begins anew. */
   working(): void
-  /** Not now, not here: some node may have it in two seconds. */
-  nak(): void
+  /** Not now, not here: some node may have it after so many milliseconds. Default 2,000. */
+  nak(delayMs?: number): void
 }
 
 /** The events of a message, and whose each of them says that it is. */

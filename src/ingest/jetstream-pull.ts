@@ -11,8 +11,11 @@ import { CONSUMER, STREAM } from "./jetstream-repair.ts"
 export type PullEnd = "gone" | "silent" | "stopped"
 
 export interface Puller {
-  /** What has come, at most `most`; waits for the first. Null once it has ended and nothing is left. */
-  take(most: number): Promise<readonly StreamMessage[] | null>
+  /**
+   * What has come, at most `most`; waits for the first, and no longer than `withinMs` if that is a number. Null once it
+   * has ended and nothing is left.
+   */
+  take(most: number, withinMs?: number | null): Promise<readonly StreamMessage[] | null>
   /** While held nothing more is asked for. */
   hold(held: boolean): void
   /** What has come and was not taken. */
@@ -128,13 +131,15 @@ export function createPuller(options: PullerOptions): Puller {
   ask()
 
   return {
-    async take(most) {
-      while (waiting.length === 0) {
-        if (end !== null) return null
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
+    async take(most, withinMs = null) {
+      if (waiting.length === 0 && end === null) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        wake = resolve
+        const late = withinMs === null ? null : clock.after(withinMs, resolve)
+        await promise
+        late?.cancel()
       }
+      if (waiting.length === 0 && end !== null) return null
       const taken = waiting.slice(0, most)
       waiting = waiting.slice(taken.length)
       ask()
@@ -183,6 +188,6 @@ function streamMessage(message: Msg): StreamMessage {
     ack: reply("+ACK"),
     term: reply("+TERM"),
     working: reply("+WPI"),
-    nak: reply(`-NAK {"delay":${nanos(NAK_MS)}}`),
+    nak: (delayMs = NAK_MS) => reply(`-NAK {"delay":${nanos(Math.ceil(delayMs))}}`)(),
   }
 }

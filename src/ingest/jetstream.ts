@@ -12,13 +12,12 @@ import type { Timer } from "../runtime/clock.ts"
 import { pause } from "../runtime/pause.ts"
 import { databaseProblem } from "../store/database.ts"
 import { describeError, type ScrubbedText, scrub } from "../telemetry/scrub.ts"
-import { type BatchRooms, settleBatch } from "./jetstream-batch.ts"
 import { type Line, openLine, withDeadline } from "./jetstream-line.ts"
-import type { StreamMessage } from "./jetstream-message.ts"
 import { createPuller, type Puller } from "./jetstream-pull.ts"
 import { repair, type StreamState } from "./jetstream-repair.ts"
+import { createSettling, type SettleRooms, type Settling } from "./jetstream-settle.ts"
 
-export interface JetStreamOptions extends BatchRooms {
+export interface JetStreamOptions extends SettleRooms {
   /** One server or a comma list. */
   readonly url: Secret
   /** How long a message may be in hand before another node gets it. Default 30,000, the least that production uses. */
@@ -33,6 +32,8 @@ export interface JetStreamStatus {
   readonly troubles: number
   /** Messages that are not stored yet, some seconds ago; null: not known. */
   readonly pending: number | null
+  /** Of the messages in hand, those that wait for a limit of their business. */
+  readonly limited: number
 }
 
 export interface JetStreamSource {
@@ -62,6 +63,7 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
   let since = clock.now()
   let held = false
   let heldAt = 0
+  let limited = (): number => 0
   let seen: StreamState | null = null
   let said: ReadonlySet<string> = new Set()
 
@@ -92,21 +94,21 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
     return seen
   }
 
-  /** Stores a batch whatever it takes: while the database is away it stays in hand, and nothing more is asked for. */
-  const settle = async (batch: readonly StreamMessage[], puller: Puller, signal: AbortSignal): Promise<void> => {
+  /** A round, whatever it takes: while the database is away all stays in hand, and nothing more is asked for. */
+  const settle = async (settling: Settling, puller: Puller, signal: AbortSignal): Promise<void> => {
     const began = clock.now()
     try {
       for (let tries = 0; ; tries += 1) {
-        const why = await notSettled(batch)
+        const why = await notSettled(settling)
         if (why === null) break
         if (!held) {
           held = true
           heldAt = clock.now()
           puller.hold(true)
-          telemetry.emit({ kind: "jetstream_held", messages: batch.length, error: why })
+          telemetry.emit({ kind: "jetstream_held", messages: [...settling.messages()].length, error: why })
         }
         await pause(clock, Math.min(RETRY_MS * 2 ** Math.min(tries, 10), LONGEST_RETRY_MS), signal)
-        if (signal.aborted) return letGo(batch)
+        if (signal.aborted) return
       }
       if (held) telemetry.emit({ kind: "jetstream_resumed", afterMs: clock.now() - began })
     } finally {
@@ -115,10 +117,10 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
     }
   }
 
-  /** Why a batch could not be stored now; null where it is settled. Whatever is not the database's or our load is a bug. */
-  const notSettled = async (batch: readonly StreamMessage[]): Promise<ScrubbedText | null> => {
+  /** Why a round could not store now; null where it is settled. Whatever is not the database's or our load is a bug. */
+  const notSettled = async (settling: Settling): Promise<ScrubbedText | null> => {
     try {
-      const result = await settleBatch(batch, options)
+      const result = await settling.round()
       return result === "settled" ? null : scrub(`the hub is ${result}`)
     } catch (error) {
       if (databaseProblem(error) !== "away") throw error
@@ -147,7 +149,8 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
       expiresMs: Math.min(EXPIRES_MS, now.maxExpiresMs ?? EXPIRES_MS),
       ended: () => ending.abort(),
     })
-    let batch: readonly StreamMessage[] = []
+    const settling = createSettling(options)
+    limited = settling.limited
     const stop = (): void => {
       puller.end("stopped")
     }
@@ -156,7 +159,7 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
     every(ackWaitMs / 3, () => {
       // Another node may have what we cannot store for so long; we go on trying, and the database knows duplicates.
       if (held && clock.now() - heldAt > HELD_WAITS * ackWaitMs) return
-      for (const message of [...batch, ...puller.waiting()]) message.working()
+      for (const message of [...settling.messages(), ...puller.waiting()]) message.working()
     })
     let looking = false
     every(CHECK_MS, () => {
@@ -170,17 +173,15 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
     })
     try {
       for (;;) {
-        const taken = await puller.take(BATCH)
+        const taken = await puller.take(BATCH, settling.dueInMs())
         if (taken === null) return
-        if (signal.aborted) letGo(taken)
-        else {
-          batch = taken
-          await settle(taken, puller, signal)
-          batch = []
-        }
+        settling.take(taken)
+        if (!signal.aborted) await settle(settling, puller, signal)
       }
     } finally {
       puller.end("gone")
+      settling.letGo()
+      limited = () => 0
       signal.removeEventListener("abort", stop)
       for (const timer of timers) timer.cancel()
     }
@@ -249,6 +250,7 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
       held,
       troubles: said.size,
       pending: seen === null || state === "down" ? null : seen.pending + seen.unacked,
+      limited: limited(),
     }),
   }
 }
@@ -257,9 +259,4 @@ export function jetStreamSource(options: JetStreamOptions): JetStreamSource {
 export function jetStreamHealth({ state, held, troubles, pending }: JetStreamStatus): PartHealth {
   const well = state === "up" && !held && troubles === 0
   return { status: well ? "up" : "degraded", detail: { connected: state === "up", held, troubles, pending } }
-}
-
-/** Whoever is there in two seconds may have them. */
-function letGo(messages: readonly StreamMessage[]): void {
-  for (const message of messages) message.nak()
 }

@@ -6,7 +6,6 @@ import { producer, publish, startJetStreamNode } from "../testing/jetstream-node
 import { startNats, type TestNats } from "../testing/nats.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { createRateLimits } from "./rate-limit.ts"
-import { patient } from "./rate-limit-patience.ts"
 
 let nats: TestNats
 let database: TestDatabase
@@ -33,7 +32,7 @@ test("a flood over JetStream is stored at its business's limit, with nothing han
   const node = await startJetStreamNode({
     url: nats.url,
     db,
-    between: (accept) => patient({ accept, limits, clock: systemClock, stopping: () => false }),
+    limits,
   })
   await node.up()
   const sender = await producer(nats.url)

@@ -60,6 +60,7 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "events_accepted":
     case "event_rejected":
     case "jetstream_settled":
+    case "jetstream_handed_back":
     case "route_done":
     case "rules_counted":
     case "timers_fired":

@@ -3,6 +3,8 @@ import { connect, headers, type NatsConnection } from "nats"
 import { Secret } from "../domain/secret.ts"
 import { type Accept, createAccept } from "../ingest/accept.ts"
 import { type JetStreamSource, jetStreamSource } from "../ingest/jetstream.ts"
+import type { LaneBounds } from "../ingest/jetstream-lanes.ts"
+import type { RateLimits } from "../ingest/rate-limit.ts"
 import { createRejections } from "../ingest/rejections.ts"
 import { localPubSub } from "../pubsub/pubsub.ts"
 import { systemClock } from "../runtime/clock.ts"
@@ -28,6 +30,9 @@ export interface NodeOptions {
   readonly ackWaitMs?: number
   /** Stands between the source and the door. */
   readonly between?: (accept: Accept) => Accept
+  /** Default: nothing is limited. */
+  readonly limits?: RateLimits | null
+  readonly laneBounds?: LaneBounds
 }
 
 export async function startJetStreamNode(options: NodeOptions): Promise<JetStreamNode> {
@@ -47,6 +52,8 @@ export async function startJetStreamNode(options: NodeOptions): Promise<JetStrea
     telemetry,
     rejections,
     accept: options.between?.(accept) ?? accept,
+    limits: options.limits ?? null,
+    ...(options.laneBounds === undefined ? {} : { laneBounds: options.laneBounds }),
     ...(options.ackWaitMs === undefined ? {} : { ackWaitMs: options.ackWaitMs }),
   })
   const root = supervisor({ id: "sources", strategy: "one_for_one", children: [source.child] })

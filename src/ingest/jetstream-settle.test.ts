@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { newEventId } from "../domain/ids.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
-import { settleBatch } from "./jetstream-batch.ts"
+import { createSettling } from "./jetstream-settle.ts"
 import type { RejectedInput } from "./rejections.ts"
 
 /** Whose the row is that is kept of a message with this body. */
@@ -21,13 +21,16 @@ async function ownerOf(body: unknown): Promise<string | null> {
     working: nothing,
     nak: nothing,
   }
-  await settleBatch([message], {
+  const settling = createSettling({
     accept: async (items) =>
       items.map(() => ({ kind: "accepted", id: newEventId(0), acceptedAt: 0, positions: [] }) as const),
     rejections: { keep: async (inputs) => void kept.push(...inputs) },
     clock,
     telemetry: { emit: nothing },
+    limits: null,
   })
+  settling.take([message])
+  await settling.round()
   expect(kept).toHaveLength(1)
   return kept[0]?.business ?? null
 }
