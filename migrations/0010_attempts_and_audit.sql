@@ -42,5 +42,11 @@ create trigger audit_is_append_only before update or delete or truncate on audit
   for each statement execute function refuse_rewriting();
 
 alter table deliveries
-  -- Of the audit log: the replay that it was last sent again by.
-  add column replay bigint;
+  -- With what it was last tried: the hub's own account, a device's platform, the host of a URL that its rule or reader named.
+  add column account text;
+
+-- Until when a channel's replays are spread: the next one begins behind it.
+create table replay_pace (
+  channel text primary key,
+  until timestamptz not null
+);

@@ -7,6 +7,7 @@
 import pkg from "../package.json" with { type: "json" }
 import { builtPages } from "../scripts/pages.ts"
 import { channelCatalogue } from "./channels/catalogue.ts"
+import { failing, failureSwitch } from "./channels/failing.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
 import type { SendingChannel } from "./domain/channel.ts"
@@ -15,16 +16,19 @@ import { explaining } from "./explained.ts"
 import { actorRoutes } from "./http/actors.ts"
 import { actorsHealth } from "./http/actors-health.ts"
 import { createApp } from "./http/app.ts"
+import { auditRoutes } from "./http/audit.ts"
 import { createAuthenticator } from "./http/auth.ts"
 import { backtestRoutes } from "./http/backtests.ts"
 import { clientAddress } from "./http/client-address.ts"
 import { deliveryRoutes } from "./http/deliveries.ts"
+import { dlqRoutes } from "./http/dlq.ts"
 import { docsRoutes } from "./http/docs.ts"
 import { eventRoutes } from "./http/events.ts"
 import { healthRoutes } from "./http/health.ts"
 import { countsJson, inboxRoutes } from "./http/inbox.ts"
 import { listRoutes } from "./http/lists.ts"
 import { openapiRoutes } from "./http/openapi.ts"
+import { outboxRoutes } from "./http/outbox.ts"
 import { pageRoutes } from "./http/pages.ts"
 import { preferencesRoutes } from "./http/preferences.ts"
 import { pushRoutes } from "./http/push.ts"
@@ -40,11 +44,11 @@ import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
 import { jetStreamHealth, jetStreamSource } from "./ingest/jetstream.ts"
 import { createRateLimits } from "./ingest/rate-limit.ts"
-import { patient } from "./ingest/rate-limit-patience.ts"
 import { createRejections } from "./ingest/rejections.ts"
 import { silence } from "./ingest/silence.ts"
 import { standardWebhookRoutes } from "./ingest/standard-webhook.ts"
 import { zohoRoutes } from "./ingest/zoho.ts"
+import { tellOfDeliveries } from "./pubsub/delivery-changes.ts"
 import { natsPubSub } from "./pubsub/nats.ts"
 import { localPubSub } from "./pubsub/pubsub.ts"
 import { createRealtime } from "./realtime/realtime.ts"
@@ -60,6 +64,7 @@ import type { Tree } from "./runtime/tree.ts"
 import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, sourcesHealth, workGauges } from "./start.ts"
 import type { Database } from "./store/database.ts"
 import { inboxCounts } from "./store/notifications.ts"
+import { businessesOf } from "./store/outbox.ts"
 import { pruner } from "./store/pruner.ts"
 import { dueWork } from "./store/queue-depth.ts"
 import { streamHeads, streamHistory } from "./store/streams.ts"
@@ -124,11 +129,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const limits = createRateLimits({ limits: config.rateLimit, db, clock })
   const rejections = createRejections({ db, clock, telemetry })
   let draining = false
-  const unhurried = patient({ accept, limits, clock, stopping: () => draining })
   const stream =
     config.natsUrl === null
       ? null
-      : jetStreamSource({ url: config.natsUrl, clock, telemetry, accept: unhurried, rejections })
+      : jetStreamSource({ url: config.natsUrl, clock, telemetry, accept, limits, rejections })
 
   // 3 to 6: what follows from them.
   const channels = channelCatalogue(config)
@@ -156,8 +160,12 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   })
 
   // 8 to 10: messages out, by a dispatcher for each channel.
-  const workers = channels.flatMap((channel) => (channel.worker === null ? [] : [channel.worker]))
   const captured = new Set(channels.filter((c) => c.mode === "captured").map((c) => c.channel))
+  const failures = config.production ? null : failureSwitch()
+  const workers = channels.flatMap(({ channel, worker }) => {
+    if (worker === null) return []
+    return failures !== null && captured.has(channel) ? [failing(worker, failures)] : [worker]
+  })
   // Nothing is sent for a captured message, so only the database bounds how many may be under way.
   // And systems that hang must leave room for those that answer.
   const inFlightOf = (channel: SendingChannel) => (captured.has(channel) || channel === "webhook" ? 256 : undefined)
@@ -171,6 +179,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     sendLimits: { of: (channel) => config.sendLimit[channel], secret: config.encryptionKeys[0]?.key ?? new Secret("") },
   })
   const broken = brokenAccounts(telemetry)
+  tellOfDeliveries(telemetry, { pubsub, clock })
 
   // And what is older than it is to be kept goes, at night.
   const pruning = pruner({
@@ -211,6 +220,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       const address = clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies)
       return adminAllow === null || (address !== null && adminAllow.contains(address))
     },
+    businessesOf: (ids) => businessesOf(db, ids),
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
     countsOf: async (recipients) =>
@@ -227,7 +237,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     traceRoutes({ db }),
     inboxRoutes({ db, pubsub }),
     whyRoutes({ db, clock }),
-    deliveryRoutes({ db, pubsub, telemetry }),
+    deliveryRoutes({ db }),
+    outboxRoutes({ db, captured: [...captured], failures, broken: (channel) => broken.get(channel) }),
+    dlqRoutes({ db, pubsub, telemetry }),
+    auditRoutes({ db }),
     rejectedRoutes({ db }),
     recipientRoutes({ db }),
     preferencesRoutes({ db }),
@@ -300,7 +313,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   workGauges(metrics, db)
   metrics.total("hub_rule_matches_total", "Events that each running rule fitted, on this node", tally.matches)
   metrics.gauge("hub_silent_sources", "Sources that promised to speak and do not", () => silences.silent().length)
-  if (stream !== null) metrics.gauge("hub_jetstream_pending", "Messages not stored yet", () => stream.status().pending)
+  if (stream !== null) {
+    metrics.gauge("hub_jetstream_pending", "Messages not stored yet", () => stream.status().pending)
+    metrics.gauge("hub_jetstream_limited", "Messages that wait for a limit", () => stream.status().limited)
+  }
   treeMetrics(metrics, () => glance()?.kinds ?? null)
 
   const children: readonly ChildSpec[] = [

@@ -36,6 +36,13 @@ export const isElsewhere = (message: Message): boolean =>
   (message.channel === "push" && message.device.platform === "web") ||
   (message.channel === "slack" && message.webhookUrl !== null && !SLACK_HOST.test(message.webhookUrl))
 
+/** With what a message is sent, in a word for who looks at what failed. A named URL's host says whose server it was. */
+export function accountOf(message: Message): string {
+  if (message.channel === "push") return message.device.platform
+  const named = message.channel === "webhook" ? message.url : message.channel === "slack" ? message.webhookUrl : null
+  return named === null ? "own" : (URL.parse(named)?.host ?? "unreadable")
+}
+
 export class Account {
   private readonly options: AccountOptions
   private breaker: Breaker

@@ -6,7 +6,7 @@ import type { DeviceToken } from "../domain/recipient.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
-import { isElsewhere } from "./account.ts"
+import { accountOf, isElsewhere } from "./account.ts"
 import { type Verdict, verdictOf } from "./breaker.ts"
 import type { Held } from "./in-flight.ts"
 import { sendOnce } from "./send.ts"
@@ -43,6 +43,7 @@ const NOTHING: Attempted = { againInMs: null, failover: false }
 export async function attempt(held: Held, options: AttemptOptions): Promise<Attempted> {
   const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent, forget } = options
   const { id, attempt: number, channel, tries, ageMs } = held.claimed
+  const account = accountOf(held.claimed.message)
   const lost = (): void => telemetry.emit({ kind: "lease_lost", channel, deliveryId: id })
 
   // The process was paused between the claim and here: whoever rescued it may be sending.
@@ -74,7 +75,7 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
 
   const own: RetryPolicy = held.claimed.holdUnknown ? { ...policy, onUnknown: "hold" } : policy
   const settlement = settle({ attempt: tries, ageMs: ageMs + (clock.now() - held.since) }, outcome, own, random())
-  const written = await settler.settle({ id, attempt: number, outcome, settlement }, giveUp)
+  const written = await settler.settle({ id, attempt: number, outcome, settlement, account }, giveUp)
   if (written.kind !== "settled") {
     lost()
     return NOTHING

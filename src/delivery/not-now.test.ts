@@ -7,11 +7,11 @@ import { type DeliveryId, newDeliveryId, newEventId, newNotificationId, type Rul
 import { NO_PREFERENCES, type Preferences } from "../domain/preferences.ts"
 import type { News } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
-import { replayDead } from "../store/dead-letters.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
 import { insertDeliveries } from "../store/new-deliveries.ts"
 import { insertNotifications } from "../store/new-notifications.ts"
 import { upsertRecipients } from "../store/recipients.ts"
+import { replayDead } from "../store/replays.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
 import { seal } from "../store/sealed.ts"
 import { business, PLAIN_DELIVERY, recipient, recipientId } from "../testing/builders.ts"
@@ -288,7 +288,7 @@ describe("a delivery that is definitely not sent", () => {
     expect(await timers()).toEqual([set(0)])
     expect(timersWereTold()).toBe(true)
     await db.execute("update timers set done_at = now()")
-    await replayDead(db, id, null)
+    await replayDead(db, { what: { kind: "one", id }, asked: {}, replayId: null, actor: "op", businesses: null })
     await makeDue(id)
     await settled(2)
     expect(await db.query("select 1 from timers")).toHaveLength(1)

@@ -52,3 +52,7 @@ export function defaultBusiness(tenancy: Tenancy): BusinessId {
   const [first, second] = tenancy
   return first !== undefined && second === undefined ? first.business : DEFAULT_BUSINESS
 }
+
+/** Who did it, for the audit log: a key's id, or `person:<recipient>`. */
+export const actorOf = ({ label, recipient }: Pick<Principal, "label" | "recipient">): string =>
+  recipient === null ? label : `person:${recipient}`

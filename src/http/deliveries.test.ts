@@ -27,11 +27,6 @@ const get = async (
   const answer = await front.call(path, key === undefined ? {} : { key })
   return { status: answer.status, body: await jsonOf<JsonObject & { data: JsonObject[] }>(answer) }
 }
-const become = (id: string, status: string, reason: string | null = null): Promise<number> =>
-  front.db.execute(
-    "update deliveries set status = $2, reason = $3, attempt = 3, next_attempt_at = null where id = $1",
-    [id, status, reason],
-  )
 
 describe("deliveries", () => {
   test("are found by notification, status and channel, and read one by one", async () => {

@@ -99,25 +99,6 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
     type: "object",
     properties: { data: { type: "array", items: ref("Delivery") }, page_info: { type: "object" } },
   },
-  DeadLetters: {
-    type: "object",
-    properties: {
-      data: { type: "array", items: ref("Delivery") },
-      page_info: { type: "object" },
-      groups: {
-        type: "array",
-        items: {
-          type: "object",
-          properties: {
-            channel: { type: "string" },
-            status: { type: "string" },
-            reason: text,
-            count: { type: "integer" },
-          },
-        },
-      },
-    },
-  },
   Trace: {
     type: "object",
     required: ["event", "rules", "notifications"],

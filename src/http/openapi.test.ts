@@ -8,7 +8,9 @@ import { localPubSub } from "../pubsub/pubsub.ts"
 import { systemClock as clock } from "../runtime/clock.ts"
 import { openDatabase } from "../store/database.ts"
 import { silent as telemetry } from "../telemetry/bus.ts"
+import { auditRoutes } from "./audit.ts"
 import { deliveryRoutes } from "./deliveries.ts"
+import { dlqRoutes } from "./dlq.ts"
 import { eventRoutes } from "./events.ts"
 import { healthRoutes } from "./health.ts"
 import { inboxRoutes } from "./inbox.ts"
@@ -32,7 +34,9 @@ const files: readonly RouteFile[] = [
   traceRoutes({ db }),
   inboxRoutes({ db, pubsub }),
   whyRoutes({ db, clock }),
-  deliveryRoutes({ db, pubsub, telemetry }),
+  deliveryRoutes({ db }),
+  dlqRoutes({ db, pubsub, telemetry }),
+  auditRoutes({ db }),
   recipientRoutes({ db }),
   rejectedRoutes({ db }),
   healthRoutes({

@@ -3,11 +3,13 @@ import { DEFAULT_RETRY, type Outcome, settle } from "../domain/delivery.ts"
 import { type BusinessId, type DeliveryId, newDeliveryId } from "../domain/ids.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
+import { listAudit } from "./audit.ts"
 import { type Database, openDatabase } from "./database.ts"
-import { listDeadLetters, replayDead } from "./dead-letters.ts"
+import { type DeadLetterFilter, listDeadLetters } from "./dead-letters.ts"
 import { claimDue, settleMany } from "./deliveries.ts"
 import { deliveryMessage, getDelivery, listDeliveries } from "./delivery-reads.ts"
 import { listOutbox } from "./outbox.ts"
+import { countDeadLetters, type ReplayRequest, replayDead } from "./replays.ts"
 
 let server: TestDatabase
 let db: Database
@@ -15,7 +17,7 @@ beforeAll(async () => {
   server = await testDatabase()
   db = openDatabase({ url: server.url, max: 4 })
 })
-beforeEach(() => db.execute("truncate deliveries, messages, attempts"))
+beforeEach(() => db.execute("truncate deliveries, messages, attempts, replay_pace"))
 afterAll(async () => {
   await db.close()
   await server.drop()
@@ -116,7 +118,7 @@ const replayOne = (id: DeliveryId, businesses: readonly BusinessId[] | null, rep
 const replayAll = (filter: DeadLetterFilter, perSecond: number, more: Partial<ReplayRequest> = {}) =>
   replayDead(db, {
     what: { kind: "filter", filter, perSecond },
-    asked: { filter: { ...filter }, per_second: perSecond },
+    asked: { filter: JSON.stringify(filter), per_second: perSecond },
     replayId: null,
     actor: "key:1",
     businesses: null,
@@ -266,7 +268,7 @@ describe("a replay of many", () => {
         actor: "person:op",
         action: "dlq.replay",
         businesses: ["b1"],
-        detail: { asked: { filter: { reason: "blocked_by_recipient" }, per_second: 5 }, replayed: 2, replay_id: null },
+        detail: { asked: { filter: '{"reason":"blocked_by_recipient"}', per_second: 5 }, replayed: 2, replay_id: null },
       },
     ])
     expect((await listAudit(db, { businesses: [B2], after: null, limit: 50 })).entries).toEqual([])

@@ -2,64 +2,83 @@
 import type { SendingChannel } from "../domain/channel.ts"
 import type { BusinessId, DeliveryId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
-import type { Queryable } from "./database.ts"
+import type { Queryable, SqlValue } from "./database.ts"
 import { type DeliveryPage, pageOf } from "./delivery-reads.ts"
 
-const DEAD = "d.status in ('dead', 'unknown')"
-const MINE = "($1::text[] is null or d.business_id = any ($1))"
+/** Spelt out, so that the planner uses the index that is kept for these. */
+export const DEAD = "d.status in ('dead', 'unknown')"
+
+/** Which dead letters; what is not said fits all. Times in milliseconds since the Unix epoch, of when they died. */
+export interface DeadLetterFilter {
+  readonly channel?: SendingChannel | undefined
+  readonly account?: string | undefined
+  readonly status?: "dead" | "unknown" | undefined
+  readonly reason?: string | undefined
+  readonly rule?: string | undefined
+  readonly business?: BusinessId | undefined
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+}
 
 export interface DeadLetters extends DeliveryPage {
-  /** Counts by cause over all pages, largest first: `{channel, status, reason, count}`. */
+  /** Counts by cause over all pages, largest first: `{channel, account, status, reason, rule, count}`. */
   readonly groups: readonly JsonObject[]
 }
 
-/** A page of dead letters, newest first, with the counts of all. `businesses` null: every business. */
+/** Conditions on a delivery `d` that is a dead letter of these businesses (null: every) and fits, with their values. */
+export function deadLetters(
+  businesses: readonly BusinessId[] | null,
+  filter: DeadLetterFilter,
+): { readonly where: string; readonly values: readonly SqlValue[] } {
+  const values: SqlValue[] = []
+  const clauses = [DEAD]
+  const add = (value: SqlValue | undefined, clause: (bound: string) => string): void => {
+    if (value !== undefined && value !== null) clauses.push(clause(`$${values.push(value)}`))
+  }
+  add(businesses, (all) => `d.business_id = any (${all}::text[])`)
+  add(filter.channel, (one) => `d.channel = ${one}`)
+  add(filter.account, (one) => `d.account = ${one}`)
+  add(filter.status, (one) => `d.status = ${one}`)
+  add(filter.reason, (one) => `d.reason = ${one}`)
+  add(filter.rule, (one) => `d.rule = ${one}`)
+  add(filter.business, (one) => `d.business_id = ${one}`)
+  add(filter.since, (ms) => `d.settled_at >= to_timestamp(${ms}::float8 / 1000)`)
+  add(filter.until, (ms) => `d.settled_at < to_timestamp(${ms}::float8 / 1000)`)
+  return { where: clauses.join(" and "), values }
+}
+
+const MAX_GROUPS = 200
+
+/** A page of dead letters, newest first, with the counts of all that fit. `businesses` null: every business. */
 export async function listDeadLetters(
   db: Queryable,
-  filter: {
+  asked: {
     readonly businesses: readonly BusinessId[] | null
+    readonly filter: DeadLetterFilter
     readonly after?: DeliveryId | undefined
     readonly limit: number
   },
 ): Promise<DeadLetters> {
+  const { where, values } = deadLetters(asked.businesses, asked.filter)
   const [page, groups] = await Promise.all([
-    pageOf(db, [DEAD, MINE], [filter.businesses], filter),
-    db.query<{ channel: string; status: string; reason: string | null; count: number }>(
-      `select d.channel, d.status, d.reason, count(*)::int as count from deliveries d where ${DEAD} and ${MINE}
-      group by d.channel, d.status, d.reason order by count(*) desc, d.channel, d.reason limit 200`,
-      [filter.businesses],
-    ),
+    pageOf(db, [where], values, asked),
+    deadLetterGroups(db, asked.businesses, asked.filter),
   ])
-  return { ...page, groups: groups.map((group) => ({ ...group })) }
+  return { ...page, groups }
 }
 
-export type Replayed =
-  /** Queued and due now: wake this channel. */
-  | { readonly kind: "replayed"; readonly channel: SendingChannel }
-  /** It exists, and is no dead letter (any more). */
-  | { readonly kind: "not_dead"; readonly status: string }
-  | { readonly kind: "absent" }
-
-/**
- * Sends a dead letter again. Its history stays and its attempts count on, but the retry budget and the age start anew.
- * What may have been sent before says so: a replay beyond a provider's memory for idempotency keys is a second send.
- */
-export async function replayDead(
+/** Counts by cause, largest first. */
+export async function deadLetterGroups(
   db: Queryable,
-  id: DeliveryId,
   businesses: readonly BusinessId[] | null,
-): Promise<Replayed> {
-  const replayed = await db.query<{ channel: SendingChannel }>(
-    `update deliveries d set status = 'queued', reason = 'replayed', forgiven = d.attempt, replayed_at = now(),
-      next_attempt_at = now(), settled_at = null, maybe_duplicate = d.maybe_duplicate or d.status = 'unknown'
-    where d.id = $2 and ${DEAD} and ${MINE} returning d.channel`,
-    [businesses, id],
+  filter: DeadLetterFilter,
+): Promise<readonly JsonObject[]> {
+  const { where, values } = deadLetters(businesses, filter)
+  const rows = await db.query<JsonObject>(
+    `select d.channel, d.account, d.status, d.reason, d.rule, count(*)::int as count from deliveries d where ${where}
+    group by d.channel, d.account, d.status, d.reason, d.rule
+    order by count(*) desc, d.channel, d.status, d.reason, d.rule limit ${MAX_GROUPS}`,
+    values,
   )
-  const row = replayed[0]
-  if (row !== undefined) return { kind: "replayed", channel: row.channel }
-  const found = await db.query<{ status: string }>(`select d.status from deliveries d where d.id = $2 and ${MINE}`, [
-    businesses,
-    id,
-  ])
-  return found[0] === undefined ? { kind: "absent" } : { kind: "not_dead", status: found[0].status }
+  return rows.map((row) => ({ ...row }))
 }

@@ -7,8 +7,8 @@ import type { DeliveryId } from "../domain/ids.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { type Database, openDatabase } from "./database.ts"
-import { replayDead } from "./dead-letters.ts"
 import { claimDue, renewLeases, rescueExpired, settleMany } from "./deliveries.ts"
+import { replayDead } from "./replays.ts"
 
 let server: TestDatabase
 let db: Database
@@ -162,7 +162,13 @@ test("whatever happens in whatever order, the rows are what the model says", asy
             const id = ids[now.index]
             if (id === undefined) break
             const model = of(id)
-            const answer = await replayDead(db, id, null)
+            const answer = await replayDead(db, {
+              what: { kind: "one", id },
+              asked: {},
+              replayId: null,
+              actor: "op",
+              businesses: null,
+            })
             expect(answer.kind).toBe(model.state === "dead" ? "replayed" : "not_dead")
             if (model.state === "dead") Object.assign(model, { state: "waiting", forgiven: model.attempt })
             break

@@ -137,6 +137,8 @@ const expiredFromRow = ({ id, failover }: ClaimedRow): Unsent => ({
 export interface Settling extends Lease {
   readonly outcome: Outcome
   readonly settlement: Settlement
+  /** With what it was tried, where that is known: what dead letters are grouped by. */
+  readonly account?: string
 }
 
 /** `lost`: the lease was no longer ours and nothing was written. `latencyMs`: since the delivery was made. */
@@ -157,14 +159,14 @@ const SETTLE = `
 with input as (
   select *, now() + delay_ms * interval '1 millisecond' as again_at
   from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
-    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
     as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail,
-      provider_message_id, because)
+      provider_message_id, because, account)
 ), settled as (
   update deliveries d set
     status = case when d.expires_at <= i.again_at then 'expired' else i.status end,
     reason = case when d.expires_at <= i.again_at then 'expires_in' else i.reason end,
-    owner = null, lease_until = null,
+    owner = null, lease_until = null, account = i.account,
     maybe_duplicate = d.maybe_duplicate or i.maybe_duplicate, forgiven = d.forgiven + i.forgiven,
     next_attempt_at = case when d.expires_at <= i.again_at then null else i.again_at end,
     settled_at = case when i.again_at is null or d.expires_at <= i.again_at then now() end
@@ -202,6 +204,7 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     items.map((item) => ("detail" in item.outcome ? item.outcome.detail : null)),
     items.map((item) => (item.outcome.kind === "delivered" ? item.outcome.providerMessageId : null)),
     items.map((item) => becauseOf(item.settlement)),
+    items.map((item) => item.account ?? null),
   ])
   const written = new Map(rows.map((row) => [`${row.id}/${row.attempt}`, row]))
   return items.map((item) => {
