@@ -7,13 +7,13 @@ import { broken, endings, inWorld, type World } from "./world.ts"
 /** What a dispatcher sends at once (`IN_FLIGHT` in delivery/dispatcher.ts): so many stand before the dead door. */
 const AT_ONCE = 32
 /** Shorter than the 15 s after which what hangs gives its place back: whoever waits for that place is late by then. */
-const PATIENCE_MS = 8_000
+const PATIENCE_MS = 5_000
 const LOOK_MS = 20
 
 export const channelDead = fault({
   number: 8,
   name: "one channel dead",
-  short: { waiting: 100, perSecond: 40, calls: 60, deadMs: 0, slower: null },
+  short: { waiting: 64, perSecond: 40, calls: 40, deadMs: 0, slower: null },
   full: { waiting: 2_000, perSecond: 50, calls: 500, deadMs: 180_000, slower: 1.2 },
   injected: ({ waiting, perSecond, deadMs }) =>
     `Slack takes what it gets and answers nothing${deadMs === 0 ? "" : ` for ${deadMs / 1_000} s`}, ${waiting} wait for it, ${perSecond} Telegram messages/s`,
