@@ -1,7 +1,8 @@
 /** Whom an action concerns: the question to the store, and what its answer makes of the people who were named. */
 import type { PersonalChannel } from "../domain/channel.ts"
+import type { RoutingFailure } from "../domain/decision.ts"
 import type { HubEvent } from "../domain/event.ts"
-import { asRecipientId, type RecipientId } from "../domain/ids.ts"
+import { asRecipientId, type RecipientId, type RuleName } from "../domain/ids.ts"
 import { type DeviceToken, namedOnly, pushServiceOf, type Recipient } from "../domain/recipient.ts"
 import type { Audience } from "../domain/rule.ts"
 import type { AudienceAnswer, AudienceQuery } from "../store/audience.ts"
@@ -69,6 +70,15 @@ export function peopleOf(
   const people = [...answer.recipients, ...unknown].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   return { people, unknown }
 }
+
+/** Told by one action at once. All of it is decided in one go, and what takes the loop for seconds looks like a hub that hangs. */
+export const MOST_PEOPLE = 100_000
+
+/** Nobody is told of what would be for more than that. */
+export const tooMany = ({ name }: { readonly name: RuleName }): RoutingFailure => ({
+  rule: name,
+  reason: `nobody is told: it names more than ${MOST_PEOPLE.toLocaleString("en")} people, which is more than one rule may tell at once`,
+})
 
 const MAX_SHOWN = 5
 

@@ -15,7 +15,7 @@ import type { Recipient } from "../domain/recipient.ts"
 import type { Audience } from "../domain/rule.ts"
 import { roundOf } from "../domain/timer.ts"
 import type { AudienceAnswer } from "../store/audience.ts"
-import { peopleOf, type Want, wantOf } from "./addressees.ts"
+import { MOST_PEOPLE, peopleOf, tooMany, type Want, wantOf } from "./addressees.ts"
 import type { Facts } from "./conditions/logic.ts"
 import { factsOf } from "./facts.ts"
 import { failedForGood, type Turn } from "./fates.ts"
@@ -71,9 +71,12 @@ function reaction(until: LoadedNotify["until"], told: readonly Told[]): TimerOut
 /** Whose deliveries have all failed for good, and which channel is next for them. */
 function nextChannels({ told, deliveries }: DueTimer, { failover }: LoadedNotify): ReadonlyMap<RecipientId, number> {
   const next = new Map<RecipientId, number>()
-  const chain = deliveries.filter((delivery) => delivery.failover)
+  const chains = Map.groupBy(
+    deliveries.flatMap((one) => (one.failover ? one.notifications.map((id) => ({ id, one })) : [])),
+    ({ id }) => id,
+  )
   for (const { id, recipient } of told) {
-    const own = chain.filter(({ notifications }) => notifications.includes(id))
+    const own = (chains.get(id) ?? []).map(({ one }) => one)
     if (own.length === 0 || !own.every(failedForGood)) continue
     const tried = new Set<string>(own.map(({ channel }) => channel))
     const place = failover.findLastIndex((channel) => tried.has(channel)) + 1
@@ -138,24 +141,33 @@ export function aim(asked: Asked, answers: readonly AudienceAnswer[]): Aimed {
   const newRecipients = new Map<RecipientId, Recipient>()
   const preferences = new Map<RecipientId, Preferences>()
   const concerned = new Map<RecipientId, { readonly recipient: Recipient; readonly of: number[] }>()
-  for (const [i, want] of wants.entries()) {
-    const answer = answers[i]
-    if (answer === undefined) throw new Error("an audience that was asked for has no answer")
+  // Mostly all events of a digest concern the same people: what was asked once has one answer.
+  const sets = [...Map.groupBy(wants.keys(), (i) => answers[i]).entries()]
+  const failures = [...asked.failures]
+  let looks = 0
+  for (const [nth, [answer, [first = 0]]] of sets.entries()) {
+    const want = wants[first]
+    if (answer === undefined || want === undefined) throw new Error("an audience that was asked for has no answer")
     const { people, unknown } = peopleOf(want, answer)
+    looks += people.length
+    if (concerned.size > MOST_PEOPLE || looks > MOST_LOOKS) break
     for (const [id, wishes] of answer.preferences) preferences.set(id, wishes)
     for (const recipient of people) {
       if (firing.next?.has(recipient.id) === false) continue
       const known = concerned.get(recipient.id)
-      if (known === undefined) concerned.set(recipient.id, { recipient, of: [i] })
-      else known.of.push(i)
+      if (known === undefined) concerned.set(recipient.id, { recipient, of: [nth] })
+      else known.of.push(nth)
     }
     for (const recipient of unknown) if (concerned.has(recipient.id)) newRecipients.set(recipient.id, recipient)
   }
+  if (concerned.size > MOST_PEOPLE || looks > MOST_LOOKS) {
+    failures.push(tooMany(taken.rule))
+    return { asked, groups: [], keys: [], newRecipients: [], failures }
+  }
   const everybody = [...concerned.values()].sort((a, b) => (a.recipient.id < b.recipient.id ? -1 : 1))
-  const failures = [...asked.failures]
   const keys: string[] = []
   const groups = [...Map.groupBy(everybody, ({ of }) => of.join()).values()].map((members): Group => {
-    const of = new Set(members[0]?.of)
+    const of = new Set(members[0]?.of.flatMap((nth) => sets[nth]?.[1] ?? []))
     const theirs = { events: events.filter((_, i) => of.has(i)), facts: facts.filter((_, i) => of.has(i)) }
     const people = members.map(({ recipient }) => recipient)
     const [event, last] = [theirs.events.at(-1), theirs.facts.at(-1)]
@@ -170,6 +182,9 @@ export function aim(asked: Asked, answers: readonly AudienceAnswer[]): Aimed {
   })
   return { asked, groups, keys, newRecipients: [...newRecipients.values()], failures }
 }
+
+/** People times the sets in which they were looked for: more takes seconds, and nobody else has a turn meanwhile. */
+const MOST_LOOKS = 2_000_000
 
 const NO_KEYS: Turn["limitKeys"] = new Map()
 

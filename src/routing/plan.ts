@@ -7,14 +7,13 @@ import type { RoutingFailure, RuleDecision } from "../domain/decision.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { HubEvent } from "../domain/event.ts"
 import type { RecipientId } from "../domain/ids.ts"
-import type { Json } from "../domain/json.ts"
 import type { Broadcast, Gathered, Plan } from "../domain/plan.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { Digest } from "../domain/rule.ts"
 import type { NewTimer } from "../domain/timer.ts"
 import type { AudienceAnswer } from "../store/audience.ts"
 import type { Inhibitor, InhibitorQuery } from "../store/decision-ports.ts"
-import { namedUsers, peopleOf, type Want, wantOf, whyNotTold } from "./addressees.ts"
+import { MOST_PEOPLE, peopleOf, tooMany, type Want, wantOf, whyNotTold } from "./addressees.ts"
 import { broadcastOf } from "./broadcast.ts"
 import type { Facts } from "./conditions/logic.ts"
 import { factsOf } from "./facts.ts"
@@ -25,9 +24,9 @@ import { inhibitorQuery } from "./inhibitors.ts"
 import { matches } from "./match.ts"
 import { delayTimer, digestTimer, escalateTimer, type Origin } from "./next-timer.ts"
 import { Reasons } from "./reasons.ts"
-import type { LoadedAction, LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
+import type { LoadedAction, LoadedNotify, RuleSet } from "./rule-set.ts"
 import { type Hands, type Scene, tell } from "./telling.ts"
-import { computed, expiryOf, limitKeysFor, type Taken } from "./turns.ts"
+import { digestValue, expiryOf, limitKeysFor, type Taken } from "./turns.ts"
 import { webhookDelivery } from "./webhook-delivery.ts"
 
 /** An action that a matched rule takes, with what has to be asked first. */
@@ -92,6 +91,9 @@ export interface Prepared {
   readonly others: readonly Step[]
 }
 
+/** More people than that are told by a timer, at once but apart: the events behind this one do not wait for it. */
+const CROWD = 5_000
+
 /** The second part: who is told now, what waits, and which gates have to be held for it. */
 export function prepare(decided: Decided, { inhibitors, audiences }: Answers): Prepared {
   const { event, facts, ruleSet } = decided
@@ -119,6 +121,15 @@ export function prepare(decided: Decided, { inhibitors, audiences }: Answers): P
       const answer = audiences[i]
       if (answer === undefined || answer === null) throw new Error("an audience that was asked for has no answer")
       const { people, unknown } = peopleOf(step.want, answer)
+      if (people.length > MOST_PEOPLE) {
+        failures.push(tooMany(rule))
+        continue
+      }
+      if (people.length > CROWD) {
+        reasons.crowd(rule, people.length)
+        delays.push(origin)
+        continue
+      }
       for (const recipient of unknown) newRecipients.set(recipient.id, recipient)
       reasons.notTold(rule, whyNotTold(step.want, answer, people.length))
       const limits = limitKeysFor(taken, people, event, facts)
@@ -173,19 +184,6 @@ const turnOf = (
   limitKeys,
 })
 
-/** A rule that tells only the people whom its events name gathers for each of them, unless it says otherwise. */
-function digestValue(
-  rule: LoadedRule,
-  { to }: LoadedNotify,
-  { key }: Digest,
-  event: HubEvent,
-  facts: Facts,
-): { readonly value: Json; readonly failure: RoutingFailure | null } {
-  if (key !== null) return computed(rule, "digest.key", key, facts, event)
-  const namesOnly = to.users.length > 0 && to.roles.length === 0 && to.lists.length === 0 && !to.everyone
-  return { value: namesOnly ? namedUsers(to, facts, event.acceptedAt).users.toSorted() : null, failure: null }
-}
-
 const MAX_FAILURES = 50
 
 /** The third part, in the order of the events: each sees what the gates remember of those before. */
@@ -231,8 +229,9 @@ export function plan(prepared: Prepared, hands: Hands): Plan {
     gathered.push({ rule: origin.taken.rule.name, action: origin.taken.place, timer: into.timer, fullAt })
   }
   for (const origin of prepared.delays) {
-    const timer = delayTimer(origin, event.acceptedAt + (origin.taken.action.delayMs ?? 0), hands.ids)
-    reasons.delayed(origin.taken.rule, timer.dueAt)
+    const { rule, action } = origin.taken
+    const timer = delayTimer(origin, event.acceptedAt + (action.delayMs ?? 0), hands.ids)
+    if (action.delayMs !== null) reasons.delayed(rule, timer.dueAt)
     timers.push(timer)
   }
   for (const { rule, place, action } of prepared.others) {

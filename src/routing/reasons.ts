@@ -30,6 +30,10 @@ export class Reasons {
     this.#say(rule, `delayed until ${moment(at)}`)
   }
 
+  crowd(rule: LoadedRule, people: number): void {
+    this.#say(rule, `${people} people are told of it, apart from other events`)
+  }
+
   gathered(rule: LoadedRule, { timer, count, dueAt, full }: GatheredIn, { max }: Digest): void {
     const when = full ? "full" : `told at ${moment(dueAt)} at the latest`
     this.#say(rule, `gathered in ${timer}, ${count} of ${max} events, ${when}`)

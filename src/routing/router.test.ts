@@ -234,7 +234,7 @@ describe("the router", () => {
         kind: "route_failed",
         eventId: vast,
         rule: null,
-        error: "what follows from it takes longer to store than a statement may: put off for 60 s",
+        error: "what follows from this event takes longer to store than it may: put off for 60 s",
       },
     ] as never)
     // It comes again behind everything else, alone.
@@ -247,9 +247,16 @@ describe("the router", () => {
     await telemetry.waitFor("route_failed", 2)
     expect(spoilt.filter((tried) => later.some((id) => tried.includes(id)))).toEqual([])
     expect(telemetry.of("routing_stalled")).toEqual([])
-    expect(await putOff(db, vast)).toBe(240)
-    for (let n = 0; n < 20; n++) await putOff(db, vast)
-    expect(await putOff(db, vast)).toBe(3_600)
+    expect(await putOff(db, vast)).toEqual({ seconds: 240, times: 3 })
+    // Not for ever: it ends, and says so.
+    await tree?.stop()
+    await db.execute("update routing_queue set attempts = 4, next_at = now()")
+    await start({ db: hasty, tooLongMs: 15 }, hurried)
+    await telemetry.waitFor("route_failed", 3)
+    expect((await getRoute(db, vast))?.failures).toEqual([
+      { rule: null, reason: "what follows from this event takes longer to store than it may: nobody is told" },
+    ])
+    expect(JSON.stringify(telemetry.of("route_failed"))).toContain("given up after 5 tries")
   })
 
   test("an operator who cancels statements puts off nothing", async () => {

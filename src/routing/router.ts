@@ -9,7 +9,7 @@ import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem, tookTooLong } from "../store/database.ts"
-import { type Decide, putOff, type Routed, routeBatch } from "../store/plans.ts"
+import { type Decide, endUnrouted, putOff, type Routed, routeBatch } from "../store/plans.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError, scrub } from "../telemetry/scrub.ts"
@@ -45,6 +45,8 @@ const STALLED_AFTER = 4
 const MAX_FAILURES_ALONE = 3
 /** Well under what a statement may take, and well over what one takes that is not too much. */
 const TOO_LONG_MS = 2_000
+/** After that, half an hour later, it ends: what was too much so often is not going to be less. */
+const MOST_PUT_OFFS = 5
 /** The set in use is marked so often; retention allows for a day. */
 const MARK_MS = 6 * 3_600_000
 
@@ -180,12 +182,15 @@ class Router implements Behaviour<RouterMessage> {
     this.#limit = Math.min(BATCH, this.#limit * 2)
   }
 
-  /** One event from which more follows than a statement has time for must not stand before all others. False: it does. */
+  /** One event from which more follows than can be stored in time must not stand before all others. False: it does. */
   async #putOff(eventId: EventId): Promise<boolean> {
     const { db, telemetry } = this.#options
     try {
-      const seconds = await putOff(db, eventId)
-      const error = scrub(`what follows from it takes longer to store than a statement may: put off for ${seconds} s`)
+      const { seconds, times } = await putOff(db, eventId)
+      const last = times >= MOST_PUT_OFFS
+      const what = "what follows from this event takes longer to store than it may"
+      if (last) await endUnrouted(db, eventId, this.#options.rules().revision, `${what}: nobody is told`)
+      const error = scrub(`${what}: ${last ? `given up after ${times} tries` : `put off for ${seconds} s`}`)
       telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
       return true
     } catch (error) {

@@ -4,7 +4,8 @@ import type { HubEvent } from "../domain/event.ts"
 import type { RecipientId } from "../domain/ids.ts"
 import type { Json } from "../domain/json.ts"
 import type { Recipient } from "../domain/recipient.ts"
-import type { KeyExpression } from "../domain/rule.ts"
+import type { Digest, KeyExpression } from "../domain/rule.ts"
+import { namedUsers } from "./addressees.ts"
 import { type Facts, LogicFailed } from "./conditions/logic.ts"
 import { type GatePlace, keyValue, limitKey } from "./gate-keys.ts"
 import type { LoadedAction, LoadedNotify, LoadedRule } from "./rule-set.ts"
@@ -60,6 +61,19 @@ export function computed(
     if (!(error instanceof LogicFailed)) throw error
     return { value: null, failure: { rule: rule.name, reason: `${what}: ${error.message}` } }
   }
+}
+
+/** A rule that tells only the people whom its events name gathers for each of them, unless it says otherwise. */
+export function digestValue(
+  rule: LoadedRule,
+  { to }: LoadedNotify,
+  { key }: Digest,
+  event: HubEvent,
+  facts: Facts,
+): { readonly value: Json; readonly failure: RoutingFailure | null } {
+  if (key !== null) return computed(rule, "digest.key", key, facts, event)
+  const namesOnly = to.users.length > 0 && to.roles.length === 0 && to.lists.length === 0 && !to.everyone
+  return { value: namesOnly ? namedUsers(to, facts, event.acceptedAt).users.toSorted() : null, failure: null }
 }
 
 /** When nothing of it is sent any more: counted from the oldest event. Null: it does not expire. */

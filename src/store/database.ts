@@ -64,12 +64,16 @@ export interface DatabaseOptions {
   /** Connections at most. */
   readonly max?: number
   readonly applicationName?: string
+  /** After so long a transaction begins no more statements, and fails as one does that took too long. Default 40,000. */
+  readonly transactionMs?: number
   /** How long a connection that nobody uses is kept, in milliseconds. Default 10,000. */
   readonly idleMs?: number
   /** Called on each change between answering (null) and not answering (why). */
   readonly onHealth?: (error: unknown) => void
 }
 
+/** Of a transaction no statement begins later: whoever works in it has a minute, and a lock is not held for longer. */
+const TRANSACTION_MS = 40_000
 const CONNECT_TIMEOUT_MS = 3_000
 const STATEMENT_TIMEOUT_MS = 5_000
 /** Longer than the server's own limit, so that a living server answers first. */
@@ -156,7 +160,7 @@ export function openDatabase(options: DatabaseOptions): Database {
           begun.catch(() => {
             // The first statement says so.
           })
-        const result = await work(onClient(client, begun))
+        const result = await work(onClient(client, begun, options.transactionMs ?? TRANSACTION_MS))
         const { command } = await client.query("commit")
         // That is how PostgreSQL answers the commit of a transaction in which something failed.
         if (command !== "COMMIT") throw new Error("a transaction's work hid that one of its statements failed")
@@ -185,10 +189,12 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 }
 
-function onClient(client: pg.PoolClient, begun: Promise<unknown>): Queryable {
+function onClient(client: pg.PoolClient, begun: Promise<unknown>, transactionMs: number): Queryable {
+  const began = performance.now()
   let first: unknown = null
   const run = async (text: string, values: readonly SqlValue[]): Promise<pg.QueryResult> => {
     try {
+      if (performance.now() - began > transactionMs) throw tooLong()
       const result = await client.query(statement(text, values))
       await begun
       return result
@@ -207,6 +213,13 @@ function onClient(client: pg.PoolClient, begun: Promise<unknown>): Queryable {
       return (await run(text, values)).rowCount ?? 0
     },
   }
+}
+
+/** In the server's own words, because it means the same: this is too much, and nobody is away. */
+function tooLong(): Error {
+  const error = new pg.DatabaseError("canceling statement because its transaction took too long", 0, "error")
+  error.code = "57014"
+  return error
 }
 
 const names = new Map<string, string>()

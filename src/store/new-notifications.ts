@@ -111,11 +111,15 @@ interface Sealed {
   readonly content: Buffer
 }
 
-const piecesOf = (all: readonly NewNotification[]) =>
-  inPieces(
-    all.values().map((n): Sealed => ({ n, content: seal(n.content) })),
-    ({ content }) => content.byteLength,
-  )
+function piecesOf(all: readonly NewNotification[]) {
+  // A digest's words are the same for thousands, and may be long.
+  let last: { readonly of: NewNotification["content"]; readonly content: Buffer } | null = null
+  const sealed = all.values().map((n): Sealed => {
+    if (last?.of !== n.content) last = { of: n.content, content: seal(n.content) }
+    return { n, content: last.content }
+  })
+  return inPieces(sealed, ({ content }) => content.byteLength)
+}
 
 /** In one statement, nearly always. Else all are there before the first stream is held, or two who do so were a circle. */
 async function insertAll(tx: Queryable, all: readonly NewNotification[]): Promise<readonly InsertedRow[]> {

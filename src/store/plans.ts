@@ -89,13 +89,20 @@ const PUT_OFF_LONGER = `
 update routing_queue set attempts = attempts + 1,
   next_at = now() + least(interval '1 hour', interval '1 minute' * power(2, least(attempts, 10)))
 where event_id = $1
-returning (extract(epoch from next_at - now()))::float8 as seconds`
+returning (extract(epoch from next_at - now()))::float8 as seconds, attempts`
 
-/** Puts off an event from which more follows than can be stored in time; returns for how many seconds. */
-export async function putOff(db: Queryable, event: EventId): Promise<number> {
-  const [row] = await db.query<{ seconds: number }>(PUT_OFF_LONGER, [event])
-  return Math.round(row?.seconds ?? 0)
+/** Puts off an event from which more follows than can be stored in time: for how many seconds, and how often it was. */
+export async function putOff(
+  db: Queryable,
+  event: EventId,
+): Promise<{ readonly seconds: number; readonly times: number }> {
+  const [row] = await db.query<{ seconds: number; attempts: number }>(PUT_OFF_LONGER, [event])
+  return { seconds: Math.round(row?.seconds ?? 0), times: row?.attempts ?? 0 }
 }
+
+/** Ends an event from which nothing can follow: it is routed, and its trace says why nobody was told. */
+export const endUnrouted = (db: Queryable, event: EventId, rulesRevision: string, reason: string): Promise<void> =>
+  insertRoutes(db, [{ event: { id: event }, rulesRevision, decisions: [], failures: [{ rule: null, reason }] }])
 
 function opened(rows: readonly EventRow[]): {
   readonly events: readonly HubEvent[]
@@ -122,7 +129,9 @@ with done as (
 )
 delete from routing_queue where event_id = any($1)`
 
-async function insertRoutes(tx: Queryable, plans: readonly Plan[]): Promise<void> {
+type Route = Pick<Plan, "rulesRevision" | "decisions" | "failures"> & { readonly event: Pick<HubEvent, "id"> }
+
+async function insertRoutes(tx: Queryable, plans: readonly Route[]): Promise<void> {
   await tx.execute(INSERT_ROUTES, [
     plans.map((plan) => plan.event.id),
     plans.map((plan) => plan.rulesRevision),
