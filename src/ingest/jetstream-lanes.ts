@@ -33,6 +33,7 @@ export interface HandedBack {
   readonly delayMs: number
 }
 
+/** A message, and lanes that it waits in. */
 interface Fresh {
   readonly hand: InHand
   readonly lanes: readonly Lane[]
@@ -86,13 +87,13 @@ export class Lanes {
       lane.push(own)
       lanes.push(lane)
     }
-    const fresh = { hand, lanes }
-    if (hand.message.redelivered || !lanes.some(({ closed }) => closed)) {
-      this.#fresh.push(fresh)
+    const closed = hand.message.redelivered ? [] : lanes.filter((lane) => lane.closed)
+    if (closed.length === 0) {
+      this.#fresh.push({ hand, lanes })
       return null
     }
     for (const lane of lanes) lane.drop(hand)
-    return handBack(fresh)
+    return handBack({ hand, lanes: closed })
   }
 
   /** Asks the limits for what waits. Throws what they throw, and then it still waits. */
@@ -109,8 +110,7 @@ export class Lanes {
     this.#tidy()
     const over: Fresh[] = []
     const all = { ...this.waiting }
-    for (const fresh of this.#fresh.toReversed()) {
-      const { hand, lanes } = fresh
+    for (const { hand, lanes } of this.#fresh.toReversed()) {
       const its = lanes.filter((lane) => lane.has(hand))
       if (
         its.length === 0 ||
@@ -122,7 +122,7 @@ export class Lanes {
         all.messages -= 1
         all.bytes -= hand.message.data.byteLength
       }
-      over.push(fresh)
+      over.push({ hand, lanes: its })
       this.#tidy()
     }
     this.#fresh = []
@@ -142,7 +142,7 @@ export class Lanes {
 
 const exceeds = (has: Load, bound: Load): boolean => has.messages > bound.messages || has.bytes > bound.bytes
 
-/** Until the latest of its turns. */
+/** Until the latest of its turns; who is not over a limit is not held up by it. */
 const handBack = ({ hand, lanes }: Fresh): HandedBack => ({
   hand,
   delayMs: Math.max(...lanes.map((lane) => lane.turn(Math.max(1, Math.ceil(hand.left / lanes.length))))),
