@@ -97,6 +97,7 @@ describe("without any setting", () => {
       slack: { webhookUrl: null, botToken: null, signingSecret: null, apiRoot: "https://slack.com/api" },
       email: {
         from: null,
+        postalAddress: null,
         resendApiKey: null,
         resendBaseUrl: "https://api.resend.com",
         resendWebhookSecret: null,

@@ -11,8 +11,10 @@ import { failing, failureSwitch } from "./channels/failing.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
 import type { SendingChannel } from "./domain/channel.ts"
+import { linkTokens } from "./domain/link-token.ts"
 import { Secret } from "./domain/secret.ts"
 import { explaining } from "./explained.ts"
+import { acknowledgeRoutes } from "./http/acknowledge.ts"
 import { actorRoutes } from "./http/actors.ts"
 import { actorsHealth } from "./http/actors-health.ts"
 import { createApp } from "./http/app.ts"
@@ -39,6 +41,7 @@ import { rulesRoutes } from "./http/rules.ts"
 import { httpListener } from "./http/server.ts"
 import { socketRoutes } from "./http/socket.ts"
 import { traceRoutes } from "./http/trace.ts"
+import { unsubscribeRoutes } from "./http/unsubscribe.ts"
 import { whyRoutes } from "./http/why.ts"
 import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
@@ -138,7 +141,9 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const channels = channelCatalogue(config)
   const defaultSlack =
     config.slack.webhookUrl !== null || channels.some((c) => c.channel === "slack" && c.mode === "captured")
-  const settings = { publicUrl: config.http.publicUrl, defaultSlack }
+  const links = linkTokens(config.encryptionKeys.map(({ key }) => key))
+  const { postalAddress } = config.email
+  const settings = { publicUrl: config.http.publicUrl, defaultSlack, tokens: links, postalAddress }
   const routing = router({ db, pubsub, telemetry, rules: rules.get, settings })
 
   // 7: and what follows later.
@@ -244,6 +249,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     rejectedRoutes({ db }),
     recipientRoutes({ db }),
     preferencesRoutes({ db }),
+    unsubscribeRoutes({ db, links, wall: () => clock.wall().getTime() }),
+    acknowledgeRoutes({ db, pubsub, links }),
     pushRoutes({ db, publicKey: config.vapid?.publicKey ?? null, loopback: !config.production }),
     listRoutes({ db }),
     actorRoutes({

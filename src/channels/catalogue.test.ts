@@ -10,6 +10,7 @@ const bare: ChannelSettings = {
   slack: { webhookUrl: null, botToken: null, signingSecret: null, apiRoot: "https://slack.com/api" },
   email: {
     from: null,
+    postalAddress: null,
     resendApiKey: null,
     resendBaseUrl: "https://api.resend.com",
     resendWebhookSecret: null,

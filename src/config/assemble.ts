@@ -161,6 +161,7 @@ function channelGroups(reader: Reader, production: boolean, publicUrl: string): 
     },
     email: {
       from: reader.optional(channels.emailFrom),
+      postalAddress: reader.optional(channels.postalAddress),
       resendApiKey: reader.optional(channels.resendApiKey),
       resendBaseUrl: reader.defaulted(channels.resendBaseUrl),
       resendWebhookSecret: reader.optional(channels.resendWebhookSecret),

@@ -209,6 +209,12 @@ export const channelSettings = {
   slackSigningSecret: hidden("SLACK_SIGNING_SECRET", secret, "none", "Slack buttons"),
   slackApiRoot: defaulted("SLACK_API_ROOT", httpUrl, "https://slack.com/api", "Slack Web API"),
   emailFrom: plain("EMAIL_FROM", sender, "none", "sender of e-mail, e.g. Hub <hub@example.com>"),
+  postalAddress: plain(
+    "EMAIL_POSTAL_ADDRESS",
+    text,
+    "none",
+    "where who sends commercial e-mail is found by post; stands at its end, as CAN-SPAM wants it",
+  ),
   resendApiKey: hidden("RESEND_API_KEY", secret, "none", "e-mail by Resend"),
   resendBaseUrl: defaulted("RESEND_BASE_URL", httpUrl, "https://api.resend.com", "Resend API"),
   resendWebhookSecret: hidden("RESEND_WEBHOOK_SECRET", secret, "none", "Resend's reports"),

@@ -100,6 +100,7 @@ export interface Config {
   }
   readonly email: {
     readonly from: string | null
+    readonly postalAddress: string | null
     readonly resendApiKey: Secret | null
     readonly resendBaseUrl: string
     readonly resendWebhookSecret: Secret | null
