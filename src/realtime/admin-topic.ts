@@ -27,6 +27,8 @@ export interface AdminWatch<M> {
 export interface AdminTopicOptions<M> {
   /** The topic, its family, its actor and that one's kind. */
   readonly name: string
+  /** Of its actor, where the topic's name is taken in the tree. */
+  readonly id?: string
   readonly joinTimeoutMs: number
   /** Ends the topic with `phx_error` for whoever shows the view. */
   orphan(view: string): void
@@ -72,7 +74,7 @@ export function adminTopic<M>(options: AdminTopicOptions<M>): AdminTopic {
       },
     },
     child: actor<M | Enter>({
-      id: name,
+      id: options.id ?? name,
       mailbox: { bound: 1_000, overflow: "reject" },
       // What it does wrong must not end anybody's topic.
       backoff: {},

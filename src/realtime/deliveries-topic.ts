@@ -35,7 +35,12 @@ const MOST_SHOWN = 500
 const MOST_SIGHTS = 100
 
 export const deliveriesTopic = (deps: DeliveriesTopicDeps): AdminTopic =>
-  adminTopic<Message>({ ...deps, name: DELIVERIES, watch: (ctx, views) => new DeliveriesWatch(deps, ctx, views) })
+  adminTopic<Message>({
+    ...deps,
+    name: DELIVERIES,
+    id: "deliveries-topic",
+    watch: (ctx, views) => new DeliveriesWatch(deps, ctx, views),
+  })
 
 interface Shown {
   readonly sight: Sight
