@@ -87,7 +87,7 @@ describe("the topic `deliveries`", () => {
     room.publish(changed("dlv_b1_1"))
     await until(ids, 1)
     await reply(channel.leave())
-    const handled = (): number => room.tree.whereis("deliveries")?.handled ?? -1
+    const handled = (): number => room.tree.whereis("deliveries-topic")?.handled ?? -1
     const before = handled()
     room.publish(changed("dlv_b1_2")) // finds nobody, and stops listening
     await eventually(
