@@ -4,6 +4,7 @@
  */
 import { actors } from "./actors.ts"
 import { backtest } from "./backtest.ts"
+import { delivery } from "./delivery.ts"
 import { drivers } from "./drivers.ts"
 import { benchPostgres, machineLine, printRows, type Row } from "./harness.ts"
 import { ingest } from "./ingest.ts"
@@ -21,7 +22,7 @@ let machine = ""
 try {
   machine = await machineLine(postgres)
   console.log(machine)
-  for (const bench of [memory, ingest, ingestGrowth, ingestNats, path, isolation, prune, backtest])
+  for (const bench of [memory, ingest, ingestGrowth, ingestNats, path, delivery, isolation, prune, backtest])
     rows.push(...(await bench(postgres)))
 } finally {
   await postgres.stop()

@@ -1,0 +1,85 @@
+/** The hub's room of deliveries with a channel that does nothing; its work counts as done when it is settled. */
+import type { ChannelWorker } from "../../src/channels/channel.ts"
+import { deliveryTree } from "../../src/delivery/tree.ts"
+import type { NewDelivery } from "../../src/domain/delivery.ts"
+import { DEFAULT_BUSINESS, newDeliveryId, newEventId, newNotificationId, type RuleName } from "../../src/domain/ids.ts"
+import { localPubSub } from "../../src/pubsub/pubsub.ts"
+import { systemClock } from "../../src/runtime/clock.ts"
+import { startTree } from "../../src/runtime/supervisor.ts"
+import { openDatabase } from "../../src/store/database.ts"
+import { insertDeliveries } from "../../src/store/new-deliveries.ts"
+import { PLAIN_DELIVERY } from "../../src/testing/builders.ts"
+import { asked, counting, RATE, type Result } from "./counting.ts"
+
+/** As the hub has it for a channel that nothing leaves by. */
+const IN_FLIGHT = 256
+const BATCH = 500
+
+const { url, mode, amount } = asked()
+const expected = mode === "backlog" ? amount : amount * RATE
+const count = counting(expected)
+const db = openDatabase({ url, applicationName: "bench" })
+const pubsub = localPubSub((error) => {
+  throw error
+})
+
+const delivery = (number: number): NewDelivery => ({
+  ...PLAIN_DELIVERY,
+  id: newDeliveryId(Date.now()),
+  event: newEventId(Date.now()),
+  notifications: [newNotificationId(Date.now())],
+  rule: "invoice-overdue" as RuleName, // a literal
+  rulesRevision: "bench",
+  business: DEFAULT_BUSINESS,
+  channel: "telegram",
+  priority: "normal",
+  addressKey: String(number),
+  start: { status: "queued", message: message(number) },
+})
+const message = (number: number) =>
+  ({
+    channel: "telegram",
+    chatId: String(number),
+    html: "Invoice INV-1 is overdue: it was due a week ago.",
+    actionUrl: null,
+    actionLabel: null,
+  }) as const
+
+const add = async (numbers: readonly number[]): Promise<void> => {
+  await insertDeliveries(db, numbers.map(delivery))
+  pubsub.publish([{ kind: "deliveries_due", channels: ["telegram"] }])
+}
+if (mode === "backlog")
+  for (let first = 0; first < amount; first += BATCH)
+    await add(Array.from({ length: Math.min(BATCH, amount - first) }, (_, i) => first + i))
+
+const worker: ChannelWorker = {
+  channel: "telegram",
+  async send({ message }) {
+    if (message.channel === "telegram") count.called(Number(message.chatId))
+    return { kind: "captured" }
+  },
+}
+let settled = 0
+const { promise: allSettled, resolve } = Promise.withResolvers<number>()
+const telemetry = {
+  emit({ kind }: { readonly kind: string }) {
+    if (kind === "delivery_settled" && ++settled === expected) resolve(performance.now())
+    if (kind === "bug_found") throw new Error("a bug was found")
+  },
+}
+const tree = await startTree(
+  deliveryTree({ db, workers: [worker], pubsub, telemetry, clock: systemClock, inFlightOf: () => IN_FLIGHT }),
+  {
+    clock: systemClock,
+    emit: () => undefined,
+    onGiveUp: (reason) => {
+      throw new Error(`the tree gave up: ${JSON.stringify(reason)}`)
+    },
+  },
+)
+const latencies = mode === "paced" ? await count.paced(amount, add) : []
+const { first } = await count.all
+console.log(JSON.stringify({ ms: (await allSettled) - first, latencies } satisfies Result))
+await tree.stop()
+await db.close()
