@@ -2,7 +2,6 @@
  * `hub rules backtest`: what a change of the rules would have done to the events that were recorded. Exit code 0: the same;
  * 1: something differs; 2: it could not be found out.
  */
-import { loadRulesFolders } from "../config.ts"
 import { asBusinessId, type BusinessId } from "../domain/ids.ts"
 import { backtest, type RecordedPage } from "../routing/backtest/backtest.ts"
 import type { Report } from "../routing/backtest/backtest-report.ts"
@@ -18,6 +17,7 @@ import { backtestMarkdown } from "./backtest-markdown.ts"
 import { backtestText } from "./backtest-text.ts"
 import { type Command, flags, type Invocation, Misuse, settings, type Terminal } from "./command.ts"
 import { readRecordedFile } from "./recorded-file.ts"
+import { rulesFolders } from "./rules-folders.ts"
 import { readSpan, type Span } from "./span.ts"
 import { withDatabaseUrl } from "./with-database.ts"
 
@@ -51,8 +51,7 @@ export const rulesBacktest: Command = {
     const business = businessOf(values.business)
     const examples = whole("--examples", values.examples, 0, 100)
     const limit = values.limit === undefined ? null : whole("--limit", values.limit, 1, 1_000_000_000)
-    const set = loadRulesFolders(invocation.env)
-    const folders = { rulesDir: values.rules ?? set.rulesDir, templatesDir: values.templates ?? set.templatesDir }
+    const folders = await rulesFolders(invocation, values)
     const sets = {
       base: await atRevision(folders, base),
       head: head === undefined ? await inFolders(folders) : await atRevision(folders, head),

@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { hubCommand, runCommand } from "../testing/hub-command.ts"
+import { rulesBacktest } from "./rules-backtest.ts"
 import { rulesCheck } from "./rules-check.ts"
+import { rulesExplain } from "./rules-explain.ts"
+import { rulesTest } from "./rules-test.ts"
 
 const ROOT = join(import.meta.dir, "../..")
 const SHIPPED = ["--rules", join(ROOT, "rules"), "--templates", join(ROOT, "templates")]
@@ -64,11 +67,22 @@ describe("hub rules check", () => {
     expect(errors).toContainEqual(expect.objectContaining({ file: "rules/one.yaml", line: 6, suggestion: "channels" }))
   })
 
-  test("a folder that is not there is a mistake like any other", async () => {
-    const { code, out } = await runCommand(rulesCheck, ["--rules", join(folder, "none"), ...SHIPPED.slice(2)], {})
-    expect(code).toBe(1)
-    expect(out).toContain("cannot be read")
-  })
+  test.each([
+    ["check", rulesCheck, []],
+    ["test", rulesTest, []],
+    ["explain", rulesExplain, ["event.json"]],
+    ["backtest", rulesBacktest, ["--base", "main"]],
+  ] as const)(
+    "to %s, a folder that is not there is misuse, found out before anything else",
+    async (_, command, args) => {
+      const none = [...args, "--rules", join(folder, "none"), ...SHIPPED.slice(2)]
+      const { code, out, err } = await runCommand(command, none, {})
+      expect([code, out]).toEqual([2, ""])
+      expect(err).toContain("none is no folder: give --rules or set HUB_RULES_DIR")
+      const set = { HUB_RULES_DIR: join(folder, "none"), HUB_TEMPLATES_DIR: join(folder, "nor") }
+      expect((await runCommand(command, args, set)).err.match(/is no folder/g)).toHaveLength(2)
+    },
+  )
 
   describe("with a rule that loads and cannot be meant", () => {
     const doubtful = ["--rules", join(folder, "doubtful"), "--templates", join(ROOT, "templates")]

@@ -1,8 +1,8 @@
 /** `hub rules check`: would these folders load, and do they say what was meant? Every mistake with its place. */
-import { loadRulesFolders } from "../config.ts"
 import { checkRules, type RulesCheck } from "../routing/check/check-rules.ts"
 import { explainRuleError, type RuleError } from "../routing/rule-error.ts"
 import { type Command, flags, type Invocation } from "./command.ts"
+import { rulesFolders } from "./rules-folders.ts"
 
 export const rulesCheck: Command = {
   name: "rules check",
@@ -19,8 +19,7 @@ export const rulesCheck: Command = {
       },
       0,
     )
-    const set = loadRulesFolders(invocation.env)
-    const folders = { rulesDir: values.rules ?? set.rulesDir, templatesDir: values.templates ?? set.templatesDir }
+    const folders = await rulesFolders(invocation, values)
     const check = await checkRules(folders, Date.now())
     if (values.json) invocation.out(JSON.stringify(check))
     else print(invocation, check, values.verbose)

@@ -3,7 +3,6 @@
  * stored or sent; of a recorded event it also shows what really followed.
  */
 import { readFile } from "node:fs/promises"
-import { loadRulesFolders } from "../config.ts"
 import { eventView, type HubEvent } from "../domain/event.ts"
 import { asEventId, asRecipientId, newEventId, type RecipientId } from "../domain/ids.ts"
 import type { Json, JsonObject } from "../domain/json.ts"
@@ -23,6 +22,7 @@ import { getRecipient } from "../store/recipients.ts"
 import { type Command, flags, type Invocation, Misuse, settings } from "./command.ts"
 import { readRecordedFile } from "./recorded-file.ts"
 import { explainLines, traceLines } from "./rules-explain-text.ts"
+import { rulesFolders } from "./rules-folders.ts"
 import { withDatabase } from "./with-database.ts"
 
 interface Asked {
@@ -58,8 +58,7 @@ export const rulesExplain: Command = {
     if (which === undefined) throw new Misuse("which event? hub rules explain <event.json>, - or a recorded event's id")
     const recipient = values.recipient === undefined ? undefined : asRecipientId(values.recipient)
     if (recipient === null) throw new Misuse("--recipient: expected a recipient's id")
-    const set = loadRulesFolders(invocation.env)
-    const folders = { rulesDir: values.rules ?? set.rulesDir, templatesDir: values.templates ?? set.templatesDir }
+    const folders = await rulesFolders(invocation, values)
     const loaded = await loadRuleSet(folders, Date.now())
     if ("errors" in loaded) {
       for (const error of loaded.errors) invocation.err(explainRuleError(error))

@@ -1,10 +1,11 @@
 /** `hub rules test`: do the rules what the tests beside them say? In memory, on a clock of their own; nothing is sent. */
 import { writeFile } from "node:fs/promises"
-import { loadRulesFolders } from "../config.ts"
+import type { RuleFolders } from "../routing/load.ts"
 import { explainRuleError } from "../routing/rule-error.ts"
 import { type RulesTested, testRules } from "../routing/rule-tests/test-rules.ts"
 import { type Command, type ExitCode, flags, type Invocation, Misuse } from "./command.ts"
 import { junit } from "./junit.ts"
+import { rulesFolders } from "./rules-folders.ts"
 import { coverageLines, failureLines, jsonReport, summaryLine } from "./rules-test-report.ts"
 import { watchFolders } from "./watch-folders.ts"
 
@@ -28,9 +29,8 @@ export const rulesTest: Command = {
       },
       0,
     )
-    const set = loadRulesFolders(invocation.env)
     const asked: Asked = {
-      folders: { rulesDir: values.rules ?? set.rulesDir, templatesDir: values.templates ?? set.templatesDir },
+      folders: await rulesFolders(invocation, values),
       filter: values.filter?.toLowerCase() ?? "",
       least: leastCoverage(values["min-coverage"]),
       coverage: values.coverage,
@@ -49,7 +49,7 @@ export const rulesTest: Command = {
 }
 
 interface Asked {
-  readonly folders: { readonly rulesDir: string; readonly templatesDir: string }
+  readonly folders: RuleFolders
   /** In lower case. */
   readonly filter: string
   /** Percent, or null. */
