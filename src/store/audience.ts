@@ -85,7 +85,7 @@ export function audienceOf(db: Queryable): FindAudience {
     const byBusiness = new Map(
       [...Map.groupBy(rows, (row) => row.business_id)].map(([business, members]) => [
         business,
-        { members, ids: new Set(members.map((row) => row.id)) },
+        { members, byId: new Map(members.map((row) => [row.id, row])) },
       ]),
     )
     const opened = new Map<Row, Recipient>()
@@ -102,14 +102,28 @@ export function audienceOf(db: Queryable): FindAudience {
     }
     return queries.map((query) => {
       const here = byBusiness.get(query.business)
-      const members = (here?.members ?? []).filter((row) => concerns(query, row))
+      const members = here === undefined ? [] : concerned(query, here)
       return {
         recipients: members.map(recipient),
         preferences: wishesOf(members, wishes),
-        outsiders: new Set(query.users.filter((id) => known.has(id) && here?.ids.has(id) !== true)),
+        outsiders: new Set(query.users.filter((id) => known.has(id) && here?.byId.has(id) !== true)),
       }
     })
   }
+}
+
+interface Members {
+  /** Sorted by id. */
+  readonly members: readonly Row[]
+  readonly byId: ReadonlyMap<RecipientId, Row>
+}
+
+/** Sorted by id. A batch whose every event names somebody else does not look at everybody for each of them. */
+function concerned(query: AudienceQuery, { members, byId }: Members): readonly Row[] {
+  const { users, roles, lists, everyone } = query
+  if (everyone || roles.length > 0 || lists.length > 0) return members.filter((row) => concerns(query, row))
+  const named = [...new Set(users)].flatMap((id) => byId.get(id) ?? [])
+  return named.length > 1 ? named.sort((a, b) => (a.id < b.id ? -1 : 1)) : named
 }
 
 function concerns(query: AudienceQuery, row: Row): boolean {
