@@ -306,8 +306,8 @@ function startDispatcher(
     },
     async terminate() {
       cutTimer?.cancel()
-      const ids = unstarted.splice(0).map(({ claimed }) => claimed.id)
-      await releaseClaimed(db, owner, ids).catch((error: unknown) => {
+      const leases = unstarted.splice(0).map(({ claimed }) => claimed)
+      await releaseClaimed(db, owner, leases).catch((error: unknown) => {
         // Away at the very end: these leases run out instead.
         if (databaseProblem(error) !== "away") throw error
       })

@@ -274,9 +274,10 @@ describe("a lease", () => {
 
   test("given back before the work costs no try", async () => {
     const id = await one()
-    await claimOne("a")
-    expect(await releaseClaimed(db, "b", [id])).toBe(0)
-    expect(await releaseClaimed(db, "a", [id])).toBe(1)
+    const held = await claimOne("a")
+    expect(await releaseClaimed(db, "b", [held])).toBe(0)
+    expect(await releaseClaimed(db, "a", [{ id, attempt: held.attempt + 1 }])).toBe(0)
+    expect(await releaseClaimed(db, "a", [held])).toBe(1)
     expect(await row(id)).toMatchObject({ status: "queued", attempt: 1, owner: null, maybe_duplicate: false })
     expect(await claimOne("b")).toMatchObject({ attempt: 2, tries: 1 })
     expect(await outcomes(id)).toEqual([])

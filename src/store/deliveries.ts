@@ -247,13 +247,16 @@ export const renewLeases = (
   db.query<Lease>(RENEW, [owner, leases.map((lease) => lease.id), leases.map((lease) => lease.attempt), leaseMs])
 
 const RELEASE = `
-update deliveries set status = case when attempt > forgiven + 1 then 'retrying' else 'queued' end,
-  forgiven = forgiven + 1, owner = null, lease_until = null, claimed_at = null
-where id = any ($2::text[]) and owner = $1 and status = 'sending'`
+update deliveries d set status = case when d.attempt > d.forgiven + 1 then 'retrying' else 'queued' end,
+  forgiven = d.forgiven + 1, owner = null, lease_until = null, claimed_at = null
+from unnest($2::text[], $3::int[]) as a (id, attempt)
+where d.id = a.id and d.attempt = a.attempt and d.owner = $1 and d.status || '' = 'sending'`
 
 /** Gives back deliveries whose sending has not begun; answers how many. Their attempt is forgiven, as its number is a fence. */
-export const releaseClaimed = (db: Database, owner: string, ids: readonly DeliveryId[]): Promise<number> =>
-  ids.length === 0 ? Promise.resolve(0) : db.execute(RELEASE, [owner, ids])
+export const releaseClaimed = (db: Database, owner: string, leases: readonly Lease[]): Promise<number> =>
+  leases.length === 0
+    ? Promise.resolve(0)
+    : db.execute(RELEASE, [owner, leases.map(({ id }) => id), leases.map(({ attempt }) => attempt)])
 
 // Whether a lost attempt was sent nobody knows. `hold` channels therefore wait for a person, the others try again.
 const RESCUE = `
