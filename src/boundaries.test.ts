@@ -17,6 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ["domain", "runtime"],
   pubsub: ["domain", "runtime", "telemetry"],
   ingest: ["domain", "runtime", "telemetry", "store", "pubsub", "http"],
+  // An answer can be an event, and comes in as one: by the same doors.
+  inbound: ["domain", "runtime", "telemetry", "store", "pubsub", "http", "ingest"],
   routing: ["domain", "runtime", "telemetry", "store", "pubsub"],
   delivery: ["domain", "runtime", "telemetry", "store", "pubsub", "channels/channel.ts"],
   channels: ["domain", "runtime", "telemetry", "config"],

@@ -445,8 +445,8 @@ describe("production", () => {
 describe("a setting that this version does not act on", () => {
   test("is told to whoever sets it, by itself or as a file, and to nobody else", () => {
     const told = (env: Record<string, string>): readonly string[] => load(env).warnings.map(({ name }) => name)
-    expect(told({ SLACK_SIGNING_SECRET: "0123456789abcdef" })).toEqual(["SLACK_SIGNING_SECRET"])
+    expect(told({ AI_AGENT_HTTP_URL: "http://127.0.0.1:1/" })).toEqual(["AI_AGENT_HTTP_URL"])
     expect(told({ AI_AGENT_HTTP_URL_FILE: "/nowhere" })).toEqual(["AI_AGENT_HTTP_URL"])
-    expect(told({ SLACK_SIGNING_SECRET: "" })).toEqual([])
+    expect(told({ AI_AGENT_HTTP_URL: "" })).toEqual([])
   })
 })

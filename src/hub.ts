@@ -43,6 +43,7 @@ import { socketRoutes } from "./http/socket.ts"
 import { traceRoutes } from "./http/trace.ts"
 import { unsubscribeRoutes } from "./http/unsubscribe.ts"
 import { whyRoutes } from "./http/why.ts"
+import { inboundRoutes } from "./inbound/routes.ts"
 import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
 import { jetStreamHealth, jetStreamSource } from "./ingest/jetstream.ts"
@@ -251,6 +252,19 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     preferencesRoutes({ db }),
     unsubscribeRoutes({ db, links, wall: () => clock.wall().getTime() }),
     acknowledgeRoutes({ db, pubsub, links }),
+    inboundRoutes({
+      ...{ db, accept, pubsub, clock, telemetry, rejections, links },
+      twilio: {
+        authToken: config.twilio.authToken,
+        publicUrl: config.http.publicUrl,
+        anyHost: !config.production,
+      },
+      secrets: {
+        resend: config.email.resendWebhookSecret,
+        telegram: config.telegram.webhookSecret,
+        slack: config.slack.signingSecret,
+      },
+    }),
     pushRoutes({ db, publicKey: config.vapid?.publicKey ?? null, loopback: !config.production }),
     listRoutes({ db }),
     actorRoutes({

@@ -8,10 +8,7 @@ import type { ConfigWarning } from "./shape.ts"
 const NOT_YET: Readonly<Record<string, string>> = {
   HUB_ENCRYPTION_KEYS: "is kept for later: this version does not encrypt at rest yet",
   OTEL_EXPORTER_OTLP_ENDPOINT: "is not used by this version yet: no traces are sent",
-  TELEGRAM_WEBHOOK_SECRET: "is not used by this version yet: it sends to Telegram and does not listen",
   SLACK_BOT_TOKEN: "is not used by this version yet: Slack is reached by incoming webhooks",
-  SLACK_SIGNING_SECRET: "is not used by this version yet",
-  RESEND_WEBHOOK_SECRET: "is not used by this version yet",
   AI_AGENT_HTTP_URL: "is not used by this version yet",
 }
 

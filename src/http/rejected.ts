@@ -47,6 +47,7 @@ export function rejectedRoutes({ db }: { readonly db: Database }): RouteFile {
 const wholeBusinesses = (tenancy: Tenancy): readonly BusinessId[] | null =>
   tenancy === "*" ? null : tenancy.filter(({ locations }) => locations === null).map(({ business }) => business)
 
+const VIA = "http, resources, nats, zoho, webhook, twilio, resend, telegram or slack"
 const text: JsonObject = { type: ["string", "null"] }
 const time: JsonObject = { type: "string", format: "date-time" }
 
@@ -58,7 +59,7 @@ const SCHEMAS: Readonly<Record<string, Schema>> = {
       id: { type: "string", pattern: "^rej_" },
       received_at: time,
       last_at: time,
-      via: { type: "string", description: "http, resources, nats, zoho or webhook" },
+      via: { type: "string", description: VIA },
       code: { type: "string", description: "The code of the problem" },
       business_id: text,
       origin: { type: "string", description: "A subject and sequence, a webhook's name, a route" },
@@ -102,7 +103,7 @@ const DOC: RouteDoc = {
   description:
     "All of NATS and of signed webhooks; of HTTP, whose callers were told, a sample whose counts are the whole.",
   parameters: [
-    { name: "via", in: "query", description: "http, resources, nats, zoho or webhook" },
+    { name: "via", in: "query", description: VIA },
     { name: "code", in: "query", description: "The code of the problem, such as invalid" },
     { name: "since", in: "query", description: "Seen at or after", schema: time },
     { name: "after", in: "query", description: "`page_info.after` of the page before" },

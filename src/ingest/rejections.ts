@@ -14,7 +14,7 @@ import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 
 export interface RejectedInput {
-  readonly via: "http" | "resources" | "nats" | "zoho" | "webhook"
+  readonly via: "http" | "resources" | "nats" | "zoho" | "webhook" | "twilio" | "resend" | "telegram" | "slack"
   /** The code of the problem, from a closed set: what operators' counts go by. */
   readonly code: string
   /** Whose it was, where that is known for certain: the admins of that business see it. */

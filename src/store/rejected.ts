@@ -21,7 +21,7 @@ export interface RejectedContent {
 }
 
 export interface RejectedRow {
-  /** The door: http, resources, nats, zoho, webhook. */
+  /** The door: http, resources, nats, zoho, webhook, or of answers twilio, resend, telegram, slack. */
   readonly via: string
   /** The code of the problem. */
   readonly code: string

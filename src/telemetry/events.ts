@@ -102,6 +102,8 @@ export type IngestEvent =
       readonly byType: Readonly<Record<string, number>>
     }
   | { readonly kind: "event_rejected"; readonly via: string; readonly code: string; readonly count: number }
+  /** Something that a provider or a person has answered, and what became of it; both are words of `inbound/door.ts`. */
+  | { readonly kind: "answer_taken"; readonly via: string; readonly what: string; readonly effect: string }
 
 /** The stream that events come by (contract §5.3). */
 export type JetStreamEvent =

@@ -59,6 +59,7 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "actor_started":
     case "events_accepted":
     case "event_rejected":
+    case "answer_taken":
     case "jetstream_settled":
     case "jetstream_handed_back":
     case "route_done":

@@ -63,6 +63,11 @@ function pathMetrics(registry: Registry): Subscriber {
   const accepted = registry.counter("hub_events_accepted_total", "Events accepted and durable", ["via"])
   const duplicates = registry.counter("hub_events_duplicate_total", "Events that were accepted before", ["via"])
   const rejected = registry.counter("hub_events_rejected_total", "Events refused, by problem code", ["via", "code"])
+  const answers = registry.counter("hub_answers_total", "Receipts and replies, by what they did", [
+    "via",
+    "what",
+    "effect",
+  ])
   const commit = registry.histogram("hub_accept_seconds", "Time to make a batch of events durable", [], requestSeconds)
   const routed = registry.counter("hub_events_routed_total", "Events that every rule has seen", [])
   const routeFailures = registry.counter("hub_route_failures_total", "Events that could not be routed", [])
@@ -124,6 +129,8 @@ function pathMetrics(registry: Registry): Subscriber {
         return
       case "event_rejected":
         return rejected.inc({ via: event.via, code: event.code }, event.count)
+      case "answer_taken":
+        return answers.inc({ via: event.via, what: event.what, effect: event.effect })
       case "route_done":
         routed.inc({}, event.events)
         matched.inc({}, event.rulesMatched)

@@ -1,0 +1,128 @@
+/**
+ * What an answer does, whoever brought it: each in one transaction with the mark that it has happened, so that an answer
+ * that comes again does nothing. A reply is an event, whose key is that mark.
+ */
+import type { AnsweringChannel } from "../domain/address.ts"
+import { HUB_SOURCE } from "../domain/event.ts"
+import type { DeliveryId } from "../domain/ids.ts"
+import type { Receipt, SuppressionReason } from "../domain/receipt.ts"
+import { inboxNewsOf } from "../http/inbox-news.ts"
+import type { Accept } from "../ingest/accept.ts"
+import { place } from "../ingest/draft.ts"
+import type { News, PubSub } from "../pubsub/pubsub.ts"
+import type { Clock } from "../runtime/clock.ts"
+import type { Database, Queryable } from "../store/database.ts"
+import { isFirst, toldBy } from "../store/inbound.ts"
+import { acknowledgeTold } from "../store/notifications.ts"
+import { type Reported, recordReceipt } from "../store/receipts.ts"
+import { resume, type Suppressed, suppress } from "../store/suppressions.ts"
+
+export const REPLY_EVENT = "reply.received"
+
+/** `known`: it had happened. `unknown`: it is about nothing that is kept here. `late`: not stored in time, to be sent again. */
+export type Effect = "done" | "known" | "unknown" | "late"
+
+/** Who brings an answer, and its own name for it. */
+export interface Answering {
+  readonly via: "twilio" | "resend" | "telegram" | "slack"
+  /** At most 255 characters with the door's name; other answers of the door have others. */
+  readonly id: string
+}
+
+export interface Reply {
+  readonly delivery: DeliveryId
+  readonly channel: AnsweringChannel | "slack"
+  readonly text: string
+  /** What the channel has of its own. */
+  readonly more?: Readonly<Record<string, string>>
+}
+
+export interface Effects {
+  report(by: Answering, what: Reported, receipt: Receipt, suppressed: SuppressionReason | null): Promise<Effect>
+  suppress(by: Answering, what: Suppressed, reason: SuppressionReason): Promise<Effect>
+  resume(by: Answering, channel: AnsweringChannel, address: string): Promise<Effect>
+  /** For all whom the delivery told. */
+  acknowledge(by: Answering, delivery: DeliveryId): Promise<Effect>
+  reply(by: Answering, reply: Reply): Promise<Effect>
+}
+
+export interface EffectsOptions {
+  readonly db: Database
+  readonly accept: Accept
+  readonly pubsub: PubSub
+  readonly clock: Clock
+}
+
+interface Done {
+  readonly effect: Effect
+  readonly news?: readonly News[]
+}
+
+const MAX_REPLY = 4_000
+
+export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Effects {
+  const once = async ({ via, id }: Answering, act: (tx: Queryable) => Promise<Done>): Promise<Effect> => {
+    const done = await db.transaction(
+      async (tx): Promise<Done> => ((await isFirst(tx, `${via} ${id}`)) ? act(tx) : { effect: "known" }),
+    )
+    if (done.news !== undefined && done.news.length > 0) pubsub.publish(done.news)
+    return done.effect
+  }
+
+  return {
+    report: (by, what, receipt, suppressed) =>
+      once(by, async (tx) => {
+        const found = await recordReceipt(tx, what, receipt)
+        if (found === null) return { effect: "unknown" }
+        if (suppressed !== null) await suppress(tx, found, suppressed)
+        return { effect: found.changed ? "done" : "known" }
+      }),
+    suppress: (by, what, reason) =>
+      once(by, async (tx) => ({ effect: (await suppress(tx, what, reason)).changed ? "done" : "known" })),
+    resume: (by, channel, address) =>
+      once(by, async (tx) => ({ effect: (await resume(tx, channel, address)) ? "done" : "known" })),
+    acknowledge: (by, delivery) =>
+      once(by, async (tx) => {
+        const items = await acknowledgeTold(tx, delivery)
+        return items.length === 0 ? { effect: "unknown" } : { effect: "done", news: inboxNewsOf(items) }
+      }),
+    async reply({ via, id }, { delivery, channel, text, more = {} }) {
+      const told = await toldBy(db, delivery)
+      if (told === null) return "unknown"
+      const placed = place(
+        {
+          type: REPLY_EVENT,
+          source: HUB_SOURCE,
+          severity: "info",
+          business: told.business,
+          location: told.location,
+          occurredAt: null,
+          idempotencyKey: `${via} ${id}`,
+          correlationId: told.correlationId,
+          payload: {
+            channel,
+            text: storable(text),
+            user_id: told.recipients[0] ?? null,
+            recipient_ids: [...told.recipients],
+            delivery_id: told.delivery,
+            notification_ids: [...told.notifications],
+            event_id: told.event,
+            rule: told.rule,
+            ...more,
+          },
+          extensions: {},
+          pushed: false,
+          pointers: { business: "", location: "", key: "" },
+        },
+        { tenancy: "*", now: clock.wall().getTime() },
+      )
+      if (placed.kind !== "placed") throw new Error("a delivery's business is its event's")
+      const results = await accept([placed.incoming], via)
+      if (typeof results === "string") return "late"
+      return results[0]?.kind === "accepted" ? "done" : "known"
+    },
+  }
+}
+
+/** As much of what somebody typed as an event holds. */
+export const storable = (text: string): string => text.slice(0, MAX_REPLY).replaceAll("\0", "").toWellFormed()
