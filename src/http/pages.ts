@@ -64,6 +64,8 @@ export function pageRoutes(built: ReadonlyMap<string, Buffer<ArrayBuffer>>): Rou
       open(ADDRESSES[name] ?? `/${name}`, (call) => serve(page, call))
     }
   }
+  // A delivery's own address, as people write it; its page reads the query.
+  open("/deliveries/:id", ({ params }) => redirected(`../deliveries?id=${encodeURIComponent(params["id"] ?? "")}`))
   const notFound = () => problem("not_found", "no page has such a file")
   open("/assets/:file", (call) => {
     const asset = assets.get(call.params["file"] ?? "")
@@ -78,6 +80,9 @@ function served(path: string, body: Buffer<ArrayBuffer>, headers: Readonly<Recor
   const etag = `"${new Bun.CryptoHasher("sha256").update(body).digest("base64url").slice(0, 22)}"`
   return { body, headers: { ...headers, etag, "content-type": TYPES[extname(path)] ?? "application/octet-stream" } }
 }
+
+/** To a place relative to the one asked for, so that a path prefix stays; a fragment goes along. */
+const redirected = (location: string): Response => new Response(null, { status: 302, headers: { location } })
 
 function serve({ body, headers }: Served, { request }: Call): Response {
   const known = request.headers

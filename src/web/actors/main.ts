@@ -2,6 +2,7 @@
 import { createApi } from "../shared/api.ts"
 import { part } from "../shared/dom.ts"
 import { forgetToken, keptToken, tokenInFragment } from "../shared/session.ts"
+import { atMostEvery } from "../shared/soon.ts"
 import { Desk } from "./desk.ts"
 import { askForToken, watchDoor } from "./door.ts"
 import { openLine } from "./live.ts"
@@ -44,16 +45,6 @@ function open(token: string): void {
     },
     over.signal,
   )
-}
-
-function atMostEvery(act: () => void, ms: number): () => void {
-  let last = Number.NEGATIVE_INFINITY
-  return () => {
-    const now = performance.now()
-    if (now - last < ms) return
-    last = now
-    act()
-  }
 }
 
 watchDoor()

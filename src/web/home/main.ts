@@ -3,6 +3,7 @@ import { createApi } from "../shared/api.ts"
 import { part } from "../shared/dom.ts"
 import { keepMoments } from "../shared/moment.ts"
 import { forgetToken, keptToken, readToken, type Session, tokenInFragment } from "../shared/session.ts"
+import { atMostEvery, settled } from "../shared/soon.ts"
 import { askForToken, watchDoor } from "./door.ts"
 import { createRecentEvents } from "./events.ts"
 import { firstEvent } from "./first-event.ts"
@@ -52,6 +53,9 @@ function open(session: Session): void {
     askForToken(null)
   })
 
+  // As other pages link to it.
+  const event = new URLSearchParams(location.search).get("event")
+  if (event !== null) trace.show(event)
   void inbox.load()
   void showPush(api)
   openLine(
@@ -92,29 +96,6 @@ function whileVisible(act: () => void, ms: number, signal?: AbortSignal): void {
   signal?.addEventListener("abort", () => clearInterval(timer), { once: true })
   document.addEventListener("visibilitychange", look, signal === undefined ? {} : { signal })
   look()
-}
-
-/** One `act` for a burst of calls, `ms` after the first. */
-function settled(act: () => void, ms: number): () => void {
-  let waiting = false
-  return () => {
-    if (waiting) return
-    waiting = true
-    setTimeout(() => {
-      waiting = false
-      act()
-    }, ms)
-  }
-}
-
-function atMostEvery(act: () => void, ms: number): () => void {
-  let last = Number.NEGATIVE_INFINITY
-  return () => {
-    const now = performance.now()
-    if (now - last < ms) return
-    last = now
-    act()
-  }
 }
 
 watchDoor()

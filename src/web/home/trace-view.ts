@@ -67,7 +67,7 @@ function toldPart(trace: Trace): HTMLElement {
         el(
           "ul",
           { class: "ways list" },
-          told.inbox ? way("inbox", "delivered", "in their inbox", null) : null,
+          told.inbox ? way("inbox", "delivered", "in their inbox", []) : null,
           ...told.deliveries.map(deliveryRow),
         ),
       ),
@@ -99,17 +99,18 @@ function deliveryRow(delivery: TraceDelivery): HTMLElement {
     delivery.reason === null ? "" : delivery.reason.replaceAll("_", " "),
     delivery.maybeDuplicate ? "may have been sent twice" : "",
   ].filter((word) => word !== "")
-  const link = delivery.status === "captured" ? el("a", { href: "./outbox" }, "Outbox") : null
-  return way(delivery.channel, delivery.status, said.join("; "), link)
+  const timeline = el("a", { href: `./deliveries?id=${encodeURIComponent(delivery.id)}` }, "Timeline")
+  const outbox = delivery.status === "captured" ? el("a", { href: `./outbox#${delivery.id}` }, "Message") : null
+  return way(delivery.channel, delivery.status, said.join("; "), [timeline, ...(outbox === null ? [] : [outbox])])
 }
 
-const way = (channel: string, status: string, said: string, link: HTMLElement | null): HTMLElement =>
+const way = (channel: string, status: string, said: string, links: readonly HTMLElement[]): HTMLElement =>
   el(
     "li",
     { class: "way" },
     el("span", { class: "channel" }, channel),
     el("span", { class: "status", "data-status": status }, status),
-    el("span", { class: "said" }, said, link === null ? null : " ", link),
+    el("span", { class: "said" }, said, ...links.flatMap((link) => [" ", link])),
   )
 
 const VERDICTS: Readonly<Record<TraceRule["verdict"], readonly [drawing: string, word: string]>> = {
