@@ -6,6 +6,7 @@ import type { SendingChannel } from "./channel.ts"
 import type { BusinessId, DeliveryId, EventId, NotificationId, RuleName } from "./ids.ts"
 import type { Message } from "./message.ts"
 import type { Occasion } from "./preferences.ts"
+import type { SuppressionReason } from "./receipt.ts"
 import type { Priority } from "./rule.ts"
 import type { Round } from "./timer.ts"
 
@@ -87,6 +88,8 @@ export interface ClaimedDelivery {
   readonly holdUnknown: boolean
   readonly wishes: NewDelivery["wishes"]
   readonly message: Message
+  /** Why nothing is sent to its address any more; absent: it takes messages. */
+  readonly suppressed?: SuppressionReason
 }
 
 /** Delays are relative: the database adds its own now(). */

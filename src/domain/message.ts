@@ -36,17 +36,25 @@ export interface VoiceMessage extends Linked {
   readonly language: string | null
 }
 
-export interface TelegramMessage extends Linked {
+/** A message with a button. */
+interface Asking {
+  /** True: its reader is asked to say "I have it". */
+  readonly acknowledge?: boolean
+}
+
+export interface TelegramMessage extends Linked, Asking {
   readonly channel: "telegram"
   readonly chatId: string
   /** Telegram's HTML subset. */
   readonly html: string
 }
 
-export interface SlackMessage extends Linked {
+export interface SlackMessage extends Linked, Asking {
   readonly channel: "slack"
   /** An incoming-webhook URL, or null for the hub's default one. */
   readonly webhookUrl: string | null
+  /** Slack's id of a person or conversation, to whom the bot speaks; absent: by webhook. */
+  readonly botTo?: string
   /** mrkdwn. */
   readonly text: string
 }

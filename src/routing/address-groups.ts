@@ -5,7 +5,7 @@
 import type { PersonalChannel } from "../domain/channel.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { DeliveryId, NotificationId } from "../domain/ids.ts"
-import type { Message } from "../domain/message.ts"
+import type { Message, MessageOf, PersonalMessage } from "../domain/message.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { AddressTo } from "./addressees.ts"
 import type { Fate, Turn } from "./fates.ts"
@@ -71,7 +71,7 @@ export class AddressGroup {
     const others = senders.filter((sender) => sender !== reader)
     const linked = { readers: [reader, ...others].map(({ recipient }) => recipient.id), told: this.#id, at }
     const message = words.message(action, this.#channel, reader.recipient, this.#to, linked)
-    this.#message = message?.channel === "push" ? { ...message, expiresAt, topic: topicOf(action) } : message
+    this.#message = message === null ? null : finished(message, action, { expiresAt, topic: topicOf(action) })
   }
 
   get #senders(): readonly Sender[] {
@@ -138,6 +138,17 @@ export class AddressGroup {
       failover: inChain,
     }
   }
+}
+
+/** What the words do not say: how long a push is worth something, and that somebody is waited for. */
+function finished(
+  message: PersonalMessage,
+  { escalate }: LoadedNotify,
+  push: Pick<MessageOf<"push">, "expiresAt" | "topic">,
+): PersonalMessage {
+  if (message.channel === "push") return { ...message, ...push }
+  const asks = escalate.length > 0 && (message.channel === "telegram" || message.channel === "slack")
+  return asks ? { ...message, acknowledge: true } : message
 }
 
 const startOf = (fate: Sending): number => (fate.kind === "hold" ? fate.until : Number.NEGATIVE_INFINITY)
