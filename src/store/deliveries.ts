@@ -7,6 +7,7 @@ import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import type { ClaimedDelivery, DeliveryStatus, Outcome, RetryPolicy, Settlement } from "../domain/delivery.ts"
 import type { BusinessId, DeliveryId, EventId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
+import type { SuppressionReason } from "../domain/receipt.ts"
 import { becauseOf } from "../domain/retry-words.ts"
 import type { Database } from "./database.ts"
 import { ENDED_COLUMNS, mayFailOver, setFailovers } from "./failover.ts"
@@ -44,7 +45,8 @@ with due as (
 )
 select c.id, c.event_id, c.business_id, c.channel, c.priority, c.attempt, c.attempt - c.forgiven as tries, c.maybe_duplicate,
   (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, c.hold_unknown, c.wishes,
-  c.commercial, c.bypass_quiet_hours, c.category, c.status = 'expired' as expired, ${mayFailOver("c")} as failover, m.message
+  c.commercial, c.bypass_quiet_hours, c.category, c.status = 'expired' as expired, ${mayFailOver("c")} as failover, m.message,
+  (select s.reason from suppressions s where s.address = m.sent_to) as suppressed
 from claimed c join messages m on m.delivery_id = c.id`
 
 interface ClaimedRow {
@@ -65,12 +67,13 @@ interface ClaimedRow {
   readonly expired: boolean
   readonly failover: boolean
   readonly message: Buffer
+  readonly suppressed: SuppressionReason | null
 }
 
 /** A delivery that has ended without a try. */
 export interface Unsent {
   readonly id: DeliveryId
-  readonly status: Extract<DeliveryStatus, "expired" | "suppressed" | "scheduled">
+  readonly status: Extract<DeliveryStatus, "expired" | "suppressed" | "cancelled" | "scheduled">
   readonly reason: string
   /** The next channel's timer was set with it. */
   readonly failover: boolean
@@ -124,6 +127,7 @@ const claimedFromRow = (row: ClaimedRow): ClaimedDelivery => ({
     bypassQuietHours: row.bypass_quiet_hours,
   },
   message: openAs<Message>(row.message),
+  ...(row.suppressed === null ? {} : { suppressed: row.suppressed }),
 })
 
 const expiredFromRow = ({ id, failover }: ClaimedRow): Unsent => ({
