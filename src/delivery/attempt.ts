@@ -9,7 +9,7 @@ import { describeError } from "../telemetry/scrub.ts"
 import { accountOf, isElsewhere } from "./account.ts"
 import { type Verdict, verdictOf } from "./breaker.ts"
 import type { Held } from "./in-flight.ts"
-import { sendOnce } from "./send.ts"
+import { type Sent, sendOnce } from "./send.ts"
 import type { Settler } from "./settling.ts"
 
 export interface AttemptOptions {
@@ -37,6 +37,26 @@ export interface Attempted {
   readonly failover: boolean
 }
 
+/**
+ * It was due within its day, and nobody was there to try it: what was tried before is not tried again beyond it, where
+ * a provider has forgotten its key and would send it a second time.
+ */
+const isTooLate = (
+  { claimed: { tries, ageMs }, since }: Held,
+  { clock, policy }: Pick<AttemptOptions, "clock" | "policy">,
+): boolean => tries > 1 && ageMs + (clock.now() - since) >= policy.maxAgeMs
+
+const TOO_LATE: Sent = {
+  outcome: {
+    kind: "retry",
+    reason: "not_tried",
+    detail: "its time was over before this try began",
+    retryAfterMs: null,
+  },
+  bug: null,
+  ms: 0,
+}
+
 const NOTHING: Attempted = { againInMs: null, failover: false }
 
 /** Rejects only when the database refuses the settlement, which is a bug. */
@@ -53,7 +73,9 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     return NOTHING
   }
 
-  const { outcome, bug, ms } = await sendOnce(held.claimed, worker, { clock, signal: held.aborter.signal })
+  const { outcome, bug, ms } = isTooLate(held, options)
+    ? TOO_LATE
+    : await sendOnce(held.claimed, worker, { clock, signal: held.aborter.signal })
   held.sent = true
   const reason = "reason" in outcome ? outcome.reason : null
   const verdict = isElsewhere(held.claimed.message) ? "nothing" : verdictOf(outcome, held.aborter.signal.aborted)

@@ -9,15 +9,14 @@ import { MOVES } from "../domain/delivery-states.ts"
 import type { DeliveryId, RecipientId } from "../domain/ids.ts"
 import { type Command, type Holding, newRow, obey, type Row, settlementOf } from "../testing/delivery-model.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
-import { seedDeliveries } from "../testing/seed-deliveries.ts"
+import { seedDeliveries, seedReader, unread } from "../testing/seed-deliveries.ts"
 import { seenMoves, watchMoves } from "../testing/watched-moves.ts"
 import { type Database, openDatabase } from "./database.ts"
 import { claimDue, type Lease, releaseClaimed, renewLeases, rescueExpired, settleMany } from "./deliveries.ts"
 import { markAllRead } from "./notifications.ts"
 import { putOff } from "./put-off.ts"
 import { replayDead } from "./replays.ts"
-import { seal } from "./sealed.ts"
-import { withhold } from "./wishes.ts"
+import { GONE, withhold } from "./wishes.ts"
 
 let server: TestDatabase
 let db: Database
@@ -40,7 +39,7 @@ const READER = "reader" as RecipientId // matches the pattern
 type Step =
   | Exclude<Command, { readonly of: Holding }>
   | { readonly do: "settle"; readonly which: number; readonly outcome: Outcome }
-  | { readonly do: "withhold"; readonly which: number; readonly until: boolean }
+  | { readonly do: "withhold"; readonly which: number; readonly wished: "later" | "never" | "gone" }
   | { readonly do: "renew" | "putOff" | "release"; readonly which: number }
 
 const why = { reason: "because", detail: "of this" }
@@ -57,10 +56,11 @@ const which = fc.nat({ max: 2 })
 const plain = (name: "lapse" | "over" | "rescue" | "replay" | "cancel") => fc.constant<Step>({ do: name })
 const held = (name: "renew" | "putOff" | "release") =>
   fc.record({ do: fc.constant<"renew" | "putOff" | "release">(name), which })
+const wished = fc.constantFrom("later" as const, "never" as const, "gone" as const)
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 9, arbitrary: fc.record({ do: fc.constant("claim" as const), owner: fc.constantFrom("a", "b") }) },
   { weight: 9, arbitrary: fc.record({ do: fc.constant("settle" as const), which, outcome }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("withhold" as const), which, until: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("withhold" as const), which, wished }) },
   { weight: 1, arbitrary: held("renew") },
   { weight: 1, arbitrary: held("putOff") },
   { weight: 1, arbitrary: held("release") },
@@ -128,8 +128,8 @@ async function enact(turns: readonly Turn[]): Promise<ReadonlyMap<DeliveryId, Ho
   for (const [owner, withheld] of byOwner(of(turns, "withhold"))) {
     const items = withheld.map((turn) => ({
       ...lease(turn),
-      reason: "not_wished",
-      until: turn[1].until ? Date.now() + 3_600_000 : null,
+      reason: turn[1].wished === "gone" ? GONE : "not_wished",
+      until: turn[1].wished === "later" ? Date.now() + 3_600_000 : null,
     }))
     all((await withhold(db, owner, items)).map(({ id }) => id))
   }
@@ -163,10 +163,7 @@ async function enact(turns: readonly Turn[]): Promise<ReadonlyMap<DeliveryId, Ho
   }
   const cancelling = of(turns, "cancel")
   if (cancelling.length > 0) {
-    await db.execute(
-      `update notifications n set read_at = null from deliveries d where n.event_id = d.event_id and d.id = any ($1)`,
-      [idsOf(cancelling)],
-    )
+    await unread(db, idsOf(cancelling))
     await markAllRead(db, READER, null)
   }
   return done
@@ -206,18 +203,7 @@ async function seedLanes(sequences: readonly { readonly failover: boolean; reado
     from unnest($1::text[], $2::bool[], $3::bool[]) as s (id, failover, hold) where d.id = s.id`,
     [ids, sequences.map((one) => one.failover), sequences.map((one) => one.holdUnknown)],
   )
-  const content = seal({ title: "t", body: "b", actionUrl: null, actionLabel: null, data: null })
-  await db.execute(
-    `insert into notifications (id, event_id, rule, rules_revision, recipient_id, business_id, severity, priority, inbox,
-      content, read_at)
-    select 'ntf_' || id, event_id, rule, 'r1', $1, business_id, 'high', 'high', true, $2, now() from deliveries`,
-    [READER, content],
-  )
-  await db.execute(
-    `insert into timers (id, kind, event_id, business_id, rule, action, step, began_at, due_at, next_at, until, rules_hash,
-      rules_revision)
-    select 'esc_' || id, 'escalate', event_id, business_id, rule, 0, 0, now(), now(), now(), 'read', '', 'r1' from deliveries`,
-  )
+  await seedReader(db, READER, ids)
   return ids
 }
 

@@ -38,6 +38,32 @@ export async function seedDeliveries(db: Queryable, seeds: readonly Seed[]): Pro
   return ids
 }
 
+/** Somebody who reads of each of these deliveries, and an escalation that ends when they have: marking all as read cancels them. */
+export async function seedReader(db: Queryable, reader: string, ids: readonly DeliveryId[]): Promise<void> {
+  const content = seal({ title: "t", body: "b", actionUrl: null, actionLabel: null, data: null })
+  await db.execute(
+    `insert into notifications (id, event_id, rule, rules_revision, recipient_id, business_id, severity, priority, inbox,
+      content, read_at)
+    select 'ntf_' || id, event_id, rule, 'r1', $1, business_id, 'high', 'high', true, $2, now()
+    from deliveries where id = any ($3)`,
+    [reader, content, ids],
+  )
+  await db.execute(
+    `insert into timers (id, kind, event_id, business_id, rule, action, step, began_at, due_at, next_at, until, rules_hash,
+      rules_revision)
+    select 'esc_' || id, 'escalate', event_id, business_id, rule, 0, 0, now(), now(), now(), 'read', '', 'r1'
+    from deliveries where id = any ($1)`,
+    [ids],
+  )
+}
+
+/** They are news to their reader again. */
+export const unread = (db: Queryable, ids: readonly DeliveryId[]): Promise<number> =>
+  db.execute(
+    "update notifications n set read_at = null from deliveries d where n.event_id = d.event_id and d.id = any ($1)",
+    [ids],
+  )
+
 /** A message of a channel with these words. */
 export function someMessage(channel: SendingChannel, words: string): Message {
   const link = { actionUrl: null, actionLabel: null }
