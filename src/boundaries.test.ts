@@ -62,6 +62,7 @@ const HOME: Record<string, readonly string[]> = {
   re2js: ["routing"],
   grammy: ["channels/telegram.ts"],
   "@slack/webhook": ["channels/slack.ts"],
+  "@slack/web-api": ["channels/slack-bot.ts"],
   resend: ["channels/email.ts"],
   nodemailer: ["channels/smtp.ts", "channels/smtp-pool.ts"],
   twilio: ["channels/twilio.ts"],

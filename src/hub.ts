@@ -144,7 +144,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     config.slack.webhookUrl !== null || channels.some((c) => c.channel === "slack" && c.mode === "captured")
   const links = linkTokens(config.encryptionKeys.map(({ key }) => key))
   const { postalAddress } = config.email
-  const settings = { publicUrl: config.http.publicUrl, defaultSlack, tokens: links, postalAddress }
+  const slackBot = config.slack.botToken !== null
+  const settings = { publicUrl: config.http.publicUrl, defaultSlack, slackBot, tokens: links, postalAddress }
   const routing = router({ db, pubsub, telemetry, rules: rules.get, settings })
 
   // 7: and what follows later.

@@ -3,7 +3,6 @@
  * rules. A refusal is lines for the operator, never a stack.
  */
 import { join } from "node:path"
-import { channelCatalogue } from "./channels/catalogue.ts"
 import {
   type Config,
   type ConfigError,
@@ -11,7 +10,6 @@ import {
   explainConfigError,
   missingChannelCredentials,
 } from "./config.ts"
-import type { PersonalChannel } from "./domain/channel.ts"
 import type { SourcePromise } from "./domain/source-promise.ts"
 import type { PartHealth } from "./http/health.ts"
 import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
@@ -156,18 +154,6 @@ async function migrated(url: string, options: OpenStoreOptions): Promise<{ reado
   }
 }
 
-/** Credentials that are complete for a way to send that does not exist yet: said at the start, not by a queue that grows. */
-const NOT_YET: Record<PersonalChannel, string> = {
-  slack:
-    "SLACK_WEBHOOK_URL: expected a value, because a live rule uses slack; bot tokens are not supported by this version yet",
-  email: "EMAIL_FROM, and RESEND_API_KEY or SMTP_URL: expected values, because a live rule uses email",
-  sms: "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM: expected values, because a live rule uses sms",
-  voice:
-    "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_VOICE_PHONE_NUMBER: expected values, because a live rule uses voice",
-  push: "VAPID_PUBLIC_KEY and VAPID_SUBJECT, FCM_SERVICE_ACCOUNT or APNS_KEY: expected a value, because a live rule uses push",
-  telegram: "TELEGRAM_BOT_TOKEN: expected a value, because a live rule uses telegram",
-}
-
 /** The rules that the hub starts with: all good, and with credentials for every channel they use. Throws StartRefused. */
 export async function firstRules(config: Config, telemetry: Telemetry): Promise<CurrentRules> {
   const loaded = await loadFirst(config, telemetry)
@@ -177,9 +163,6 @@ export async function firstRules(config: Config, telemetry: Telemetry): Promise<
     const used = [...channelsOf(loaded.ok.get())]
     const missing = missingChannelCredentials(config, used)
     if (missing.length > 0) throw new StartRefused(missing.map(explainConfigError))
-    const absent = channelCatalogue(config).filter((entry) => entry.mode === "absent")
-    const needed = absent.filter(({ channel }) => used.includes(channel))
-    if (needed.length > 0) throw new StartRefused(needed.map(({ channel }) => NOT_YET[channel]))
   }
   return loaded.ok
 }

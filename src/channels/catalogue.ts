@@ -78,9 +78,15 @@ function liveWorker(settings: ChannelSettings, channel: Exclude<PersonalChannel,
         ? null
         : forAnyMessage(telegramChannel({ token: telegram.botToken, apiRoot: telegram.apiRoot }))
     case "slack":
-      return slack.webhookUrl === null
+      return slack.webhookUrl === null && slack.botToken === null
         ? null
-        : forAnyMessage(slackChannel({ webhookUrl: slack.webhookUrl, loopback: !settings.production }))
+        : forAnyMessage(
+            slackChannel({
+              webhookUrl: slack.webhookUrl,
+              bot: slack.botToken === null ? null : { token: slack.botToken, apiRoot: slack.apiRoot },
+              loopback: !settings.production,
+            }),
+          )
     case "email":
       if (email.from === null) return null
       // Instead of Resend, where both are set.

@@ -1,15 +1,18 @@
-/** Slack by incoming webhook: the hub's own, or one that a recipient named, which is an untrusted URL. */
+/** Slack: by the bot, or by incoming webhook, the hub's own or one that a recipient named, which is an untrusted URL. */
 import type { Outcome } from "../domain/delivery.ts"
 import type { SlackMessage } from "../domain/message.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
 import { openLine } from "./provider-fetch.ts"
 import { type Answer, detailOf, neverAsked, retryAfterMs, withoutAnswer } from "./reading.ts"
+import { callSlack, type SlackBotOptions } from "./slack-bot.ts"
 import { guardUrl, type Resolve } from "./url-guard.ts"
 
 export interface SlackOptions {
   /** The hub's own webhook; null: only recipients' webhooks are reachable. */
   readonly webhookUrl: Secret | null
+  /** Default: none, and whom only it reaches is not told. */
+  readonly bot?: Pick<SlackBotOptions, "token" | "apiRoot"> | null
   /** Whether a recipient's webhook may be on this machine: development. */
   readonly loopback: boolean
   readonly resolve?: Resolve
@@ -23,6 +26,7 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
   return {
     channel: "slack",
     async send({ message, signal }) {
+      if (message.botTo !== undefined) return byBot(message.botTo, message, options, signal)
       const own = message.webhookUrl === null || message.webhookUrl === options.webhookUrl?.reveal()
       const url = message.webhookUrl ?? options.webhookUrl?.reveal() ?? null
       if (url === null) return { kind: "rejected", reason: "no_webhook", detail: "no webhook is configured" }
@@ -45,6 +49,17 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
       return seen.kind === "answered" ? outcomeOf(seen, own, wall(), privates) : withoutAnswer(seen, false)
     },
   }
+}
+
+async function byBot(to: string, message: SlackMessage, options: SlackOptions, signal: AbortSignal): Promise<Outcome> {
+  const { bot, deadlineMs, wall } = options
+  if (bot === undefined || bot === null)
+    return { kind: "unusable", reason: "bad_credential", detail: "no bot token is configured" }
+  const words = { to, text: textOf(message), signal }
+  const seen = await callSlack({ ...bot, deadlineMs, wall }, { method: "chat.postMessage" }, words)
+  return seen.kind === "outcome"
+    ? seen.outcome
+    : { kind: "rejected", reason: "bad_request", detail: "nothing was to be changed" }
 }
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")

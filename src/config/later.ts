@@ -8,7 +8,6 @@ import type { ConfigWarning } from "./shape.ts"
 const NOT_YET: Readonly<Record<string, string>> = {
   HUB_ENCRYPTION_KEYS: "is kept for later: this version does not encrypt at rest yet",
   OTEL_EXPORTER_OTLP_ENDPOINT: "is not used by this version yet: no traces are sent",
-  SLACK_BOT_TOKEN: "is not used by this version yet: Slack is reached by incoming webhooks",
   AI_AGENT_HTTP_URL: "is not used by this version yet",
 }
 

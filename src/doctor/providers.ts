@@ -35,9 +35,11 @@ export function providerChecks(config: Config, clock: Clock): readonly Check[] {
     telegram.botToken === null
       ? absent("telegram")
       : asks(telegramQuestion(telegram.apiRoot, telegram.botToken.reveal())),
-    slack.webhookUrl === null
-      ? absent("slack")
-      : says(ok("slack", "a webhook is set; it cannot be checked without sending, so it was not")),
+    ...(slack.webhookUrl === null
+      ? slack.botToken === null
+        ? [absent("slack")]
+        : []
+      : [says(ok("slack", "a webhook is set; it cannot be checked without sending, so it was not"))]),
     ...(slack.botToken === null ? [] : [asks(slackQuestion(slack.apiRoot, slack.botToken.reveal()))]),
     email.smtpUrl !== null
       ? smtpCheck(email.smtpUrl, email.from)

@@ -19,7 +19,7 @@ export function addressOf(message: Message): string {
     case "telegram":
       return message.chatId
     case "slack":
-      return message.webhookUrl ?? ""
+      return message.botTo ?? message.webhookUrl ?? ""
     case "push":
       return message.device.token
     case "webhook":

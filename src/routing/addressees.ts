@@ -3,6 +3,7 @@ import type { PersonalChannel } from "../domain/channel.ts"
 import type { RoutingFailure } from "../domain/decision.ts"
 import type { HubEvent } from "../domain/event.ts"
 import { asRecipientId, type RecipientId, type RuleName } from "../domain/ids.ts"
+import type { SlackMessage } from "../domain/message.ts"
 import { type DeviceToken, namedOnly, pushServiceOf, type Recipient } from "../domain/recipient.ts"
 import type { Audience } from "../domain/rule.ts"
 import type { AudienceAnswer, AudienceQuery } from "../store/audience.ts"
@@ -99,14 +100,27 @@ export function whyNotTold({ to, query }: Want, { outsiders }: AudienceAnswer, t
   return `nobody is told: ${clauses.join("; ")}`
 }
 
-/** Of a device, the device; else a text. Null: the hub's own of Slack. */
-export type AddressTo = string | DeviceToken | null
+/** Of a device, the device; of whom Slack's bot reaches, the id there; else a text. Null: the hub's own of Slack. */
+export type AddressTo = string | DeviceToken | SlackId | null
+
+/** Somebody whom the bot speaks to. */
+export interface SlackId {
+  readonly slackId: string
+}
 
 const NO_DEVICE: DeviceToken = { platform: "", token: "" }
 
 /** The two ways in which messages name where they go. */
 export const splitAddress = (to: AddressTo): { readonly address: string | null; readonly device: DeviceToken } =>
-  typeof to === "object" && to !== null ? { address: null, device: to } : { address: to, device: NO_DEVICE }
+  typeof to !== "object" || to === null
+    ? { address: to, device: NO_DEVICE }
+    : { address: null, device: "slackId" in to ? NO_DEVICE : to }
+
+/** How a Slack message names where it goes. */
+export const slackAddress = (to: AddressTo): Pick<SlackMessage, "webhookUrl" | "botTo"> => ({
+  webhookUrl: splitAddress(to).address,
+  ...(typeof to === "object" && to !== null && "slackId" in to ? { botTo: to.slackId } : {}),
+})
 
 /** `to` is what the message carries; equal keys of one event, rule and channel share one delivery. */
 export interface Address {
@@ -114,11 +128,16 @@ export interface Address {
   readonly to: AddressTo
 }
 
-/**
- * Where a person is reached on a channel; empty: nowhere. Only a person's devices are several. `defaultSlack`: the hub has a
- * webhook of its own, or captures.
- */
-export function addressesOf(recipient: Recipient, channel: PersonalChannel, defaultSlack: boolean): readonly Address[] {
+/** What the hub itself has of Slack. */
+export interface SlackWays {
+  /** Slack can be reached without the recipient's own webhook: one is configured, or Slack is captured. */
+  readonly defaultSlack: boolean
+  /** The bot can write to whoever has an id there. Default: no. */
+  readonly slackBot?: boolean
+}
+
+/** Where a person is reached on a channel; empty: nowhere. Only a person's devices are several. */
+export function addressesOf(recipient: Recipient, channel: PersonalChannel, ways: SlackWays): readonly Address[] {
   switch (channel) {
     case "email":
       return keyed(recipient.email, (email) => email.toLowerCase())
@@ -127,10 +146,14 @@ export function addressesOf(recipient: Recipient, channel: PersonalChannel, defa
       return keyed(recipient.phone, (phone) => phone)
     case "telegram":
       return keyed(recipient.telegramChatId, (chat) => chat)
-    case "slack":
-      return recipient.slackWebhookUrl === null && defaultSlack
+    case "slack": {
+      // Only what the bot wrote can be changed later, so it comes first.
+      const slackId = ways.slackBot === true ? (recipient.slackUserId?.trim() ?? "") : ""
+      if (slackId !== "") return [{ key: `bot:${slackId}`, to: { slackId } }]
+      return recipient.slackWebhookUrl === null && ways.defaultSlack
         ? [{ key: "default", to: null }]
         : keyed(recipient.slackWebhookUrl, (url) => url)
+    }
     case "push":
       return devicesOf(recipient)
   }

@@ -4,7 +4,7 @@ import type { RuleName } from "../domain/ids.ts"
 import type { PersonalMessage } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
-import { type AddressTo, splitAddress } from "./addressees.ts"
+import { type AddressTo, slackAddress, splitAddress } from "./addressees.ts"
 import type { LoadedNotify } from "./rule-set.ts"
 import type { Words } from "./words-for.ts"
 
@@ -38,7 +38,7 @@ export class NoWords implements Words {
       case "telegram":
         return { channel, chatId: address, html: "", ...linked }
       case "slack":
-        return { channel, webhookUrl: named, text: "", ...linked }
+        return { channel, ...slackAddress(to), text: "", ...linked }
       case "push": {
         const { priority } = action
         return { channel, device, title: "", text: "", priority, expiresAt: null, topic: null, ...linked }

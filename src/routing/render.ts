@@ -7,7 +7,7 @@ import type { JsonObject } from "../domain/json.ts"
 import type { MessageOf, PersonalMessage } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
-import { type AddressTo, splitAddress } from "./addressees.ts"
+import { type AddressTo, slackAddress, splitAddress } from "./addressees.ts"
 import { type MailWords, withFooter, withStop } from "./advertising.ts"
 import type { Facts } from "./conditions/logic.ts"
 import {
@@ -122,7 +122,7 @@ export function renderMessage(
     }
     case "slack": {
       const text = words.own ? words.body("slack") : escapeSlack(words.body("plain"))
-      return { channel, webhookUrl: named, ...linked, text: cutMrkdwn(words.filled(text), MAX_SLACK) }
+      return { channel, ...slackAddress(to), ...linked, text: cutMrkdwn(words.filled(text), MAX_SLACK) }
     }
     case "push": {
       const title = words.line("title") ?? words.fail('has no "title"')

@@ -11,7 +11,7 @@ import type { BusinessId, EventId, NewIds, NotificationId, RecipientId } from ".
 import type { NewNotification } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import { AddressGroup, type Member } from "./address-groups.ts"
-import { type Address, addressesOf } from "./addressees.ts"
+import { type Address, addressesOf, type SlackWays } from "./addressees.ts"
 import type { Facts } from "./conditions/logic.ts"
 import { EXPIRED, type Fate, failedAtOnce, fateOf, suppressed, type Turn } from "./fates.ts"
 import { updateKey } from "./gate-keys.ts"
@@ -21,9 +21,7 @@ import type { LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
 import { computed } from "./turns.ts"
 import { type WordSettings, type Words, WordsFor } from "./words-for.ts"
 
-export interface PlanSettings extends WordSettings {
-  /** True where Slack can be reached without the recipient's own webhook: one is configured, or Slack is captured. */
-  readonly defaultSlack: boolean
+export interface PlanSettings extends WordSettings, SlackWays {
   /** False: no words are made, for whoever only counts. */
   readonly render?: boolean
 }
@@ -157,7 +155,7 @@ class RuleTelling {
 
   #try(person: Person, part: Part, channels: readonly PersonalChannel[]): void {
     for (const channel of channels) {
-      const addresses = addressesOf(person.recipient, channel, this.#hands.settings.defaultSlack)
+      const addresses = addressesOf(person.recipient, channel, this.#hands.settings)
       if (addresses.length === 0) this.#add(person, part, channel, null)
       for (const address of addresses) this.#add(person, part, channel, address)
     }

@@ -8,7 +8,7 @@ import type { JsonObject } from "../domain/json.ts"
 import type { PersonalMessage } from "../domain/message.ts"
 import type { NotificationContent } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
-import { type AddressTo, splitAddress } from "./addressees.ts"
+import { type AddressTo, slackAddress, splitAddress } from "./addressees.ts"
 import type { Facts } from "./conditions/logic.ts"
 import { itemOf } from "./facts.ts"
 import { type Linked, type LinkSettings, linksOf } from "./links.ts"
@@ -167,7 +167,7 @@ function addressed(message: PersonalMessage, to: AddressTo): PersonalMessage {
     case "telegram":
       return { ...message, chatId: address ?? "" }
     case "slack":
-      return { ...message, webhookUrl: address }
+      return { ...message, ...slackAddress(to) }
     case "push":
       return { ...message, device }
   }

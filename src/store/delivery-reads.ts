@@ -3,7 +3,7 @@ import type { SendingChannel } from "../domain/channel.ts"
 import type { DeliveryStatus } from "../domain/delivery.ts"
 import type { BusinessId, DeliveryId, EventId, NotificationId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
-import type { Message } from "../domain/message.ts"
+import type { Message, MessageOf } from "../domain/message.ts"
 import { type Because, nextAfterTry, nextOf } from "../domain/retry-words.ts"
 import type { Queryable, SqlValue } from "./database.ts"
 import { openAs } from "./sealed.ts"
@@ -183,9 +183,12 @@ export function messageJson(message: Message): JsonObject {
     case "telegram":
       return { to: message.chatId, html: message.html, ...link }
     case "slack":
-      return { to: message.webhookUrl === null ? null : withoutPath(message.webhookUrl), text: message.text, ...link }
+      return { to: slackTo(message), text: message.text, ...link }
   }
 }
+
+const slackTo = ({ botTo, webhookUrl }: MessageOf<"slack">): string | null =>
+  botTo ?? (webhookUrl === null ? null : withoutPath(webhookUrl))
 
 /** Whoever has the whole of a webhook's URL can post to it. */
 const withoutPath = (url: string): string => `${URL.parse(url)?.origin ?? ""}/…`

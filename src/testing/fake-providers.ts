@@ -21,6 +21,10 @@ export type Behaviour =
   | { readonly kind: "reset" }
   /** Answers well once `released` settles. */
   | { readonly kind: "wait"; readonly released: Promise<unknown> }
+  /** Writes these bytes, which need not be HTTP, and closes. */
+  | { readonly kind: "raw"; readonly bytes: string }
+  /** Begins an answer of a thousand bytes, one a second. */
+  | { readonly kind: "drip" }
 
 export interface Call {
   readonly channel: SendingChannel
@@ -36,6 +40,9 @@ export interface Call {
   /** The provider took it: whatever its answer met on the way, somebody has the message. */
   readonly taken: boolean
 }
+
+/** A call of which nobody knows yet what becomes of it. */
+export type Request = Omit<Call, "taken">
 
 export interface FakeProviders {
   /** Serves as `TELEGRAM_API_ROOT`, `RESEND_BASE_URL`, `TWILIO_API_ROOT`, `FCM_API_ROOT`. */
@@ -56,8 +63,8 @@ export interface FakeProviders {
   counts(key: (call: Call) => string): ReadonlyMap<string, number>
   /** The next requests of a channel behave so, one each; then they are `ok` again. */
   script(channel: SendingChannel, ...behaviours: readonly Behaviour[]): void
-  /** How requests of a channel behave when nothing is scripted. */
-  always(channel: SendingChannel, behaviour: Behaviour): void
+  /** How requests of a channel behave when nothing is scripted; a function looks at each. */
+  always(channel: SendingChannel, behaviour: Behaviour | ((call: Request) => Behaviour)): void
   /** Resolves when `n` calls (of the channel, if given) have arrived since the start or the last `reset`. */
   waitFor(n: number, channel?: SendingChannel): Promise<readonly Call[]>
   reset(): void
@@ -68,15 +75,16 @@ export interface FakeProviders {
 export async function startFakeProviders(options: { readonly port?: number } = {}): Promise<FakeProviders> {
   let calls: Call[] = []
   const scripted = new Map<SendingChannel, Behaviour[]>()
-  const standing = new Map<SendingChannel, Behaviour>()
+  const standing = new Map<SendingChannel, Behaviour | ((call: Request) => Behaviour)>()
   let waiting: { n: number; channel: SendingChannel | undefined; done: (calls: readonly Call[]) => void }[] = []
   let answered = 0
 
   const of = (channel: SendingChannel | undefined): readonly Call[] =>
     channel === undefined ? calls : calls.filter((call) => call.channel === channel)
 
-  const arrived = (request: Omit<Call, "taken">): { readonly call: Call; readonly behaviour: Behaviour } => {
-    const behaviour = scripted.get(request.channel)?.shift() ?? standing.get(request.channel) ?? { kind: "ok" }
+  const arrived = (request: Request): { readonly call: Call; readonly behaviour: Behaviour } => {
+    const chosen = scripted.get(request.channel)?.shift() ?? standing.get(request.channel) ?? { kind: "ok" }
+    const behaviour = typeof chosen === "function" ? chosen(request) : chosen
     const call = { ...request, taken: behaviour.kind === "ok" || behaviour.kind === "wait" }
     calls.push(call)
     const ready = waiting.filter(({ n, channel }) => of(channel).length >= n)
@@ -99,6 +107,12 @@ export async function startFakeProviders(options: { readonly port?: number } = {
         return reply(response, success(call, ++answered))
       case "answer":
         return reply(response, behaviour)
+      case "raw":
+        request.socket.end(behaviour.bytes)
+        return
+      case "drip":
+        drip(response)
+        return
     }
   }
 
@@ -197,6 +211,13 @@ function cut(request: IncomingMessage): void {
   else (stream as { readonly session?: { destroy(): void } }).session?.destroy()
 }
 
+function drip(response: ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/json", "content-length": 1_000 })
+  response.write("{")
+  const timer = setInterval(() => response.write(" "), 1_000)
+  response.on("close", () => clearInterval(timer))
+}
+
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(Buffer.from(chunk))
@@ -218,11 +239,11 @@ function reply(response: ServerResponse, { status, headers = {}, body }: Answer)
   response.end(text)
 }
 
-function callOf(request: IncomingMessage, path: string, text: string): Omit<Call, "taken"> | null {
+function callOf(request: IncomingMessage, path: string, text: string): Request | null {
   const channel = channelOf(path)
   if (channel === null || request.method !== "POST") return null
   const body: Record<string, unknown> =
-    channel === "sms" || channel === "voice"
+    channel === "sms" || channel === "voice" || path.startsWith("/chat.")
       ? Object.fromEntries(new URLSearchParams(text))
       : path.startsWith("/push/")
         ? {} // only the browser can read it
@@ -243,7 +264,7 @@ function callOf(request: IncomingMessage, path: string, text: string): Omit<Call
   }
   const address = {
     telegram: field("chat_id"),
-    slack: path,
+    slack: path.startsWith("/chat.") ? field("channel") : path,
     email: field("to"),
     sms: field("To"),
     voice: field("To"),
@@ -269,8 +290,8 @@ function pushTitle(body: Readonly<Record<string, unknown>>): string {
 }
 
 function channelOf(path: string): SendingChannel | null {
-  if (/^\/bot[^/]+\/sendMessage$/.test(path)) return "telegram"
-  if (path.startsWith("/services/")) return "slack"
+  if (/^\/bot[^/]+\/(sendMessage|editMessageText)$/.test(path)) return "telegram"
+  if (path.startsWith("/services/") || /^\/chat\.(postMessage|update)$/.test(path)) return "slack"
   if (path === "/emails") return "email"
   if (path.startsWith("/hooks/")) return "webhook"
   if (/^\/2010-04-01\/Accounts\/[^/]+\/Messages\.json$/.test(path)) return "sms"
@@ -283,11 +304,21 @@ function channelOf(path: string): SendingChannel | null {
 function success(call: Call, n: number): Answer {
   switch (call.channel) {
     case "telegram": {
-      const result = { message_id: n, date: 0, chat: { id: 1, type: "private" }, text: call.text }
+      const result = {
+        message_id: call.body["message_id"] ?? n,
+        date: 0,
+        chat: { id: 1, type: "private" },
+        text: call.text,
+      }
       return { status: 200, body: { ok: true, result } }
     }
     case "slack":
-      return { status: 200, body: "ok" }
+      if (!call.path.startsWith("/chat.")) return { status: 200, body: "ok" }
+      // A person's conversation with the bot has an id of its own.
+      return {
+        status: 200,
+        body: { ok: true, channel: call.to.replace(/^U/, "D"), ts: call.body["ts"] ?? `${n}.000100` },
+      }
     case "email":
       return { status: 200, body: { id: `em_${n}` } }
     case "sms":
