@@ -6,7 +6,7 @@ import type { SendingChannel } from "../domain/channel.ts"
 import type { ClaimedDelivery } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Database } from "../store/database.ts"
-import { claimDue, nextDue, type Unsent } from "../store/deliveries.ts"
+import { claimDue, type Lease, nextDue, releaseClaimed, type Unsent } from "../store/deliveries.ts"
 import { putOff } from "../store/put-off.ts"
 import type { SendLimits } from "./send-limits.ts"
 import { heedWishes } from "./wishes.ts"
@@ -32,11 +32,13 @@ export interface Claim {
   readonly againInMs: number | null
 }
 
-/** Rejects with the database's error; what it had taken by then comes back when its lease runs out. */
+/** Rejects with the database's error; what it had taken by then it gives back when it is asked again. */
 export type Claiming = (room: number, asksNext: boolean) => Promise<Claim>
 
-export const createClaiming = ({ db, channel, owner, leaseMs, limits, ...heard }: ClaimingOptions): Claiming =>
-  async function claim(room, asksNext) {
+export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }: ClaimingOptions): Claiming {
+  /** Taken when the database went away: nothing of it was sent, and once its lease runs out nobody knows that. */
+  let lost: readonly Lease[] = []
+  const claim: Claiming = async (room, asksNext) => {
     const limit = Math.min(room, limits?.room().count ?? room)
     if (limit === 0) return { claimed: [], full: true, againInMs: null }
     let over = 0
@@ -45,6 +47,7 @@ export const createClaiming = ({ db, channel, owner, leaseMs, limits, ...heard }
       heard.onUnsent(unsent)
     }
     const taken = await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable: heard.onUnreadable, onUnsent })
+    lost = taken
     const wished = await heedWishes(db, owner, taken, heard)
     const full = taken.length + over === limit
     if (taken.length + over === 0) return { claimed: [], full, againInMs: asksNext ? await nextDue(db, channel) : null }
@@ -59,3 +62,11 @@ export const createClaiming = ({ db, channel, owner, leaseMs, limits, ...heard }
     const stays = waits.length < late.length
     return { claimed: go, full: full || stays, againInMs: waits.length > 0 ? Math.min(...waits) : null }
   }
+  return async (room, asksNext) => {
+    await releaseClaimed(db, owner, lost)
+    lost = []
+    const made = await claim(room, asksNext)
+    lost = []
+    return made
+  }
+}

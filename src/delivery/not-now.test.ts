@@ -10,7 +10,7 @@ import type { Database } from "../store/database.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
 import { insertDeliveries } from "../store/new-deliveries.ts"
 import { insertNotifications } from "../store/new-notifications.ts"
-import { upsertRecipients } from "../store/recipients.ts"
+import { deleteRecipient, upsertRecipients } from "../store/recipients.ts"
 import { replayDead } from "../store/replays.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
 import { seal } from "../store/sealed.ts"
@@ -184,6 +184,44 @@ describe("right before it is sent, a delivery", () => {
     await world.run([channel("sms", DELIVERED)])
     await settled(1)
     expect(await state(id)).toEqual({ status: "delivered", reason: null })
+  })
+
+  test("to somebody who is gone, or no longer of the business, is called back", async () => {
+    const [held, shared, moved] = [
+      await plant(ASKED, ["cem"]),
+      await plant(ASKED, ["cem", "bob"]),
+      await plant(ASKED, ["dan"]),
+    ]
+    await upsertRecipients(db, [recipient("cem"), recipient("dan")], null)
+    await deleteRecipient(db, recipientId("cem"), null)
+    const elsewhere = [{ business: business("b2"), locations: null, roles: [] }]
+    await upsertRecipients(db, [recipient("dan", { memberships: elsewhere })], null)
+    const sms = channel("sms", DELIVERED)
+    await world.run([sms])
+    await settled(3)
+    expect(await state(held)).toEqual({ status: "cancelled", reason: "recipient_gone" })
+    expect(await state(moved)).toEqual({ status: "cancelled", reason: "recipient_gone" })
+    expect(sms.sent).toEqual([shared])
+    expect(await timers()).toEqual([])
+  })
+
+  test("is no duplicate where the database goes away between its claim and the question", async () => {
+    const id = await plant(ASKED)
+    let cuts = 1
+    const cut: Database = {
+      ...db,
+      query: (text, values) =>
+        text.includes("left join preferences") && cuts-- > 0
+          ? Promise.reject(new Error("Connection terminated"))
+          : db.query(text, values),
+    }
+    const sms = channel("sms", DELIVERED)
+    await world.run([sms], { db: cut })
+    await settled(1)
+    expect(sms.sent).toEqual([id])
+    expect(await db.query("select attempt - forgiven as tries, maybe_duplicate from deliveries")).toEqual([
+      { tries: 1, maybe_duplicate: false },
+    ])
   })
 
   test("whose wish cannot be read is not sent: it may be a no", async () => {

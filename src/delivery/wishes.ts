@@ -7,7 +7,7 @@ import type { DeliveryId } from "../domain/ids.ts"
 import { NO_PREFERENCES, type Wish, wishOf } from "../domain/preferences.ts"
 import type { Database } from "../store/database.ts"
 import type { Unsent } from "../store/deliveries.ts"
-import { type WishingPerson, type Withholding, wishesOf, withhold } from "../store/wishes.ts"
+import { GONE, type Wishes, type WishingPerson, type Withholding, wishesOf, withhold } from "../store/wishes.ts"
 
 export interface WishesHeard {
   /** Ended, or put off. */
@@ -16,7 +16,12 @@ export interface WishesHeard {
   readonly onUnreadable: (id: DeliveryId, error: unknown) => void
 }
 
-/** Of a batch those to send. Without anybody to ask that is all of them, and costs nothing. */
+const NOBODY: Wishes = { now: 0, people: () => [] }
+
+/**
+ * Of a batch those to send: never what goes to an address that is not written to any more. Without anybody to ask that is
+ * all of them, and costs nothing.
+ */
 export async function heedWishes(
   db: Database,
   owner: string,
@@ -24,10 +29,14 @@ export async function heedWishes(
   { onUnsent, onUnreadable }: WishesHeard,
 ): Promise<readonly ClaimedDelivery[]> {
   const asked = claimed.filter(({ wishes }) => wishes !== false).map(({ id }) => id)
-  if (asked.length === 0) return claimed
-  const { now, people } = await wishesOf(db, asked, onUnreadable)
+  if (asked.length === 0 && claimed.every(({ suppressed }) => suppressed === undefined)) return claimed
+  const { now, people } = asked.length === 0 ? NOBODY : await wishesOf(db, asked, onUnreadable)
   const withheld: Withholding[] = []
   const send = claimed.filter((one) => {
+    if (one.suppressed !== undefined) {
+      withheld.push({ id: one.id, attempt: one.attempt, reason: one.suppressed, until: null })
+      return false
+    }
     if (one.wishes === false) return true
     const told = people(one.id)
     if (told === null) return false
@@ -47,8 +56,9 @@ export function wishForAll(
   people: readonly WishingPerson[],
   now: number,
 ): Wish {
-  // A system has no wishes. Nor has whoever is gone: what was on its way to them is not for us to judge.
-  if (wishes === false || channel === "webhook" || people.length === 0) return { kind: "send" }
+  // A system has no wishes.
+  if (wishes === false || channel === "webhook") return { kind: "send" }
+  if (people.length === 0) return { kind: "never", reason: GONE }
   const all = people.map(({ preferences, timezone, severity }) =>
     wishOf(preferences ?? NO_PREFERENCES, { channel, severity, ...wishes }, now, timezone),
   )

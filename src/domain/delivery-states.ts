@@ -32,8 +32,8 @@ export const MOVES = {
     to: ["delivered", "captured", "retrying", "queued", "dead", "unknown", "expired"],
     fenced: true,
   },
-  /** Right before the try: its people do not wish it, now or at all. */
-  withhold: { from: ["sending"], to: ["scheduled", "suppressed", "expired"], fenced: true },
+  /** Right before the try: its people do not wish it, now or at all, or are gone. */
+  withhold: { from: ["sending"], to: ["scheduled", "suppressed", "cancelled", "expired"], fenced: true },
   /** Right before the try: a limit does not let it out yet. */
   putOff: { from: ["sending"], to: ["scheduled"], fenced: true },
   /** Its holder stops before the try. */

@@ -18,7 +18,7 @@ export interface WishingPerson {
 export interface Wishes {
   /** The database's clock, milliseconds since the Unix epoch. */
   readonly now: number
-  /** People who are gone are left out. Null: a wish of theirs cannot be opened, and may be a no. */
+  /** People who are gone, or no longer of the business, are left out. Null: a wish of theirs cannot be opened, and may be a no. */
   people(delivery: DeliveryId): readonly WishingPerson[] | null
 }
 
@@ -26,6 +26,7 @@ const WISHES = `
 select d.id, (extract(epoch from now()) * 1000)::float8 as now, n.severity, r.timezone, p.wishes
 from deliveries d cross join lateral unnest(d.notification_ids) as told (id)
 join notifications n on n.id = told.id join recipients r on r.id = n.recipient_id
+join memberships m on m.recipient_id = r.id and m.business_id = n.business_id
 left join preferences p on p.recipient_id = n.recipient_id
 where d.id = any($1) order by r.id`
 
@@ -68,6 +69,9 @@ const personFromRow = ({ severity, timezone, wishes }: Row): WishingPerson => ({
   preferences: wishes === null ? null : openAs<Preferences>(wishes),
 })
 
+/** The reason where those whom it was for are gone: it is called back. */
+export const GONE = "recipient_gone"
+
 /** A claimed delivery that nobody wishes to get now: later, where there is a moment, or never. */
 export interface Withholding extends Lease {
   readonly reason: string
@@ -82,7 +86,7 @@ with input as (
   from unnest($2::text[], $3::int[], $4::text[], $5::float8[]) as t (id, attempt, reason, until)
 ), withheld as (
   update deliveries d set
-    status = case when i.until is null then 'suppressed' when d.expires_at <= i.until then 'expired' else 'scheduled' end,
+    status = case when i.reason = '${GONE}' then 'cancelled' when i.until is null then 'suppressed' when d.expires_at <= i.until then 'expired' else 'scheduled' end,
     reason = case when i.until is not null and d.expires_at <= i.until then 'expires_in' else i.reason end,
     next_attempt_at = case when d.expires_at <= i.until then null else i.until end,
     settled_at = case when i.until is null or d.expires_at <= i.until then now() end,

@@ -48,8 +48,8 @@ export type Command =
   | { readonly do: "claim"; readonly owner: string }
   | { readonly do: "settle"; readonly of: Holding; readonly outcome: Outcome }
   | { readonly do: "renew"; readonly of: Holding }
-  /** `until` false: it is never wished. */
-  | { readonly do: "withhold"; readonly of: Holding; readonly until: boolean }
+  /** Its people wish it later or never, or are gone. */
+  | { readonly do: "withhold"; readonly of: Holding; readonly wished: "later" | "never" | "gone" }
   | { readonly do: "putOff" | "release"; readonly of: Holding }
   /** The lease runs out; the rule's time runs out. */
   | { readonly do: "lapse" | "over" }
@@ -88,7 +88,8 @@ export function obey(row: Row, command: Command): { readonly row: Row; readonly 
       return holds(row, command.of) ? { row: { ...row, lapsed: false }, done: true } : no
     case "withhold": {
       if (!holds(row, command.of)) return no
-      const status = command.until ? (row.over ? "expired" : "scheduled") : "suppressed"
+      const later = row.over ? "expired" : "scheduled"
+      const status = ({ later, never: "suppressed", gone: "cancelled" } as const)[command.wished]
       return { row: ended({ ...row, ...free, status, forgiven: row.forgiven + 1 }), done: true }
     }
     case "putOff":
