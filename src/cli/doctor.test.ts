@@ -74,6 +74,7 @@ const channels = (): Record<string, string> => {
     TELEGRAM_API_ROOT: `${root}/telegram`,
     SLACK_API_ROOT: `${root}/slack`,
     SLACK_WEBHOOK_URL: `${root}/webhook/secret-path`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `${root}/otel`,
     RESEND_BASE_URL: `${root}/resend`,
     EMAIL_FROM: "Hub <hub@example.com>",
     TWILIO_API_ROOT: `${root}/twilio`,
@@ -138,7 +139,7 @@ describe("hub doctor", () => {
       "POST /slack/auth.test",
     ])
     // What is set in vain is found, too.
-    expect(seen.of("settings").map(({ detail }) => detail.split(" ")[0])).toContain("SLACK_BOT_TOKEN")
+    expect(seen.of("settings").map(({ detail }) => detail.split(" ")[0])).toContain("OTEL_EXPORTER_OTLP_ENDPOINT")
     expect([seen.code, seen.status]).toEqual([1, "warn"])
   })
 
