@@ -197,8 +197,9 @@ async function passedWorld() {
   const storeDir = mkdtempSync(join(tmpdir(), "hub-reset-"))
   let server = await startNats({ storeDir })
   const link = await producer(server.url)
+  const admin = await link.jetstreamManager({ timeout: 10_000, checkAPI: false })
   // What is asked of a server that is away is lost, and asked again.
-  const admin = await link.jetstreamManager({ timeout: 1_000, checkAPI: false })
+  const asking = await link.jetstreamManager({ timeout: 500, checkAPI: false })
   const done: string[] = []
   let before: Progress | null = null
   const look = async () => {
@@ -222,7 +223,7 @@ async function passedWorld() {
       rmSync(join(storeDir, PLACE))
       server = await startNats({ storeDir, port: server.port })
       await eventually(
-        () => admin.consumers.info("HUB_EVENTS", "hub").catch(() => null),
+        () => asking.consumers.info("HUB_EVENTS", "hub").catch(() => null),
         (info) => info?.delivered.stream_seq === 0,
         { withinMs: 10_000, everyMs: 20, what: "a consumer at the start" },
       )

@@ -29,6 +29,9 @@ const DUPLICATES_MS = 120_000
  */
 const MAX_ACK_PENDING = 65_536
 
+/** Less than two looks are apart: what was passed by one consumer is never taken for that of its successor. */
+const SAME_MS = 4_000
+
 const STREAM_NOT_FOUND = 10059
 const CONSUMER_NOT_FOUND = 10014
 const MESSAGE_NOT_FOUND = 10037
@@ -211,9 +214,12 @@ async function putBack(
   return made
 }
 
-/** A restarted server (2.9) gives a time of making that is some microseconds off the one it gave before. */
+/**
+ * A restarted server (2.9) gives another time of making than before: that of its file, microseconds later, or as long as a
+ * busy disk took.
+ */
 const isSame = ({ consumer }: Progress, created: string): boolean =>
-  Math.abs(Date.parse(consumer) - Date.parse(created)) < 1_000
+  Math.abs(Date.parse(consumer) - Date.parse(created)) < SAME_MS
 
 function progressOf(before: Progress | null, { created, ack_floor }: ConsumerInfo, end: Place): Progress {
   if (before === null || !isSame(before, created) || ack_floor.stream_seq < (before.passed?.sequence ?? 0))

@@ -21,6 +21,9 @@ export interface TestNats {
 const READY_DEADLINE_MS = 20_000
 const FETCH_DEADLINE_MS = 120_000
 const STOP_DEADLINE_MS = 10_000
+/** Below 32,768, where Linux begins to give ports to connections. */
+const LOWEST_PORT = 12_000
+const HIGHEST_PORT = 32_000
 const CACHE = join(import.meta.dirname, "../../.cache/nats")
 const run = promisify(execFile)
 
@@ -116,13 +119,21 @@ async function fetchFromArchive(): Promise<string> {
   }
 }
 
+/**
+ * A port for a server that may be started again on it. Not one of those that the system gives to connections on their way
+ * out: between two starts any of them could have it.
+ */
 async function freePort(): Promise<number> {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT))
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer()
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  server.once("error", reject)
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-  })
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  server.once("error", () => resolve(false))
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
   return promise
 }
