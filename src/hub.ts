@@ -10,6 +10,7 @@ import { channelCatalogue } from "./channels/catalogue.ts"
 import { failing, failureSwitch } from "./channels/failing.ts"
 import type { Config, ConfigWarning } from "./config.ts"
 import { deliveryTree } from "./delivery/tree.ts"
+import { ACKNOWLEDGE } from "./domain/answer-button.ts"
 import type { SendingChannel } from "./domain/channel.ts"
 import { linkTokens } from "./domain/link-token.ts"
 import { Secret } from "./domain/secret.ts"
@@ -43,6 +44,7 @@ import { socketRoutes } from "./http/socket.ts"
 import { traceRoutes } from "./http/trace.ts"
 import { unsubscribeRoutes } from "./http/unsubscribe.ts"
 import { whyRoutes } from "./http/why.ts"
+import { rehearsalRoutes } from "./inbound/rehearsal.ts"
 import { inboundRoutes } from "./inbound/routes.ts"
 import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
@@ -139,10 +141,13 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       : jetStreamSource({ url: config.natsUrl, clock, telemetry, accept, limits, rejections })
 
   // 3 to 6: what follows from them.
-  const channels = channelCatalogue(config)
+  const links = linkTokens(config.encryptionKeys.map(({ key }) => key))
+  const channels = channelCatalogue(config, {
+    publicUrl: config.http.publicUrl,
+    button: (id) => ACKNOWLEDGE + links.acknowledge(id),
+  })
   const defaultSlack =
     config.slack.webhookUrl !== null || channels.some((c) => c.channel === "slack" && c.mode === "captured")
-  const links = linkTokens(config.encryptionKeys.map(({ key }) => key))
   const { postalAddress } = config.email
   const slackBot = config.slack.botToken !== null
   const settings = { publicUrl: config.http.publicUrl, defaultSlack, slackBot, tokens: links, postalAddress }
@@ -266,6 +271,9 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
         slack: config.slack.signingSecret,
       },
     }),
+    ...(config.production
+      ? []
+      : [rehearsalRoutes({ db, accept, pubsub, clock, telemetry, rejections, links, captured })]),
     pushRoutes({ db, publicKey: config.vapid?.publicKey ?? null, loopback: !config.production }),
     listRoutes({ db }),
     actorRoutes({

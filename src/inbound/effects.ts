@@ -74,11 +74,14 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
       once(by, async (tx) => {
         const found = await recordReceipt(tx, what, receipt)
         if (found === null) return { effect: "unknown" }
-        if (suppressed !== null) await suppress(tx, found, suppressed)
-        return { effect: found.changed ? "done" : "known" }
+        const stopped = suppressed === null ? [] : (await suppress(tx, found, suppressed)).stopped
+        return { effect: found.changed ? "done" : "known", news: changed([found.delivery, ...stopped]) }
       }),
     suppress: (by, what, reason) =>
-      once(by, async (tx) => ({ effect: (await suppress(tx, what, reason)).changed ? "done" : "known" })),
+      once(by, async (tx) => {
+        const done = await suppress(tx, what, reason)
+        return { effect: done.changed ? "done" : "known", news: changed(done.stopped) }
+      }),
     resume: (by, channel, address) =>
       once(by, async (tx) => ({ effect: (await resume(tx, channel, address)) ? "done" : "known" })),
     acknowledge: (by, delivery) =>
@@ -123,6 +126,10 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
     },
   }
 }
+
+/** For whoever watches deliveries. */
+const changed = (ids: readonly DeliveryId[]): readonly News[] =>
+  ids.length === 0 ? [] : [{ kind: "deliveries_changed", ids }]
 
 /** As much of what somebody typed as an event holds. */
 export const storable = (text: string): string => text.slice(0, MAX_REPLY).replaceAll("\0", "").toWellFormed()

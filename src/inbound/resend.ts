@@ -1,6 +1,6 @@
 /** Resend's reports, signed by Svix as Standard Webhooks are: what became of mail, and mail that came back as an answer. */
 import { asDeliveryId } from "../domain/ids.ts"
-import type { Receipt } from "../domain/receipt.ts"
+import { DELIVERY_TAG, type Receipt } from "../domain/receipt.ts"
 import type { Secret } from "../domain/secret.ts"
 import { problem } from "../http/problem.ts"
 import { noContent } from "../http/route.ts"
@@ -81,9 +81,7 @@ function keyOf(secret: Secret): Buffer {
   return Buffer.from(text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text, "base64")
 }
 
-/** The name under which a mail carries its delivery's id. Resend has shown tags as an object and as a list of pairs. */
-export const DELIVERY_TAG = "delivery"
-
+/** Resend has shown tags as an object and as a list of pairs. */
 function tagOf(tags: unknown): string | null {
   if (Array.isArray(tags)) {
     const own = tags.map(asObject).find((tag) => tag?.["name"] === DELIVERY_TAG)
