@@ -1,6 +1,8 @@
 /** Which channels this hub has, from its settings alone: live with credentials, captured in development, else absent. */
 import type { Config } from "../config/shape.ts"
 import { type PersonalChannel, SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
+import type { DeliveryId } from "../domain/ids.ts"
+import type { Secret } from "../domain/secret.ts"
 import { captureChannel } from "./capture.ts"
 import { type ChannelWorker, forAnyMessage } from "./channel.ts"
 import { emailChannel } from "./email.ts"
@@ -22,15 +24,29 @@ export type ChannelSettings = Pick<
   "production" | "telegram" | "slack" | "email" | "twilio" | "vapid" | "fcm" | "apns" | "webhookSecrets"
 >
 
-/** One entry for each sending channel. Loads no SDK: that happens at a channel's first message. */
-export const channelCatalogue = (settings: ChannelSettings): readonly CatalogueEntry[] =>
+/** What messages carry so that an answer finds its way back. */
+export interface AnswerSettings {
+  /** Without a slash at its end. */
+  readonly publicUrl: string
+  /** What the button carries by which a delivery is acknowledged. */
+  readonly button: (id: DeliveryId) => string
+}
+
+/**
+ * One entry for each sending channel. Loads no SDK: that happens at a channel's first message. `answers`: null where nobody
+ * hears them.
+ */
+export const channelCatalogue = (
+  settings: ChannelSettings,
+  answers: AnswerSettings | null = null,
+): readonly CatalogueEntry[] =>
   SENDING_CHANNELS.map((channel): CatalogueEntry => {
     if (channel === "webhook") {
       // It needs no account. Development captures all but what goes to this machine.
       return { channel, mode: settings.production ? "live" : "captured", worker: forAnyMessage(systems(settings)) }
     }
     if (channel === "push") return push(settings)
-    const live = liveWorker(settings, channel)
+    const live = liveWorker(settings, channel, answers)
     if (live !== null) return { channel, mode: "live", worker: live }
     if (settings.production) return { channel, mode: "absent", worker: null }
     return { channel, mode: "captured", worker: captureChannel(channel) }
@@ -70,13 +86,25 @@ function push(settings: ChannelSettings): CatalogueEntry {
   return { channel: "push", mode: accounts.fcm === null && accounts.apns === null ? "captured" : "live", worker }
 }
 
-function liveWorker(settings: ChannelSettings, channel: Exclude<PersonalChannel, "push">): ChannelWorker | null {
+function liveWorker(
+  settings: ChannelSettings,
+  channel: Exclude<PersonalChannel, "push">,
+  answers: AnswerSettings | null,
+): ChannelWorker | null {
   const { telegram, slack, email, twilio } = settings
+  // A button that nobody hears is worse than none.
+  const button = (secret: Secret | null) => (secret === null ? null : (answers?.button ?? null))
   switch (channel) {
     case "telegram":
       return telegram.botToken === null
         ? null
-        : forAnyMessage(telegramChannel({ token: telegram.botToken, apiRoot: telegram.apiRoot }))
+        : forAnyMessage(
+            telegramChannel({
+              token: telegram.botToken,
+              apiRoot: telegram.apiRoot,
+              acknowledge: button(telegram.webhookSecret),
+            }),
+          )
     case "slack":
       return slack.webhookUrl === null && slack.botToken === null
         ? null
@@ -84,6 +112,7 @@ function liveWorker(settings: ChannelSettings, channel: Exclude<PersonalChannel,
             slackChannel({
               webhookUrl: slack.webhookUrl,
               bot: slack.botToken === null ? null : { token: slack.botToken, apiRoot: slack.apiRoot },
+              acknowledge: button(slack.signingSecret),
               loopback: !settings.production,
             }),
           )
@@ -98,14 +127,29 @@ function liveWorker(settings: ChannelSettings, channel: Exclude<PersonalChannel,
       const { accountSid, authToken, from, apiRoot } = twilio
       return accountSid === null || authToken === null || from === null
         ? null
-        : forAnyMessage(smsChannel({ accountSid, authToken, from, apiRoot }))
+        : forAnyMessage(smsChannel({ accountSid, authToken, from, apiRoot, reportTo: twilioAnswers(apiRoot, answers) }))
     }
     case "voice": {
       const { accountSid, authToken, voiceFrom, apiRoot } = twilio
+      const heard = twilioAnswers(apiRoot, answers)
       return accountSid === null || authToken === null || voiceFrom === null
         ? null
-        : // Nobody answers Twilio's requests yet, so no key is asked for.
-          forAnyMessage(voiceChannel({ accountSid, authToken, from: voiceFrom, apiRoot, keyPressed: null }))
+        : forAnyMessage(
+            voiceChannel({ accountSid, authToken, from: voiceFrom, apiRoot, keyPressed: heard, reportTo: heard }),
+          )
     }
   }
+}
+
+/**
+ * Where Twilio asks and reports; null: it could not reach the hub. It refuses a message that names an address of this machine,
+ * and whoever presses a key that nobody answers is told of an application error.
+ */
+function twilioAnswers(apiRoot: string, answers: AnswerSettings | null): ((id: DeliveryId) => string) | null {
+  if (answers === null) return null
+  const { publicUrl } = answers
+  const here = (url: string): boolean => ["localhost", "127.0.0.1", "[::1]"].includes(new URL(url).hostname)
+  // A stand-in for Twilio on this machine reaches the hub on this machine.
+  if (here(publicUrl) && !here(apiRoot)) return null
+  return (id) => `${publicUrl}/v1/inbound/twilio?delivery=${id}`
 }

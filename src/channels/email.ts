@@ -1,6 +1,7 @@
 /** E-mail by Resend. The delivery's id is the idempotency key, so a try without an answer is simply made again. */
 import type { Response as ResendResponse } from "resend"
 import type { Outcome } from "../domain/delivery.ts"
+import { DELIVERY_TAG } from "../domain/receipt.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
 import { unsubscribeHeaders } from "./mail-headers.ts"
@@ -43,6 +44,7 @@ export function emailChannel(options: EmailOptions): ChannelWorker<"email"> {
             html: message.html,
             text: message.text,
             headers: unsubscribeHeaders(message),
+            tags: [{ name: DELIVERY_TAG, value: id }],
           },
           { idempotencyKey: id },
         )

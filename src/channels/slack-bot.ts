@@ -3,6 +3,7 @@ import type { Outcome } from "../domain/delivery.ts"
 import type { Secret } from "../domain/secret.ts"
 import { openLine } from "./provider-fetch.ts"
 import { type Answer, detailOf, jsonBody, neverAsked, retryAfterMs, textField, withoutAnswer } from "./reading.ts"
+import type { SlackWords } from "./slack-blocks.ts"
 
 export interface SlackBotOptions {
   readonly token: Secret
@@ -32,7 +33,7 @@ export interface SlackPlace {
 export async function callSlack(
   options: SlackBotOptions,
   call: SlackCall,
-  { to, text, signal }: { readonly to: string; readonly text: string; readonly signal: AbortSignal },
+  { to, signal, ...said }: { readonly to: string; readonly signal: AbortSignal } & SlackWords,
 ): Promise<SlackSeen> {
   const { WebClient } = await import("@slack/web-api")
   const token = options.token.reveal()
@@ -44,10 +45,10 @@ export async function callSlack(
     rejectRateLimitedCalls: true,
     logger: SILENT,
   })
-  const words = { channel: to, text, unfurl_links: false, unfurl_media: false }
+  const words = { channel: to, ...said, unfurl_links: false, unfurl_media: false }
   const asked =
     call.method === "chat.update"
-      ? client.chat.update({ channel: to, text, ts: call.ts })
+      ? client.chat.update({ channel: to, ...said, ts: call.ts })
       : client.chat.postMessage({ ...words, ...(call.threadTs === undefined ? {} : { thread_ts: call.threadTs }) })
   const failure: unknown = await asked.then(
     () => null,

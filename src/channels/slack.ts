@@ -1,10 +1,11 @@
 /** Slack: by the bot, or by incoming webhook, the hub's own or one that a recipient named, which is an untrusted URL. */
 import type { Outcome } from "../domain/delivery.ts"
-import type { SlackMessage } from "../domain/message.ts"
+import type { DeliveryId } from "../domain/ids.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
 import { openLine } from "./provider-fetch.ts"
 import { type Answer, detailOf, neverAsked, retryAfterMs, withoutAnswer } from "./reading.ts"
+import { type SlackWords, slackWords } from "./slack-blocks.ts"
 import { callSlack, type SlackBotOptions } from "./slack-bot.ts"
 import { guardUrl, type Resolve } from "./url-guard.ts"
 
@@ -13,6 +14,8 @@ export interface SlackOptions {
   readonly webhookUrl: Secret | null
   /** Default: none, and whom only it reaches is not told. */
   readonly bot?: Pick<SlackBotOptions, "token" | "apiRoot"> | null
+  /** What the button carries by which a delivery is acknowledged. Default: there is none, as nobody would hear it. */
+  readonly acknowledge?: ((id: DeliveryId) => string) | null
   /** Whether a recipient's webhook may be on this machine: development. */
   readonly loopback: boolean
   readonly resolve?: Resolve
@@ -25,8 +28,10 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
   const wall = options.wall ?? Date.now
   return {
     channel: "slack",
-    async send({ message, signal }) {
-      if (message.botTo !== undefined) return byBot(message.botTo, message, options, signal)
+    async send({ id, message, signal }) {
+      const asks = message.acknowledge === true ? (options.acknowledge?.(id) ?? null) : null
+      const words = slackWords(message, asks)
+      if (message.botTo !== undefined) return byBot(message.botTo, words, options, signal)
       const own = message.webhookUrl === null || message.webhookUrl === options.webhookUrl?.reveal()
       const url = message.webhookUrl ?? options.webhookUrl?.reveal() ?? null
       if (url === null) return { kind: "rejected", reason: "no_webhook", detail: "no webhook is configured" }
@@ -40,7 +45,7 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
       const line = openLine({ signal, deadlineMs: options.deadlineMs, pin: guarded?.pin })
       const webhook = new IncomingWebhook(guarded?.url ?? url, { fetch: line.fetch, retryConfig: { retries: 0 } })
       const privates = [url, ...new URL(url).pathname.split("/").filter((part) => part.length >= 8)]
-      const failure = await webhook.send({ text: textOf(message), unfurl_links: false, unfurl_media: false }).then(
+      const failure = await webhook.send({ ...words, unfurl_links: false, unfurl_media: false }).then(
         () => null,
         (error: unknown) => error,
       )
@@ -51,23 +56,14 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
   }
 }
 
-async function byBot(to: string, message: SlackMessage, options: SlackOptions, signal: AbortSignal): Promise<Outcome> {
+async function byBot(to: string, words: SlackWords, options: SlackOptions, signal: AbortSignal): Promise<Outcome> {
   const { bot, deadlineMs, wall } = options
   if (bot === undefined || bot === null)
     return { kind: "unusable", reason: "bad_credential", detail: "no bot token is configured" }
-  const words = { to, text: textOf(message), signal }
-  const seen = await callSlack({ ...bot, deadlineMs, wall }, { method: "chat.postMessage" }, words)
+  const seen = await callSlack({ ...bot, deadlineMs, wall }, { method: "chat.postMessage" }, { to, ...words, signal })
   return seen.kind === "outcome"
     ? seen.outcome
     : { kind: "rejected", reason: "bad_request", detail: "nothing was to be changed" }
-}
-
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-
-const textOf = (message: SlackMessage): string => {
-  if (message.actionUrl === null) return message.text
-  const url = escaped(message.actionUrl).replaceAll("|", "%7C")
-  return `${message.text}\n<${url}|${escaped(message.actionLabel ?? "Open").replaceAll("|", "¦")}>`
 }
 
 function outcomeOf(answer: Answer, own: boolean, wallMillis: number, privates: readonly string[]): Outcome {

@@ -1,5 +1,7 @@
 /** Telegram by grammY: one `sendMessage`, the link as a button where Telegram takes it. */
+import { ACKNOWLEDGE_LABEL } from "../domain/answer-button.ts"
 import type { Outcome } from "../domain/delivery.ts"
+import type { DeliveryId } from "../domain/ids.ts"
 import { isJsonObject } from "../domain/json.ts"
 import type { TelegramMessage } from "../domain/message.ts"
 import type { Secret } from "../domain/secret.ts"
@@ -22,6 +24,8 @@ export interface TelegramOptions {
   readonly token: Secret
   /** Without a slash at the end. */
   readonly apiRoot: string
+  /** What the button carries by which a delivery is acknowledged. Default: there is none, as nobody would hear it. */
+  readonly acknowledge?: ((id: DeliveryId) => string) | null
   readonly deadlineMs?: number
   readonly wall?: () => number
 }
@@ -41,7 +45,7 @@ export function telegramChannel(options: TelegramOptions): ChannelWorker<"telegr
 
   return {
     channel: "telegram",
-    async send({ message, signal }) {
+    async send({ id, message, signal }) {
       const { Api } = await import("grammy")
       const line = openLine({ signal, deadlineMs: options.deadlineMs })
       const token = options.token.reveal()
@@ -52,7 +56,7 @@ export function telegramChannel(options: TelegramOptions): ChannelWorker<"telegr
         .sendMessage(chat, bodyOf(message), {
           parse_mode: "HTML",
           link_preview_options: { is_disabled: true },
-          ...buttonOf(message),
+          ...buttonsOf(message, message.acknowledge === true ? (options.acknowledge?.(id) ?? null) : null),
         })
         .then(
           () => null,
@@ -76,10 +80,12 @@ const takesButton = (url: string): boolean => {
   )
 }
 
-function buttonOf(message: TelegramMessage) {
-  if (message.actionUrl === null || !takesButton(message.actionUrl)) return {}
-  const button = { text: message.actionLabel ?? "Open", url: message.actionUrl }
-  return { reply_markup: { inline_keyboard: [[button]] } }
+/** One below the other. `acknowledge`: what that button carries; null: it has none. */
+function buttonsOf({ actionUrl, actionLabel }: TelegramMessage, acknowledge: string | null) {
+  const open = actionUrl !== null && takesButton(actionUrl) ? [[{ text: actionLabel ?? "Open", url: actionUrl }]] : []
+  const have = acknowledge === null ? [] : [[{ text: ACKNOWLEDGE_LABEL, callback_data: acknowledge }]]
+  const rows = [...have, ...open]
+  return rows.length === 0 ? {} : { reply_markup: { inline_keyboard: rows } }
 }
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")

@@ -27,6 +27,9 @@ export interface TwilioAccount {
   readonly wall?: () => number
 }
 
+/** How a request says where to report to. */
+export const reportedTo = (url: string | undefined) => (url === undefined ? {} : { statusCallback: url })
+
 /** One request about one number, and what its answer means. Loads the SDK on the first one. */
 export async function askTwilio(
   account: TwilioAccount,

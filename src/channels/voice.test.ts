@@ -108,7 +108,7 @@ test("a pressed key is asked for where somebody answers it", () => {
   const script = callScript({ text: "Press a key.", language: null }, "https://hub.example/v1/inbound/twilio?a=1&b=2")
   expect(script).toBe(
     '<Response><Gather input="dtmf" numDigits="1" action="https://hub.example/v1/inbound/twilio?a=1&amp;b=2" method="POST">' +
-      '<Say loop="2">Press a key.</Say></Gather></Response>',
+      '<Say loop="2">Press a key.</Say><Say>Press any key to acknowledge.</Say></Gather></Response>',
   )
 })
 

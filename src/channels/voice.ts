@@ -3,7 +3,7 @@ import type { Outcome } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { VoiceMessage } from "../domain/message.ts"
 import type { ChannelWorker } from "./channel.ts"
-import { askTwilio, type TwilioAccount } from "./twilio.ts"
+import { askTwilio, reportedTo, type TwilioAccount } from "./twilio.ts"
 
 export interface VoiceOptions extends TwilioAccount {
   /** The number that calls, in E.164. */
@@ -13,6 +13,8 @@ export interface VoiceOptions extends TwilioAccount {
    * is asked for, because Twilio says "an application error" to whoever presses one that nobody answers.
    */
   readonly keyPressed: ((id: DeliveryId) => string) | null
+  /** Where Twilio reports how a delivery's call ended. Default: nowhere. */
+  readonly reportTo?: ((id: DeliveryId) => string) | null
 }
 
 /** Long enough to find the phone, and shorter than most mailboxes wait. */
@@ -29,7 +31,8 @@ export function voiceChannel(options: VoiceOptions): ChannelWorker<"voice"> {
       const twiml = callScript(message, options.keyPressed?.(id) ?? null)
       if (twiml.length > MAX_TWIML)
         return { kind: "rejected", reason: "bad_request", detail: `${twiml.length} characters of TwiML` }
-      const call = { to: message.to, from: options.from, twiml, timeout: RING_SECONDS }
+      const reported = reportedTo(options.reportTo?.(id))
+      const call = { to: message.to, from: options.from, twiml, timeout: RING_SECONDS, ...reported }
       return askTwilio(options, { channel: "voice", to: message.to, signal }, (client) => client.calls.create(call))
     },
   }
@@ -45,7 +48,14 @@ export function callScript(
   const say = `<Say${attributes}>${escapedWithin(text, MAX_WORDS)}</Say>`
   if (keyPressed === null) return `<Response>${say}</Response>`
   const action = escapedWithin(keyPressed, MAX_WORDS)
-  return `<Response><Gather input="dtmf" numDigits="1" action="${action}" method="POST">${say}</Gather></Response>`
+  return `<Response><Gather input="dtmf" numDigits="1" action="${action}" method="POST">${say}${prompt(language)}</Gather></Response>`
+}
+
+/** How one acknowledges, where it can be said in the language of the words; Twilio's own default is English. */
+function prompt(language: string | null): string {
+  const [spoken = "en"] = language?.split("-") ?? []
+  if (spoken === "ar") return '<Say language="arb">اضغط أي زر للتأكيد.</Say>'
+  return spoken === "en" ? "<Say>Press any key to acknowledge.</Say>" : ""
 }
 
 /** Where Twilio has voices of several countries, or names the language in a way of its own, the one that is meant. */
