@@ -4,6 +4,7 @@
  */
 import { actors } from "./actors.ts"
 import { backtest } from "./backtest.ts"
+import { check } from "./check.ts"
 import { delivery } from "./delivery.ts"
 import { drivers } from "./drivers.ts"
 import { benchPostgres, machineLine, printRows, type Row } from "./harness.ts"
@@ -27,7 +28,7 @@ try {
 } finally {
   await postgres.stop()
 }
-rows.push(...(await actors()), ...(await rules())) // need no server
+rows.push(...(await actors()), ...(await rules()), ...(await check())) // need no server
 rows.push(...(await drivers())) // on a server of its own
 console.log(`\n${machine}`)
 printRows(rows)

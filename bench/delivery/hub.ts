@@ -57,7 +57,7 @@ const worker: ChannelWorker = {
   channel: "telegram",
   async send({ message }) {
     if (message.channel === "telegram") count.called(Number(message.chatId))
-    return { kind: "captured" }
+    return { kind: "delivered", providerMessageId: null }
   },
 }
 let settled = 0

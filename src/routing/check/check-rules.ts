@@ -8,6 +8,7 @@ import { checkNames } from "./check-names.ts"
 import { checkWords, type LongestSms, placeOfRule } from "./check-words.ts"
 import { readSamples } from "./samples.ts"
 import { doubtsAbout } from "./truth.ts"
+import type { Trials } from "./truth-table.ts"
 
 export interface RulesCheck {
   /** With one of them nothing is loaded. */
@@ -38,7 +39,8 @@ export async function checkRules(folders: RuleFolders, wallMillis: number): Prom
   const samples = await readSamples(folders.rulesDir, ruleSet.rules)
   const words = checkWords(ruleSet, samples)
   const names = checkNames(ruleSet)
-  const doubts = ruleSet.rules.flatMap(doubtful)
+  const found: Trials["found"] = new Map()
+  const doubts = ruleSet.rules.flatMap((rule) => doubtful(rule, found))
   return {
     errors: [],
     warnings: inOrder([...doubts, ...names.warnings, ...words.warnings, ...samples.warnings]),
@@ -56,10 +58,10 @@ const summaryOf = ({ revision, files, rules, templates }: RuleSet) => ({
 })
 
 /** What can be said against a rule's condition, at the clause that it is about. */
-function doubtful(rule: LoadedRule): readonly RuleError[] {
+function doubtful(rule: LoadedRule, found: Trials["found"]): readonly RuleError[] {
   if (rule.condition === null) return []
   const at = placeOfRule(rule)
-  return doubtsAbout(rule.condition, rule.eventTypes).map(({ clause, problem, expected, suggestion }) => ({
+  return doubtsAbout(rule.condition, rule.eventTypes, found).map(({ clause, problem, expected, suggestion }) => ({
     ...at,
     ...(placeOfLogic(clause) ?? placeOfLogic(rule.condition)),
     problem,

@@ -45,6 +45,7 @@ class Check {
   readonly #sms = new Map<string, LongestSms>()
   readonly #done = new Set<string>()
   readonly #mentions = new Map<string, Mentions>()
+  readonly #looking = new Map<string, boolean>()
   /** Samples by a number: a payload may be large, and is compared with many. */
   readonly #numbers = new Map<Sample, number>()
 
@@ -143,16 +144,30 @@ class Check {
     }
   }
 
-  /** Rules that share a template, and say nothing of their own, are one. */
+  /** Rules that share a template, and say nothing of their own, are one; so are made-up events that it cannot tell apart. */
   #isNew(rule: LoadedRule, action: LoadedNotify, channel: Channel, files: string, sample: Sample): boolean {
     const { actionUrl, actionLabel, data } = action.overrides
     const own = actionUrl !== null || actionLabel !== null || data !== null
     if (!this.#numbers.has(sample)) this.#numbers.set(sample, this.#numbers.size)
-    const told = sample.from === null ? rule.eventTypes[0] : this.#numbers.get(sample)
+    const type = own || this.#looksAtTypes(action.template) ? rule.eventTypes[0] : "of any type"
+    const told = sample.from === null ? `${type} ${shapeOf(sample.facts.payload)}` : this.#numbers.get(sample)
     const key = `${channel} ${files} ${told} ${own ? JSON.stringify([action.actionUrl, action.actionLabel, action.data]) : ""}`
     if (this.#done.has(key)) return false
     this.#done.add(key)
     return true
+  }
+
+  /** Whether its words, or what they may include, can name more of an event than every made-up one has alike. */
+  #looksAtTypes(template: string): boolean {
+    let known = this.#looking.get(template)
+    if (known === undefined) {
+      const texts = Object.entries(this.#ruleSet.files).filter(([file]) =>
+        [`templates/${template}/`, "templates/_"].some((start) => file.startsWith(start)),
+      )
+      known = texts.some(([, text]) => /\bevents?\b(?!\.(?:business_id|location_id|severity|id)\b)/.test(text))
+      this.#looking.set(template, known)
+    }
+    return known
   }
 
   /** A made-up event would say little of its topic, which is made of ids. */
@@ -200,6 +215,10 @@ class Check {
     if (!this.#warnings.has(key)) this.#warnings.set(key, warning)
   }
 }
+
+/** Which fields there are and of what kind, whatever their values. */
+const shapeOf = (payload: Facts["payload"]): string =>
+  JSON.stringify(payload, (_, value: unknown) => (typeof value === "object" ? value : typeof value))
 
 const sampleName = (from: string | null): string => (from === null ? "a made-up event" : `the event in ${from}`)
 

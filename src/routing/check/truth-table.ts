@@ -14,20 +14,34 @@ const MAX_TRIED = 4_096
 export const COMPARES = ["==", "===", "!=", "!==", "<", "<=", ">", ">="]
 export const JOINS = ["and", "or", "!", "!!", "if", "?:"]
 
+/** What clauses are tried under. The rules of one hub repeat each other's clauses, so what was found is kept. */
+export interface Trials {
+  /** Those that the rule listens to; null: a wildcard, so any. */
+  readonly eventTypes: readonly string[] | null
+  /** Shared by the rules of one check. */
+  readonly found: Map<string, boolean | null>
+}
+
 /** True or false where the clauses together are so for all values; null where they are both, or too many to try. */
-export function tried(
-  clauses: readonly Json[],
-  join: "and" | "or",
-  eventTypes: readonly string[] | null,
-): boolean | null {
+export function tried(clauses: readonly Json[], join: "and" | "or", trials: Trials): boolean | null {
+  const words = JSON.stringify(clauses)
+  const key = `${join} ${words} ${words.includes('"event.type"') ? JSON.stringify(trials.eventTypes) : ""}`
+  const known = trials.found.get(key)
+  if (known !== undefined) return known
+  const verdict = triedAnew(clauses, join, trials)
+  trials.found.set(key, verdict)
+  return verdict
+}
+
+function triedAnew(clauses: readonly Json[], join: "and" | "or", trials: Trials): boolean | null {
   const [only] = clauses
   const inner = clauses.length === 1 && only !== undefined ? operation(only) : null
   if (inner !== null && (inner.operator === "and" || inner.operator === "or"))
-    return tried(inner.args, inner.operator, eventTypes)
-  const apart = independent(clauses, eventTypes)
-  if (apart.length < 2) return triedTogether(clauses, join, eventTypes)
+    return tried(inner.args, inner.operator, trials)
+  const apart = independent(clauses, trials.eventTypes)
+  if (apart.length < 2) return triedTogether(clauses, join, trials.eventTypes)
   const decisive = join === "or"
-  const verdicts = apart.map((group) => tried(group, join, eventTypes))
+  const verdicts = apart.map((group) => tried(group, join, trials))
   if (verdicts.includes(decisive)) return decisive
   return verdicts.includes(null) ? null : !decisive
 }

@@ -8,7 +8,7 @@ import { explain } from "../conditions/explain.ts"
 import { evaluate, type Facts, isTrue, LogicFailed } from "../conditions/logic.ts"
 import { isWildcard } from "../event-pattern.ts"
 import { rightWord, shown } from "../rule-error.ts"
-import { Abstraction, COMPARES, JOINS, operation, pathOf, SEVERITIES, tried } from "./truth-table.ts"
+import { Abstraction, COMPARES, JOINS, operation, pathOf, SEVERITIES, type Trials, tried } from "./truth-table.ts"
 
 /** `clause` is the part of the condition that it is about, for its place. */
 export interface Doubt {
@@ -28,13 +28,17 @@ const OLD_SEVERITIES = {
 }
 
 /** What is doubtful about a rule's condition, the most certain first; empty where nothing can be said against it. */
-export function doubtsAbout(condition: Json, eventTypes: readonly string[]): readonly Doubt[] {
+export function doubtsAbout(
+  condition: Json,
+  eventTypes: readonly string[],
+  found: Trials["found"] = new Map(),
+): readonly Doubt[] {
   const words = unknownSeverities(condition)
   if (words.length > 0) return words
   const fixed = fixedClauses(condition)
   if (fixed.length > 0) return fixed
-  const known = eventTypes.some(isWildcard) ? null : eventTypes
-  const settled = settledParts(condition, known)
+  const trials: Trials = { eventTypes: eventTypes.some(isWildcard) ? null : eventTypes, found }
+  const settled = settledParts(condition, trials)
   if (settled.length > 0) return settled
   return emptyPayload(condition, eventTypes)
 }
@@ -105,14 +109,14 @@ const isSeverityVar = (logic: Json): boolean => pathOf(logic) === "event.severit
 
 // ── never and always ────────────────────────────────────────────────────────────────────────────────────────────────
 
-function settledParts(condition: Json, eventTypes: readonly string[] | null): readonly Doubt[] {
-  const verdict = tried([condition], "and", eventTypes)
-  if (verdict !== null) return [{ ...settledBy(condition, verdict, eventTypes), suggestion: null }]
+function settledParts(condition: Json, trials: Trials): readonly Doubt[] {
+  const verdict = tried([condition], "and", trials)
+  if (verdict !== null) return [{ ...settledBy(condition, verdict, trials), suggestion: null }]
   const found: Doubt[] = []
   const walk = (clause: Json): void => {
     const { operator, args } = operation(clause)
     if (operator === "and" || operator === "or") {
-      const group = settledGroup(args, operator, eventTypes)
+      const group = settledGroup(args, operator, trials)
       if (group !== null) {
         found.push({
           clause: group.clauses[0] ?? clause,
@@ -123,9 +127,9 @@ function settledParts(condition: Json, eventTypes: readonly string[] | null): re
       }
     }
     for (const part of clausesOf(clause)) {
-      const settled = isGuard(part) ? null : tried([part], "and", eventTypes)
+      const settled = isGuard(part) ? null : tried([part], "and", trials)
       if (settled === null) walk(part)
-      else found.push({ ...settledBy(part, settled, eventTypes), suggestion: null })
+      else found.push({ ...settledBy(part, settled, trials), suggestion: null })
     }
   }
   walk(condition)
@@ -133,13 +137,13 @@ function settledParts(condition: Json, eventTypes: readonly string[] | null): re
 }
 
 /** The smallest part of a settled clause that settles it. */
-function settledBy(clause: Json, verdict: boolean, eventTypes: readonly string[] | null): Omit<Doubt, "suggestion"> {
+function settledBy(clause: Json, verdict: boolean, trials: Trials): Omit<Doubt, "suggestion"> {
   const { operator, args } = operation(clause)
   const decisive = operator === "and" ? !verdict : operator === "or" ? verdict : null
   if (decisive === null || args.length < 2) return { clause, ...saying([clause], "and", verdict) }
-  for (const part of args) if (tried([part], "and", eventTypes) === verdict) return settledBy(part, verdict, eventTypes)
+  for (const part of args) if (tried([part], "and", trials) === verdict) return settledBy(part, verdict, trials)
   const join = operator === "or" ? "or" : "and"
-  const group = settledGroup(args, join, eventTypes)
+  const group = settledGroup(args, join, trials)
   return { clause: group?.clauses[0] ?? clause, ...saying(group?.clauses ?? [clause], join, verdict) }
 }
 
@@ -147,18 +151,18 @@ function settledBy(clause: Json, verdict: boolean, eventTypes: readonly string[]
 function settledGroup(
   clauses: readonly Json[],
   join: "and" | "or",
-  eventTypes: readonly string[] | null,
+  trials: Trials,
 ): { readonly clauses: readonly Json[] } | null {
   const byTerm = Map.groupBy(
     clauses.flatMap((clause) => {
-      const { terms } = new Abstraction(eventTypes).whole(clause)
+      const { terms } = new Abstraction(trials.eventTypes).whole(clause)
       return terms.length === 1 ? [{ clause, term: terms[0]?.key }] : []
     }),
     ({ term }) => term,
   )
   for (const group of byTerm.values()) {
     const own = group.map(({ clause }) => clause)
-    if (own.length > 1 && tried(own, join, eventTypes) === (join === "or")) return { clauses: own }
+    if (own.length > 1 && tried(own, join, trials) === (join === "or")) return { clauses: own }
   }
   return null
 }
