@@ -169,8 +169,11 @@ export function messageJson(message: Message): JsonObject {
     return { to: withoutPath(message.url), body: message.body, signed: message.secret !== null }
   const link = { action_url: message.actionUrl, action_label: message.actionLabel }
   switch (message.channel) {
-    case "email":
-      return { to: message.to, subject: message.subject, html: message.html, text: message.text, ...link }
+    case "email": {
+      const { to, subject, html, text, unsubscribeUrl } = message
+      const unsubscribe = unsubscribeUrl === undefined ? {} : { unsubscribe_url: unsubscribeUrl }
+      return { to, subject, html, text, ...unsubscribe, ...link }
+    }
     case "sms":
       return { to: message.to, text: message.text, ...link }
     case "voice":
@@ -181,11 +184,15 @@ export function messageJson(message: Message): JsonObject {
       return { to: null, platform: device.platform, title, text, priority, ...link }
     }
     case "telegram":
-      return { to: message.chatId, html: message.html, ...link }
+      return { to: message.chatId, html: message.html, ...asking(message), ...link }
     case "slack":
-      return { to: slackTo(message), text: message.text, ...link }
+      return { to: slackTo(message), text: message.text, ...asking(message), ...link }
   }
 }
+
+/** Its reader is asked to press a button. */
+const asking = ({ acknowledge }: { readonly acknowledge?: boolean }): JsonObject =>
+  acknowledge === true ? { acknowledge: true } : {}
 
 const slackTo = ({ botTo, webhookUrl }: MessageOf<"slack">): string | null =>
   botTo ?? (webhookUrl === null ? null : withoutPath(webhookUrl))

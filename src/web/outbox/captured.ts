@@ -13,8 +13,20 @@ interface Linked {
   readonly actionLabel: string | null
 }
 
+interface Asking {
+  /** It has a button by which its reader says "I have it". */
+  readonly asks: boolean
+}
+
 export type Message =
-  | (Linked & { readonly channel: "email"; readonly subject: string; readonly html: string; readonly text: string })
+  | (Linked & {
+      readonly channel: "email"
+      readonly subject: string
+      readonly html: string
+      readonly text: string
+      /** A POST to it unsubscribes (RFC 8058); null: nobody unsubscribes from it. */
+      readonly unsubscribeUrl: string | null
+    })
   | (Linked & { readonly channel: "sms"; readonly text: string })
   | (Linked & { readonly channel: "voice"; readonly text: string; readonly language: string | null })
   | (Linked & {
@@ -24,8 +36,8 @@ export type Message =
       readonly text: string
       readonly priority: string
     })
-  | (Linked & { readonly channel: "telegram"; readonly html: string })
-  | (Linked & { readonly channel: "slack"; readonly text: string })
+  | (Linked & Asking & { readonly channel: "telegram"; readonly html: string })
+  | (Linked & Asking & { readonly channel: "slack"; readonly text: string })
   | {
       readonly channel: "webhook"
       readonly to: string | null
@@ -43,6 +55,10 @@ export interface Captured {
   readonly reason: string | null
   readonly createdAt: string
   readonly maybeDuplicate: boolean
+  readonly receipt: string | null
+  readonly tries: number
+  /** Why it goes on or does not, and when; empty where an older hub does not say. */
+  readonly next: { readonly sentence: string; readonly at: string | null }
   /** Null where it is no longer kept, or of a channel that this page does not know. */
   readonly message: Message | null
 }
@@ -68,6 +84,7 @@ function readCaptured(entry: unknown): Captured | null {
   const id = text(given?.["id"])
   if (given === null || id === null) return null
   const channel = text(given["channel"]) ?? ""
+  const next = fields(given["next"])
   return {
     id,
     eventId: text(given["event_id"]) ?? "",
@@ -77,6 +94,9 @@ function readCaptured(entry: unknown): Captured | null {
     reason: text(given["reason"]),
     createdAt: text(given["created_at"]) ?? "",
     maybeDuplicate: given["maybe_duplicate"] === true,
+    receipt: text(given["receipt"]),
+    tries: Array.isArray(given["attempts"]) ? given["attempts"].length : 0,
+    next: { sentence: text(next?.["sentence"]) ?? "", at: text(next?.["at"]) },
     message: readMessage(channel, fields(given["message"])),
   }
 }
@@ -92,7 +112,7 @@ export function readMessage(channel: string, given: Readonly<Record<string, unkn
   }
   switch (channel) {
     case "email":
-      return { channel, ...linked, subject: word("subject"), html: word("html"), text: word("text") }
+      return { channel, ...linked, subject: word("subject"), html: word("html"), text: word("text"), unsubscribeUrl: text(given["unsubscribe_url"]) }
     case "sms":
       return { channel, ...linked, text: word("text") }
     case "voice":
@@ -102,9 +122,9 @@ export function readMessage(channel: string, given: Readonly<Record<string, unkn
       return { channel, ...linked, platform, title, text: word("text"), priority }
     }
     case "telegram":
-      return { channel, ...linked, html: word("html") }
+      return { channel, ...linked, html: word("html"), asks: given["acknowledge"] === true }
     case "slack":
-      return { channel, ...linked, text: word("text") }
+      return { channel, ...linked, text: word("text"), asks: given["acknowledge"] === true }
     case "webhook":
       return { channel, to: linked.to, body: word("body"), signed: given["signed"] === true }
     default:

@@ -56,12 +56,12 @@ export function createFeed(api: Api): Feed {
       if (asked !== epoch) return false
       const oldest = page.items.at(-1)?.id
       const seam = oldest === undefined ? -1 : items.findIndex(({ id }) => id === oldest)
-      const before = items.map(({ id }) => id).join()
+      const before = items.map(stateOf).join()
       // Without a seam more has come than a page holds: what lies between is asked for with the older ones.
       const rest = seam < 0 ? [] : items.slice(seam + 1)
       items = [...page.items, ...rest].slice(0, MOST)
       if (rest.length === 0) hasMore = page.hasMore
-      return items.map(({ id }) => id).join() !== before
+      return items.map(stateOf).join() !== before
     },
     async older() {
       const asked = epoch
@@ -78,3 +78,7 @@ export function createFeed(api: Api): Feed {
     },
   }
 }
+
+/** What of a message may change while somebody looks. */
+const stateOf = ({ id, status, tries, receipt, next }: Captured): string =>
+  [id, status, tries, receipt, next.at].join(" ")
