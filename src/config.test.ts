@@ -14,6 +14,7 @@ import {
   missingChannelCredentials,
   settingsTable,
 } from "./config.ts"
+import { DEFAULT_RETRY } from "./domain/delivery.ts"
 import type { Secret } from "./domain/secret.ts"
 
 let folder: string
@@ -91,6 +92,15 @@ describe("without any setting", () => {
         slack: unlimited,
         push: unlimited,
         webhook: unlimited,
+      },
+      retry: {
+        email: DEFAULT_RETRY,
+        sms: DEFAULT_RETRY,
+        voice: DEFAULT_RETRY,
+        telegram: DEFAULT_RETRY,
+        slack: DEFAULT_RETRY,
+        push: DEFAULT_RETRY,
+        webhook: DEFAULT_RETRY,
       },
       retention: { eventsMs: 90 * day, notificationsMs: 180 * day, attemptsMs: 90 * day, rejectedMs: 30 * day },
       telegram: { botToken: null, apiRoot: "https://api.telegram.org", webhookSecret: null },

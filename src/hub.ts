@@ -188,6 +188,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     telemetry,
     clock,
     inFlightOf,
+    policyOf: (channel) => config.retry[channel],
     sendLimits: { of: (channel) => config.sendLimit[channel], secret: config.encryptionKeys[0]?.key ?? new Secret("") },
   })
   const broken = brokenAccounts(telemetry)

@@ -4,6 +4,7 @@ import type { SendLimit } from "../domain/send-limit.ts"
 import { noRanges } from "./address-ranges.ts"
 import { isVapidPair } from "./credentials.ts"
 import type { Reader } from "./reader.ts"
+import { retryPolicies } from "./retry.ts"
 import {
   accessSettings as access,
   channelSettings as channels,
@@ -71,6 +72,7 @@ export function assemble(reader: Reader, terminal: boolean): Config {
     ),
     rateLimit: { caller: null, business: null, type: null, ...reader.optional(running.rateLimit) },
     sendLimit: sendLimit(reader),
+    retry: retryPolicies(reader.optional(running.retry)),
     retention: retention(reader),
     ...channelGroups(reader, production, publicUrl),
     zoho: { webhookSecret: reader.optional(sources.zohoWebhookSecret) },

@@ -37,6 +37,7 @@ import {
   serviceAccount,
   text,
 } from "./parse.ts"
+import { retrySetting } from "./retry.ts"
 
 export interface Setting<T> {
   readonly name: string
@@ -173,6 +174,12 @@ export const runningSettings = {
     assignments([...SENDING_CHANNELS, ...EACH], rate),
     "none",
     "messages by a channel's account, and to each of its addresses, a second (or /m, /h), e.g. telegram=25,telegram.each=1,email=2",
+  ),
+  retry: plain(
+    "HUB_RETRY",
+    retrySetting,
+    "first=5s,max=1h,tries=12,age=24h",
+    "what is not delivered is tried again: pauses double from first to max, all channels or one, e.g. tries=8,sms.tries=3,voice.age=1h",
   ),
   retention: defaulted(
     "HUB_RETENTION",

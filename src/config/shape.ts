@@ -3,6 +3,7 @@
  * `config.ts` reads the environment, so that whatever is wrong with it is found at once, before anything starts.
  */
 import type { SendingChannel } from "../domain/channel.ts"
+import type { RetryPolicy } from "../domain/delivery.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { SendLimit } from "../domain/send-limit.ts"
 import type { AddressRanges } from "./address-ranges.ts"
@@ -81,6 +82,8 @@ export interface Config {
   readonly rateLimit: { readonly caller: number | null; readonly business: number | null; readonly type: number | null }
   /** What nobody has set goes as fast as its provider takes it. */
   readonly sendLimit: Readonly<Record<SendingChannel, SendLimit>>
+  /** What is not set is the contract's. */
+  readonly retry: Readonly<Record<SendingChannel, RetryPolicy>>
   readonly retention: {
     readonly eventsMs: number
     readonly notificationsMs: number

@@ -72,8 +72,6 @@ export interface NewDelivery {
 /** A delivery held under a lease by this process. */
 export interface ClaimedDelivery {
   readonly id: DeliveryId
-  readonly event: EventId
-  readonly business: BusinessId
   readonly channel: SendingChannel
   /** 2 is the highest. */
   readonly priority: 0 | 1 | 2
@@ -134,6 +132,9 @@ export const DEFAULT_RETRY: RetryPolicy = {
   unusableDelayMs: 30_000,
   onUnknown: "retry",
 }
+
+/** Resend takes a repeated key for the same mail for so long. */
+export const RESEND_KEY_MS = 86_400_000
 
 /** A provider's wish to wait is believed between 1 s and 1 h (reliability §4.3). */
 const clampWish = (ms: number): number => Math.min(3_600_000, Math.max(1_000, ms))
