@@ -1,5 +1,5 @@
 /** NATS, where it is set: whether it is there, new enough, and has JetStream. */
-import { connect } from "nats"
+import type { NatsConnection } from "nats"
 import type { Config } from "../config.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { type Check, type Finding, fail, ok } from "./check.ts"
@@ -13,8 +13,10 @@ export const natsCheck = (config: Config): Check => ({
   name: "nats",
   async run() {
     if (config.natsUrl === null) return { findings: [ok("nats", "not set: one node, and no events from JetStream")] }
-    let connection: Awaited<ReturnType<typeof connect>>
+    let connection: NatsConnection
     try {
+      // Only here: every other command would load it too, and most take no longer than that to run.
+      const { connect } = await import("nats")
       const servers = config.natsUrl.reveal().split(",")
       connection = await connect({ servers, name: "hub-doctor", timeout: CONNECT_TIMEOUT_MS, reconnect: false })
     } catch (error) {
@@ -40,7 +42,7 @@ const versionFinding = (version: string): Finding =>
     ? ok("nats", `nats-server ${version}`)
     : fail("nats", `nats-server ${version}`, `use ${OLDEST.join(".")} or newer`)
 
-async function jetStreamFinding(connection: Awaited<ReturnType<typeof connect>>, version: string): Promise<Finding> {
+async function jetStreamFinding(connection: NatsConnection, version: string): Promise<Finding> {
   try {
     await connection.jetstreamManager({ timeout: CONNECT_TIMEOUT_MS })
   } catch (error) {
