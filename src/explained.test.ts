@@ -16,6 +16,16 @@ const RULES = `rules:
         channels: [inapp, email]
         template: invoice
         escalate: [{ after: 15m, channels: [sms] }]
+  - name: pump
+    event_type: pump.down
+    actions:
+      - type: notify
+        to: { roles: [accountant] }
+        channels: [email]
+        failover: [sms, voice]
+        template: invoice
+        escalate: [{ after: 5m, channels: [sms] }, { after: 15m, channels: [voice], to: { roles: [cook] } }]
+        until: read
   - name: gathered
     event_type: invoice.*
     actions:
@@ -44,6 +54,7 @@ afterAll(async () => {
   await folders.remove()
 })
 
+const to = (role: string) => ({ roles: [role], users: [], lists: [], everyone: false })
 const EVENT = {
   type: "invoice.overdue",
   source: "erp",
@@ -64,7 +75,7 @@ interface Explained {
       told: { recipient: string; channels: { channel: string; reason: string }[] }[]
     }
     readonly messages: readonly { channel: string; message: Record<string, string> | null; problem: string | null }[]
-    readonly later: readonly { kind: string }[]
+    readonly later: readonly Record<"kind" | "due_at" | "channels" | "to" | "until", unknown>[]
     readonly failures: readonly string[]
     readonly why_not: string | null
   }[]
@@ -91,7 +102,7 @@ describe("what the running rules make of a pasted event", () => {
         { channel: "email", message: { subject: "Invoice INV-1" } },
         { channel: "sms", message: { text: expect.any(String) } },
       ],
-      later: [{ kind: "escalate" }],
+      later: [{ kind: "escalate", channels: ["sms"], to: { roles: ["accountant"] }, until: "acknowledged" }],
       failures: [],
     })
     // Of what is gathered it is told who would hear of it.
@@ -107,7 +118,21 @@ describe("what the running rules make of a pasted event", () => {
     expect(rules[0]?.clauses?.holds).toBe(false)
     expect(clauses).toContain('"text":"payload.days_overdue (9) >= 7","holds":true,"decides":false')
     expect(clauses).toMatch(/"text":"event.severity \(\\"low\\"\) is at least[^}]*"holds":false,"decides":true/)
-    expect(rules[0]).toMatchObject({ messages: [], audience: { people: 0 } })
+    expect(rules[0]).toMatchObject({ messages: [], audience: { people: 0 }, why_not: null })
+    const asked = await explained({ event: { ...EVENT, severity: "low" }, rule: "overdue", recipient: "ann" })
+    expect(asked.rules[0]?.why_not).toMatch(/^the rule does not match: event\.severity \("low"\) is at least/)
+  })
+
+  test("each step that would follow, with its time, its channels and whom it tells", async () => {
+    const { rules } = await explained({ event: { ...EVENT, type: "pump.down" } })
+    const [first] = rules
+    expect(first?.later).toEqual([
+      { kind: "escalate", due_at: expect.any(String), channels: ["sms"], to: to("accountant"), until: "read" },
+      { kind: "escalate", due_at: expect.any(String), channels: ["voice"], to: to("cook"), until: "read" },
+      { kind: "failover", due_at: null, channels: ["sms", "voice"], to: to("accountant"), until: null },
+    ])
+    const [soon = "", late = ""] = (first?.later ?? []).map(({ due_at }) => String(due_at))
+    expect(Date.parse(late) - Date.parse(soon)).toBe(600_000)
   })
 
   test("words that cannot be written are a problem of their rule and channel", async () => {
@@ -147,6 +172,7 @@ describe("what the running rules make of a pasted event", () => {
     const { id } = await jsonOf<{ id: string }>(hub.call("/v1/events", { json: EVENT }))
     expect((await explained({ event: id })).rules[0]).toMatchObject({ rule: "overdue", matched: true })
     expect((await explain({ event: id }, await adminOf("b1"))).status).toBe(200)
+    await matchedOften("overdue", 1)
     expect((await explain({ event: id }, await adminOf("b2"))).status).toBe(404)
   })
 
@@ -167,19 +193,18 @@ describe("what the running rules make of a pasted event", () => {
   })
 })
 
+interface Running {
+  readonly rules: readonly { readonly name: string; readonly lately: Record<string, unknown> }[]
+}
+const lately = async () => new Map((await jsonOf<Running>(hub.call("/v1/rules"))).rules.map((r) => [r.name, r.lately]))
+const matchedOften = (rule: string, times: number) =>
+  eventually(lately, (all) => Number(all.get(rule)?.["matched"]) >= times, { withinMs: 5_000, what: "matches" })
+
 test("the running set and the metrics say what each rule did lately", async () => {
-  interface Running {
-    readonly rules: readonly { readonly name: string; readonly lately: Record<string, unknown> }[]
-  }
-  const lately = async () =>
-    new Map((await jsonOf<Running>(hub.call("/v1/rules"))).rules.map((r) => [r.name, r.lately]))
   const before = Number((await lately()).get("overdue")?.["matched"])
   await hub.call("/v1/events", { json: { ...EVENT, payload: { days_overdue: 1, number: "INV-2" } } })
   await hub.call("/v1/events", { json: { ...EVENT, payload: { days_overdue: 8, number: "INV-3" } } })
-  const now = await eventually(lately, (all) => Number(all.get("overdue")?.["matched"]) > before, {
-    withinMs: 5_000,
-    what: "the count of a match",
-  })
+  const now = await matchedOften("overdue", before + 1)
   expect(now.get("overdue")).toMatchObject({ matched: before + 1, last_matched_at: expect.any(String) })
   expect(Number(now.get("overdue")?.["notified"])).toBe(before + 1)
   expect(now.get("hooks")).toEqual({ matched: 0, notified: 0, suppressed: 0, failed: 0, last_matched_at: null })

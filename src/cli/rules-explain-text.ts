@@ -5,6 +5,7 @@ import type { Audience } from "../domain/rule.ts"
 import type { Clause } from "../routing/conditions/clause-tree.ts"
 import { oneLine } from "../routing/escape.ts"
 import type { ChannelFate, EventExplained, RuleExplained, ToldPerson } from "../routing/explain-event.ts"
+import type { Later } from "../routing/explain-later.ts"
 import type { LoadedRule, RuleSet } from "../routing/rule-set.ts"
 
 export interface ExplainText {
@@ -53,7 +54,7 @@ function ruleLines(one: RuleExplained, rule: LoadedRule | undefined, asked: Expl
     lines.push(...new Set(audiences))
   }
   for (const fate of one.systems) lines.push(`  posts to a system by ${fateText(fate)}`)
-  for (const { kind, dueAt } of one.later) lines.push(`  later: ${kind} at ${new Date(dueAt).toISOString()}`)
+  for (const later of one.later) lines.push(`  later: ${laterText(later)}`)
   return lines
 }
 
@@ -71,6 +72,15 @@ function personText({ recipient, inbox, reason, at, channels }: ToldPerson): str
   const why = reason === null ? "" : ` (${reason})`
   const when = reason === "digest" ? ` at ${new Date(at).toISOString()} at the latest` : ""
   return `${recipient}${why}${when}: ${fates.length === 0 ? "on no channel" : fates.join(", ")}`
+}
+
+/** `escalate at 2026-01-05T09:15:00.000Z by sms to role manager, unless acknowledged` */
+function laterText({ kind, dueAt, channels, to, until }: Later): string {
+  const how =
+    dueAt === null
+      ? `${channels.join(", then ")}, where what was tried is definitely not sent`
+      : `at ${new Date(dueAt).toISOString()} by ${channels.join(", ")}`
+  return `${kind} ${how} to ${audienceText(to)}${until === null ? "" : `, unless ${until}`}`
 }
 
 function fateText({ channel, status, reason, until }: ChannelFate): string {

@@ -203,7 +203,19 @@ const EXPLAINED: JsonObject = {
           },
           messages: { type: "array", items: { type: "object" } },
           systems: { type: "array", items: FATE },
-          later: { type: "array", items: { type: "object", properties: { kind: { type: "string" }, due_at: time } } },
+          later: {
+            type: "array",
+            items: {
+              type: "object",
+              properties: {
+                kind: { type: "string" },
+                due_at: { ...time, type: ["string", "null"] },
+                channels: { type: "array", items: { type: "string" } },
+                to: { type: "object", description: "`roles`, `users`, `lists`, `everyone`, as the rule has them" },
+                until: { ...text, description: "What ends an escalation" },
+              },
+            },
+          },
           failures: { type: "array", items: { type: "string" } },
           why_not: { ...text, description: "Of the person who was asked for" },
         },

@@ -8,12 +8,12 @@ import { countingIds, type RecipientId } from "../domain/ids.ts"
 import type { Json, JsonObject } from "../domain/json.ts"
 import type { NewNotification } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
-import type { NewTimer } from "../domain/timer.ts"
 import type { FindAudience } from "../store/audience.ts"
 import type { FindInhibitors } from "../store/decision-ports.ts"
 import { type Clause, clauseJson, clauseTree } from "./conditions/clause-tree.ts"
 import { Budget, type Facts } from "./conditions/logic.ts"
 import { type BatchOptions, decideBatch } from "./decide-batch.ts"
+import { type Later, laterJson, laterOf } from "./explain-later.ts"
 import { factsOf } from "./facts.ts"
 import { fireBatch } from "./fire-batch.ts"
 import type { LoadedRule, RuleSet } from "./rule-set.ts"
@@ -68,9 +68,9 @@ export interface RuleExplained {
   /** What the rule says on each of its channels, to one reader. */
   readonly words: readonly SampleWords[]
   readonly systems: readonly ChannelFate[]
-  readonly later: readonly { readonly kind: NewTimer["kind"]; readonly dueAt: number }[]
+  readonly later: readonly Later[]
   readonly failures: readonly string[]
-  /** Null: nobody was asked for, or the person is told. */
+  /** A sentence; null: nobody was asked for, or the person is told. */
   readonly whyNot: WhyNot | null
 }
 
@@ -124,19 +124,28 @@ export async function explainEvent(
         .flatMap(({ deliveries }) => deliveries)
         .filter((one) => one.rule === rule.name && one.notifications.length === 0)
         .map(fateOf),
-      later: all
-        .flatMap(({ timers }) => timers)
-        .filter((timer) => timer.rule === rule.name)
-        .map(({ kind, dueAt }) => ({ kind, dueAt })),
+      later: laterOf(
+        rule,
+        all.flatMap(({ timers }) => timers).filter((timer) => timer.rule === rule.name),
+        new Set(all.flatMap(({ deliveries }) => deliveries.filter((one) => isChained(one, rule)).map(placeOf))),
+      ),
       failures: [...new Set(problems)],
       whyNot:
-        recipient === undefined || asked !== undefined || !decision.matched
+        recipient === undefined || asked !== undefined
           ? null
-          : whyNotTold(recipient, known, rule, event, facts),
+          : decision.matched
+            ? whyNotTold(recipient, known, rule, event, facts)
+            : `the rule does not match: ${decision.reason}`,
     })
   }
   return { revision: ruleSet.revision, rules: explained }
 }
+
+const placeOf = ({ action }: NewDelivery): number => action
+
+/** Sent, or to be sent, and followed by another channel where it cannot be. */
+const isChained = ({ failover, start, ...one }: NewDelivery, { name }: LoadedRule): boolean =>
+  one.rule === name && failover && "message" in start
 
 const batchOf = (settings: PlanSettings): BatchOptions => ({
   settings,
@@ -234,7 +243,7 @@ export const explainedJson = ({ revision, rules }: EventExplained): JsonObject =
       },
       messages: one.words.map((words) => ({ ...words })),
       systems: one.systems.map(fateJson),
-      later: one.later.map(({ kind, dueAt }) => ({ kind, due_at: moment(dueAt) })),
+      later: one.later.map(laterJson),
       failures: one.failures,
       why_not: one.whyNot,
     }),

@@ -24,8 +24,6 @@ const CHANNELS: ReadonlyMap<string, string> = new Map([
   ["inapp", "in the inbox"],
   ["email", "by email"],
   ["sms", "by SMS"],
-  ["voice", "by phone"],
-  ["push", "on their devices"],
   ["telegram", "on Telegram"],
   ["slack", "on Slack"],
   ["voice", "by a call"],
@@ -140,6 +138,13 @@ function escalation(step: Fields, until: unknown): Said {
     ...(to === null ? [] : [", to ", ...audience(to)]),
     `, until somebody ${until === "read" ? "reads" : "acknowledges"} it.`,
   ]
+}
+
+/** Where and to whom something goes later: `by SMS and by a call, to the role manager`. One after the other in a failover. */
+export function laterWords(later: Fields): Said {
+  const names = each(later["channels"], textOrNull)
+  const where: Said = later["kind"] === "failover" ? [names.map(channelWord).join(", then ")] : channels(names)
+  return [...where, ", to ", ...audience(later["to"])]
 }
 
 const and = (key: unknown): string => ((key ?? null) === null ? "" : " and ")

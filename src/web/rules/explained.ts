@@ -1,6 +1,7 @@
 /** What `POST /v1/rules/explain` answers, read with care. */
 import { A_READER, type Captured, readMessage } from "../outbox/captured.ts"
 import { each, fields, text, textOrNull } from "../shared/fields.ts"
+import { laterWords, type Said } from "./action-words.ts"
 
 /** `unknown`: it cannot be computed for this event. */
 export type Value = "true" | "false" | "unknown"
@@ -45,6 +46,15 @@ export interface Rendered {
   readonly problem: string | null
 }
 
+export interface Later {
+  readonly kind: string
+  /** Null: when what came before cannot be sent. */
+  readonly dueAt: string | null
+  /** `by SMS and by a call, to the role manager` */
+  readonly how: Said
+  readonly until: string | null
+}
+
 export interface Explained {
   readonly rule: string
   readonly at: string
@@ -55,7 +65,7 @@ export interface Explained {
   readonly told: readonly Told[]
   readonly rendered: readonly Rendered[]
   readonly systems: readonly Fate[]
-  readonly later: readonly { readonly kind: string; readonly dueAt: string }[]
+  readonly later: readonly Later[]
   readonly failures: readonly string[]
   readonly whyNot: string | null
 }
@@ -98,7 +108,9 @@ function readRule(value: unknown): Explained | null {
     systems: each(of["systems"], readFate),
     later: each(of["later"], (one) => {
       const timer = fields(one)
-      return timer === null ? null : { kind: text(timer["kind"]), dueAt: text(timer["due_at"]) }
+      if (timer === null) return null
+      const { kind, due_at: dueAt, until } = timer
+      return { kind: text(kind), dueAt: textOrNull(dueAt), how: laterWords(timer), until: textOrNull(until) }
     }),
     failures,
     whyNot: textOrNull(of["why_not"]),

@@ -4,6 +4,7 @@ import { moment } from "../shared/moment.ts"
 import { clauseView } from "./clause-view.ts"
 import type { Explained, Explanation, Fate, Told } from "./explained.ts"
 import { renderings } from "./renderings.ts"
+import { said } from "./said.ts"
 
 const VERDICTS: Readonly<Record<Explained["verdict"], readonly [drawing: string, word: string]>> = {
   matched: ["yes", "Matches"],
@@ -47,7 +48,7 @@ function ruleView(rule: Explained, asked: string, open: boolean): HTMLElement {
   const [drawing, word] = VERDICTS[rule.verdict]
   const problems = new Set(rule.rendered.map(({ problem }) => problem))
   // What cannot be written stands where its words would.
-  const said = rule.failures.filter((why) => !problems.has(why))
+  const unsaid = rule.failures.filter((why) => !problems.has(why))
   const title = `outcome-${encodeURIComponent(rule.rule)}`
   const head = el(
     "summary",
@@ -62,7 +63,7 @@ function ruleView(rule: Explained, asked: string, open: boolean): HTMLElement {
     { open: opened.get(rule.rule) ?? open },
     head,
     rule.clauses === null ? el("p", { class: "reason", dir: "auto" }, sentence(rule.reason)) : clauseView(rule.clauses),
-    ...said.map((why) => el("p", { class: "problem", dir: "auto" }, sentence(why))),
+    ...unsaid.map((why) => el("p", { class: "problem", dir: "auto" }, sentence(why))),
     rule.whyNot === null
       ? null
       : el("p", { class: "why-not" }, el("b", { dir: "auto" }, asked), " would not be told: ", words(rule.whyNot), "."),
@@ -109,18 +110,31 @@ function whomView({ people, told, systems, later, failures }: Explained, asked: 
     systems.length === 0
       ? null
       : el("ul", { class: "ways list" }, ...systems.map((one) => el("li", {}, fateView(one)))),
-    ...later.map(({ kind, dueAt }) =>
-      el("p", { class: "later" }, icon("later"), LATER.get(kind) ?? kind, " ", clockOf(dueAt)),
-    ),
+    ...later.map(laterView),
   )
 }
 
 const LATER: ReadonlyMap<string, string> = new Map([
-  ["delay", "It waits, and tells"],
-  ["digest", "It gathers, and tells"],
-  ["escalate", "If nobody reacts, it goes on"],
-  ["failover", "If that cannot be sent, it tries the next channel"],
+  ["delay", "It waits, and tells "],
+  ["digest", "It gathers, and tells "],
+  ["escalate", "It goes on "],
+  ["failover", "If that cannot be sent, it tries "],
 ])
+
+const laterView = ({ kind, dueAt, how, until }: Explained["later"][number]): HTMLElement =>
+  el(
+    "p",
+    { class: "later" },
+    icon("later"),
+    el(
+      "span",
+      {},
+      LATER.get(kind) ?? `${kind} `,
+      ...(dueAt === null ? [] : [clockOf(dueAt), " "]),
+      ...said(how),
+      until === null ? "" : `, unless somebody has ${until} it`,
+    ),
+  )
 
 function waysOf({ inbox, reason, channels }: Told): readonly HTMLElement[] {
   const inInbox = inbox ? "would be there" : `not there${reason === null ? "" : `: ${plainWord(reason)}`}`
