@@ -15,7 +15,8 @@ const orNull = (schema: JsonObject): JsonObject => ({ ...schema, type: [String(s
 const time: JsonObject = { type: "string", pattern: "^([01]\\d|2[0-3]):[0-5]\\d$", description: "HH:MM" }
 const disturbing = CHANNELS.filter((channel) => channel !== "inapp")
 
-const CHANNELS_DOC = "false: nothing is sent there. What is not said is allowed; inapp always stays."
+const CHANNELS_DOC =
+  "false: nothing is sent there. What is not said is allowed; inapp always stays. An address that said STOP, or that mail came back from, is false whatever is said here; START takes it back."
 
 export const PREFERENCES_SCHEMAS: Readonly<Record<string, Schema>> = {
   Preferences: {

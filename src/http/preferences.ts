@@ -4,10 +4,13 @@
  */
 import { asRecipientId, type RecipientId } from "../domain/ids.ts"
 import type { FieldError } from "../domain/json-limits.ts"
+import type { Preferences } from "../domain/preferences.ts"
 import { confinedTo } from "../domain/principal.ts"
+import type { Recipient } from "../domain/recipient.ts"
 import type { Database } from "../store/database.ts"
 import { changePreferences, getPreferences } from "../store/preferences.ts"
 import { getRecipient } from "../store/recipients.ts"
+import { suppressionsOf } from "../store/suppressions.ts"
 import { readJson } from "./body.ts"
 import { merged, preferencesJson, readPreferences } from "./preferences-body.ts"
 import { PREFERENCES_EXAMPLE, PREFERENCES_SCHEMAS } from "./preferences-schemas.ts"
@@ -18,8 +21,8 @@ import { type Access, type Answer, type Call, json, type Route, type RouteFile, 
 /** Whose preferences. */
 interface Owner {
   readonly recipient: RecipientId
-  /** Null: none is known. */
-  readonly timezone: string | null
+  /** Null: nobody has said who that is. */
+  readonly known: Recipient | null
 }
 
 /** A way to somebody's preferences. */
@@ -38,7 +41,7 @@ const OWN: Door = {
     if (recipient === null) {
       return problem("forbidden", "a key has no preferences: call with a person's token, or /v1/recipients/{id}/prefs")
     }
-    return { recipient, timezone: (await getRecipient(db, recipient))?.timezone ?? null }
+    return { recipient, known: await getRecipient(db, recipient) }
   },
 }
 
@@ -50,7 +53,7 @@ const OF_A_RECIPIENT: Door = {
     const id = asRecipientId(params["id"])
     const found = id === null ? null : await getRecipient(db, id)
     if (found === null || !visible(found, confinedTo(principal.tenancy))) return notFound("recipient")
-    return { recipient: found.id, timezone: found.timezone }
+    return { recipient: found.id, known: found }
   },
 }
 
@@ -66,6 +69,13 @@ const CHANGES = [
 ] as const
 
 export function preferencesRoutes({ db }: { readonly db: Database }): RouteFile {
+  /** An address that takes no messages is a no, whatever its owner has wished before. */
+  const shown = async ({ known }: Owner, said: Preferences): Promise<Answer> => {
+    const suppressed = known === null ? [] : await suppressionsOf(db, known)
+    const refused = Object.fromEntries(suppressed.map(({ channel }) => [channel, false]))
+    return json(200, preferencesJson({ ...said, channels: { ...said.channels, ...refused } }))
+  }
+
   const change = async (door: Door, call: Call, keeps: boolean): Promise<Answer> => {
     const owner = await door.owner(db, call)
     if ("kind" in owner) return owner
@@ -74,12 +84,12 @@ export function preferencesRoutes({ db }: { readonly db: Database }): RouteFile 
     let errors: readonly FieldError[] = []
     const now = await changePreferences(db, owner.recipient, (before) => {
       const said = keeps ? merged(preferencesJson(before), body.value) : body.value
-      const read = readPreferences(said, owner.timezone)
+      const read = readPreferences(said, owner.known?.timezone ?? null)
       if ("preferences" in read) return read.preferences
       errors = read.errors
       return null
     })
-    return errors.length > 0 ? invalid(errors) : json(200, preferencesJson(now))
+    return errors.length > 0 ? invalid(errors) : shown(owner, now)
   }
 
   const routesOf = (door: Door): readonly Route[] => {
@@ -92,7 +102,7 @@ export function preferencesRoutes({ db }: { readonly db: Database }): RouteFile 
         doc: { summary: `Read ${door.whose}`, tag: "Preferences", answers },
         async handle(call) {
           const owner = await door.owner(db, call)
-          return "kind" in owner ? owner : json(200, preferencesJson(await getPreferences(db, owner.recipient)))
+          return "kind" in owner ? owner : shown(owner, await getPreferences(db, owner.recipient))
         },
       },
       ...CHANGES.map(

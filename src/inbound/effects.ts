@@ -5,6 +5,7 @@
 import type { AnsweringChannel } from "../domain/address.ts"
 import { HUB_SOURCE } from "../domain/event.ts"
 import type { DeliveryId } from "../domain/ids.ts"
+import type { Preferences } from "../domain/preferences.ts"
 import type { Receipt, SuppressionReason } from "../domain/receipt.ts"
 import { inboxNewsOf } from "../http/inbox-news.ts"
 import type { Accept } from "../ingest/accept.ts"
@@ -12,8 +13,9 @@ import { place } from "../ingest/draft.ts"
 import type { News, PubSub } from "../pubsub/pubsub.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Database, Queryable } from "../store/database.ts"
-import { isFirst, toldBy } from "../store/inbound.ts"
+import { isFirst, toldAt, toldBy } from "../store/inbound.ts"
 import { acknowledgeTold } from "../store/notifications.ts"
+import { changePreferencesIn } from "../store/preferences.ts"
 import { type Reported, recordReceipt } from "../store/receipts.ts"
 import { resume, type Suppressed, suppress } from "../store/suppressions.ts"
 
@@ -83,7 +85,13 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
         return { effect: done.changed ? "done" : "known", news: changed(done.stopped) }
       }),
     resume: (by, channel, address) =>
-      once(by, async (tx) => ({ effect: (await resume(tx, channel, address)) ? "done" : "known" })),
+      once(by, async (tx) => {
+        const resumed = await resume(tx, channel, address)
+        // Whoever had said no on a page as well has said yes since.
+        for (const recipient of await toldAt(tx, channel, address))
+          await changePreferencesIn(tx, recipient, (now) => withoutRefusal(now, channel))
+        return { effect: resumed ? "done" : "known" }
+      }),
     acknowledge: (by, delivery) =>
       once(by, async (tx) => {
         const items = await acknowledgeTold(tx, delivery)
@@ -130,6 +138,12 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
 /** For whoever watches deliveries. */
 const changed = (ids: readonly DeliveryId[]): readonly News[] =>
   ids.length === 0 ? [] : [{ kind: "deliveries_changed", ids }]
+
+function withoutRefusal(now: Preferences, channel: AnsweringChannel): Preferences | null {
+  if (now.channels[channel] !== false) return null
+  const { [channel]: _, ...channels } = now.channels
+  return { ...now, channels }
+}
 
 /** As much of what somebody typed as an event holds. */
 export const storable = (text: string): string => text.slice(0, MAX_REPLY).replaceAll("\0", "").toWellFormed()

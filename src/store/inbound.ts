@@ -46,6 +46,26 @@ export async function lastSentTo(
   return row?.id ?? null
 }
 
+/** Who was told at an address lately, by id; nobody whose messages are not kept any more. */
+export async function toldAt(
+  db: Queryable,
+  channel: AnsweringChannel,
+  address: string,
+): Promise<readonly RecipientId[]> {
+  const rows = await db.query<{ recipient_id: RecipientId }>(
+    `select distinct n.recipient_id from (
+       select m.delivery_id from messages m where m.sent_to = ${hashOfAddress("$1", "$2")}
+       order by m.delivery_id desc limit ${LATELY}
+     ) sent join deliveries d on d.id = sent.delivery_id cross join lateral unnest(d.notification_ids) as told (id)
+     join notifications n on n.id = told.id order by n.recipient_id limit ${LATELY}`,
+    [channel, sameSpelling(channel, address)],
+  )
+  return rows.map((row) => row.recipient_id)
+}
+
+/** Messages, and people who share an address. */
+const LATELY = 100
+
 /** The message that a provider calls so; on a channel whose ids are the address's own, at that address. */
 export async function sentAs(
   db: Queryable,

@@ -16,31 +16,32 @@ export async function getPreferences(db: Queryable, recipient: RecipientId): Pro
  * Replaces what somebody wishes by what `change` makes of it (null: it stays), one change after the other. The answer is
  * what holds from then on, also for what is held back already.
  */
-export async function changePreferences(
-  db: Database,
-  recipient: RecipientId,
-  change: (now: Preferences) => Preferences | null,
-): Promise<Preferences> {
-  return db.transaction(async (tx) => {
-    // Takes the row's lock, whether it was there or not.
-    const [row] = await tx.query<{ wishes: Buffer }>(
-      `insert into preferences (recipient_id, wishes) values ($1, $2)
-       on conflict (recipient_id) do update set recipient_id = excluded.recipient_id returning wishes`,
-      [recipient, seal(NO_PREFERENCES)],
-    )
-    if (row === undefined) throw new Error("a row that was just written is not there")
-    const now = openAs<Preferences>(row.wishes)
-    const next = change(now) ?? now
-    // Whoever has said nothing is not asked again before each message.
-    if (isNothing(next)) await tx.execute("delete from preferences where recipient_id = $1", [recipient])
-    else {
-      await tx.execute("update preferences set wishes = $2, updated_at = now() where recipient_id = $1", [
-        recipient,
-        seal(next),
-      ])
-    }
-    return next
-  })
+export const changePreferences = (db: Database, recipient: RecipientId, change: Change): Promise<Preferences> =>
+  db.transaction((tx) => changePreferencesIn(tx, recipient, change))
+
+/** Null: it stays. */
+type Change = (now: Preferences) => Preferences | null
+
+/** The same within a transaction; of several people, in the order of their ids. */
+export async function changePreferencesIn(tx: Queryable, recipient: RecipientId, change: Change): Promise<Preferences> {
+  // Takes the row's lock, whether it was there or not.
+  const [row] = await tx.query<{ wishes: Buffer }>(
+    `insert into preferences (recipient_id, wishes) values ($1, $2)
+     on conflict (recipient_id) do update set recipient_id = excluded.recipient_id returning wishes`,
+    [recipient, seal(NO_PREFERENCES)],
+  )
+  if (row === undefined) throw new Error("a row that was just written is not there")
+  const now = openAs<Preferences>(row.wishes)
+  const next = change(now) ?? now
+  // Whoever has said nothing is not asked again before each message.
+  if (isNothing(next)) await tx.execute("delete from preferences where recipient_id = $1", [recipient])
+  else {
+    await tx.execute("update preferences set wishes = $2, updated_at = now() where recipient_id = $1", [
+      recipient,
+      seal(next),
+    ])
+  }
+  return next
 }
 
 const isNothing = ({ channels, categories, severityMin, quietHours }: Preferences): boolean =>

@@ -8,6 +8,8 @@ import { notificationStream, resourceStream, type StreamKey } from "../domain/st
 import { forgetBacktest } from "./backtests.ts"
 import type { Queryable } from "./database.ts"
 import { sweepGates } from "./gates.ts"
+import { sweepSeen } from "./inbound.ts"
+import { sweepPlaces } from "./message-places.ts"
 import { sweepBuckets } from "./rate-buckets.ts"
 
 /** How long things are kept, in milliseconds. */
@@ -50,6 +52,11 @@ export const PRUNE_STEPS: readonly PruneStep[] = [
   { name: "rule_sets", batch: (db, keep, now) => ruleSets(db, now - Math.max(keep.eventsMs, keep.notificationsMs)) },
   { name: "backtests", batch: (db, keep, now) => backtests(db, now - keep.eventsMs) },
   { name: "gates", batch: (db, _keep, _now, _after, limit) => gates(db, limit) },
+  { name: "inbound_seen", batch: (db, _keep, _now, _after, limit) => seen(db, limit) },
+  {
+    name: "message_places",
+    batch: (db, keep, now, _after, limit) => messagePlaces(db, now - keep.notificationsMs, limit),
+  },
   { name: "rate_buckets", batch: (db, _keep, _now, after, limit) => buckets(db, after, limit) },
 ]
 
@@ -267,9 +274,19 @@ async function backtests(db: Queryable, before: number): Promise<Batch> {
 }
 
 /** What is stale is found by its own index: no place in the table has to be kept. */
+async function messagePlaces(db: Queryable, before: number, limit: number): Promise<Batch> {
+  const gone = await sweepPlaces(db, before, limit)
+  return { next: gone < limit ? null : "more", rows: { message_places: gone } }
+}
+
 async function gates(db: Queryable, limit: number): Promise<Batch> {
   const gone = await sweepGates(db, limit)
   return { next: gone < limit ? null : "more", rows: { gates: gone } }
+}
+
+async function seen(db: Queryable, limit: number): Promise<Batch> {
+  const gone = await sweepSeen(db, limit)
+  return { next: gone < limit ? null : "more", rows: { inbound_seen: gone } }
 }
 
 /** The limiter sweeps what it uses; this is for limits that were taken out of the settings. */
