@@ -1,5 +1,6 @@
 /** The process: picks the command, gives it the terminal, and turns its answer into an exit code. */
 import { type Command, type ExitCode, Misuse } from "./cli/command.ts"
+import { dlqList, dlqReplay } from "./cli/dlq.ts"
 import { doctor } from "./cli/doctor.ts"
 import { eventsTail } from "./cli/events.ts"
 import { eventsExport } from "./cli/events-export.ts"
@@ -26,6 +27,8 @@ const COMMANDS: readonly Command[] = [
   send,
   eventsTail,
   eventsExport,
+  dlqList,
+  dlqReplay,
   rulesCheck,
   rulesTest,
   rulesBacktest,

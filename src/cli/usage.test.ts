@@ -19,6 +19,8 @@ const NAMES = [
   "send",
   "events tail",
   "events export",
+  "dlq list",
+  "dlq replay",
   "rules check",
   "rules backtest",
   "rules test",
