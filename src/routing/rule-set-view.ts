@@ -84,7 +84,12 @@ const webhookView = ({ type, url, secret }: WebhookAction): JsonObject => ({
 
 const broadcastView = ({ type, topic, event }: BroadcastAction): JsonObject => ({ type, topic, event })
 
-const audienceView = ({ roles, users, lists, everyone }: Audience): JsonObject => ({ roles, users, lists, everyone })
+export const audienceView = ({ roles, users, lists, everyone }: Audience): JsonObject => ({
+  roles,
+  users,
+  lists,
+  everyone,
+})
 
 function cooldownView({ limits }: NotifyAction): Json {
   const limit = limits.find(({ word }) => word === "cooldown")
