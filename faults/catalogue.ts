@@ -1,11 +1,16 @@
 /** Every fault that there is, in the order in which they are run. */
 import { killWithMessages } from "./01-kill-jetstream.ts"
 import { killLoop } from "./01-kill-loop.ts"
+import { pauses } from "./02-pause.ts"
 import { postgresCrash } from "./03-postgres-crash.ts"
 import { halfOpen } from "./04-half-open.ts"
+import { providerChaos } from "./07-provider-chaos.ts"
 import { channelDead } from "./08-channel-dead.ts"
 import { poison } from "./09-poison.ts"
 import { idempotencyRace } from "./10-idempotency-race.ts"
+import { rollingRestart } from "./11-rolling-restart.ts"
+import { termThenKill } from "./12-term-then-kill.ts"
+import { crashPoints } from "./13-crash-points.ts"
 import { killMigration } from "./14-kill-migration.ts"
 import { diskFull } from "./16-disk-full.ts"
 import { connectionBudget } from "./18-connection-budget.ts"
@@ -19,13 +24,18 @@ import { natsCrash, natsFlood, natsWiped } from "./nats.ts"
 export const FAULTS: readonly Fault[] = [
   killLoop,
   killWithMessages,
+  pauses,
   postgresCrash,
   halfOpen,
   natsCrash,
   natsWiped,
+  providerChaos,
   channelDead,
   poison,
   idempotencyRace,
+  rollingRestart,
+  termThenKill,
+  crashPoints,
   killMigration,
   diskFull,
   connectionBudget,

@@ -27,6 +27,8 @@ export interface HubOptions {
   /** The log line to wait for (`hub_listening`). */
   readonly until?: string
   readonly settings?: Readonly<Record<string, string>>
+  /** Files that are loaded before it, besides the mutant's. */
+  readonly preloads?: readonly string[]
 }
 
 export interface World {
@@ -73,7 +75,8 @@ export async function inWorld<T>(options: WorldOptions, run: (world: World) => P
       providers,
       databaseUrl,
       db,
-      async hub({ settings, port, until, databaseUrl: own } = {}) {
+      async hub({ settings, port, until, databaseUrl: own, preloads = [] } = {}) {
+        const loaded = [...(mutant === null ? [] : [mutant.preload]), ...preloads]
         const hub = await startAgain(() =>
           startHubProcess({
             databaseUrl: own ?? databaseUrl,
@@ -82,7 +85,7 @@ export async function inWorld<T>(options: WorldOptions, run: (world: World) => P
             settings: {
               TELEGRAM_BOT_TOKEN: "4711:test-token",
               TELEGRAM_API_ROOT: providers.url,
-              ...(mutant === null ? {} : { BUN_OPTIONS: `--preload=${mutant.preload}` }),
+              ...(loaded.length === 0 ? {} : { BUN_OPTIONS: loaded.map((file) => `--preload=${file}`).join(" ") }),
               ...settings,
             },
           }),

@@ -22,7 +22,7 @@ export type Behaviour =
   /** Answers well once `released` settles. */
   | { readonly kind: "wait"; readonly released: Promise<unknown> }
   /** Writes these bytes, which need not be HTTP, and closes. */
-  | { readonly kind: "raw"; readonly bytes: string }
+  | { readonly kind: "raw"; readonly bytes: string | Uint8Array }
   /** Begins an answer of a thousand bytes, one a second. */
   | { readonly kind: "drip" }
 

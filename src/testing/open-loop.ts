@@ -23,6 +23,8 @@ export interface Try {
   readonly ms: number
   /** 0: no answer, because the connection was refused or broke. */
   readonly status: number | "late"
+  /** It broke: somebody was there, and had taken it. */
+  readonly broke: boolean
 }
 
 export interface OpenLoopOptions {
@@ -69,9 +71,9 @@ export function startOpenLoop(options: OpenLoopOptions): OpenLoop {
       if (atOnce >= MAX_AT_ONCE) await new Promise<void>((resolve) => queue.push(resolve))
       else atOnce += 1
       const began = performance.now()
-      const tried = (status: Try["status"]): void => {
+      const tried = (status: Try["status"], broke = false): void => {
         const at = performance.now()
-        tries.push({ at, ms: at - began, status })
+        tries.push({ at, ms: at - began, status, broke })
       }
       try {
         const answer = await fetch(`${options.url()}/v1/events`, {
@@ -98,7 +100,9 @@ export function startOpenLoop(options: OpenLoopOptions): OpenLoop {
         }
       } catch (error) {
         // Refused, reset or late: nobody knows whether it was accepted, which is what the key is for.
-        tried(error instanceof DOMException && error.name === "TimeoutError" ? "late" : 0)
+        const refused = error instanceof Error && "code" in error && /refused/i.test(String(error.code))
+        if (error instanceof DOMException && error.name === "TimeoutError") tried("late")
+        else tried(0, !refused)
       } finally {
         const next = queue.shift()
         if (next === undefined) atOnce -= 1

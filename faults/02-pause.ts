@@ -1,0 +1,46 @@
+/** A node that is stopped for longer than its lease, and goes on as if nothing had been: what it had in hand is others' by then. */
+import { join } from "node:path"
+import { fault } from "./fault.ts"
+import { broken, endings, inWorld } from "./world.ts"
+
+/** Sends that one hub has in flight on one channel (delivery's default). */
+const IN_FLIGHT = 32
+/** A provider that takes its time, so that something is always in hand. */
+const ANSWER_MS = 150
+
+export const pauses = fault({
+  number: 2,
+  name: "pause past lease",
+  short: { pauses: 2, leaseMs: 1_500, perSecond: 100 },
+  full: { pauses: 20, leaseMs: 4_000, perSecond: 150 },
+  injected: ({ pauses, leaseMs, perSecond }) =>
+    `SIGSTOP of one of 2 nodes for ${(1.5 * leaseMs) / 1_000} s, their lease being ${leaseMs / 1_000} s, × ${pauses} in turn, ${perSecond} events/s`,
+  run: ({ pauses, leaseMs, perSecond }, mutant) =>
+    inWorld({ mutant }, async (world) => {
+      const { providers, db } = world
+      providers.always("telegram", () => ({ kind: "wait", released: Bun.sleep(ANSWER_MS) }))
+      const settings = { PACE_LEASE_MS: String(leaseMs) }
+      const preloads = [join(import.meta.dirname, "pace.ts")]
+      const [first, second] = await Promise.all([world.hub({ settings, preloads }), world.hub({ settings, preloads })])
+      const hubs = [first, second]
+      let asked = 0
+      const load = world.load({ perSecond, url: () => `http://127.0.0.1:${hubs[asked++ % 2]?.port}` })
+      await load.more(perSecond)
+      for (let n = 0; n < pauses; n += 1) {
+        const { pid } = hubs[n % 2] ?? first
+        process.kill(pid, "SIGSTOP")
+        await Bun.sleep(1.5 * leaseMs) // how long it is stopped is what is tried
+        process.kill(pid, "SIGCONT")
+        // Not the next one's before this one has found out what it lost.
+        await load.more(perSecond / 2)
+      }
+      const figures = await world.judged(load, { again: pauses * IN_FLIGHT })
+      const [taken] = await db.query<{ n: number }>("select count(*)::int as n from attempts where outcome = 'lost'")
+      return [
+        { what: "taken over", value: taken?.n ?? 0, atLeast: pauses },
+        ...figures,
+        ...hubs.map(broken),
+        await endings(world, hubs),
+      ]
+    }),
+})

@@ -1,0 +1,13 @@
+import { pauses } from "./02-pause.ts"
+import { rollingRestart } from "./11-rolling-restart.ts"
+import { termThenKill } from "./12-term-then-kill.ts"
+import { crashPoints } from "./13-crash-points.ts"
+import { shows } from "./shown.ts"
+
+shows(pauses, "a node that was stopped past its lease settles nothing that others have taken over")
+shows(
+  rollingRestart,
+  "two nodes are restarted in turn, and no message, request or screen is lost, and nothing sent twice",
+)
+shows(termThenKill, "a hub that is killed while it stops loses nothing")
+shows(crashPoints, "a hub may die at any place where something is half done, and what is left is done by the next")
