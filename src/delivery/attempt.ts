@@ -75,10 +75,10 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
 
   const { outcome, bug, ms } = isTooLate(held, options)
     ? TOO_LATE
-    : await sendOnce(held.claimed, worker, { clock, signal: held.aborter.signal })
+    : await sendOnce(held.claimed, worker, { clock, cut: held.cut })
   held.sent = true
   const reason = "reason" in outcome ? outcome.reason : null
-  const verdict = isElsewhere(held.claimed.message) ? "nothing" : verdictOf(outcome, held.aborter.signal.aborted)
+  const verdict = isElsewhere(held.claimed.message) ? "nothing" : verdictOf(outcome, held.cut.made)
   onSent(held, verdict, reason ?? "")
   telemetry.emit({
     kind: "delivery_attempted",

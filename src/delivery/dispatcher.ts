@@ -210,7 +210,7 @@ function startDispatcher(
   const start = (held: Held): void => {
     inFlight.add(held)
     const run = (killed: AbortSignal): Promise<Attempted> => {
-      killed.addEventListener("abort", () => held.aborter.abort())
+      killed.addEventListener("abort", () => held.cut.make())
       return attempt(held, attempts)
     }
     ctx.task(run, (outcome) => ({ kind: "attempted", held, outcome }), { atStop: "finish", timeoutMs: ATTEMPT_MS })
@@ -258,7 +258,7 @@ function startDispatcher(
 
   const cut = (): void => {
     cutOff.abort()
-    for (const held of inFlight.all()) held.aborter.abort()
+    for (const held of inFlight.all()) held.cut.make()
   }
 
   const unsubscribe = pubsub.subscribe((news) => {

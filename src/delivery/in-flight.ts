@@ -2,6 +2,7 @@
 import type { ClaimedDelivery } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Lease } from "../store/deliveries.ts"
+import { Cut } from "./send.ts"
 
 export class Held {
   readonly claimed: ClaimedDelivery
@@ -9,7 +10,7 @@ export class Held {
   readonly since: number
   /** Of its account's breaker when it was claimed. */
   readonly era: number
-  readonly aborter = new AbortController()
+  readonly cut = new Cut()
   /** The try is over and only its settlement is left: it takes no provider's time any more. */
   sent = false
   /** Once true, never settled: somebody else may be sending it by now. */
@@ -23,7 +24,7 @@ export class Held {
 
   lose(): void {
     this.lost = true
-    this.aborter.abort()
+    this.cut.make()
   }
 }
 

@@ -7,7 +7,7 @@ import fc from "fast-check"
 import type { ClaimedDelivery, Outcome } from "../domain/delivery.ts"
 import { DEFAULT_RETRY, type DeliveryStatus } from "../domain/delivery.ts"
 import { movesBetween } from "../domain/delivery-states.ts"
-import type { BusinessId, DeliveryId, EventId, RecipientId } from "../domain/ids.ts"
+import type { DeliveryId, RecipientId } from "../domain/ids.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { type Database, openDatabase } from "../store/database.ts"
 import { claimDue, rescueExpired, settleMany } from "../store/deliveries.ts"
@@ -106,8 +106,6 @@ async function dispatch({ name, port, step, answer }: Node): Promise<void> {
 
 const CLAIMED: Omit<ClaimedDelivery, "attempt" | "tries" | "maybeDuplicate" | "holdUnknown"> = {
   id: "dlv_1" as DeliveryId, // nobody reads them
-  event: "evt_1" as EventId,
-  business: "b1" as BusinessId,
   channel: "telegram",
   priority: 1,
   ageMs: 0,

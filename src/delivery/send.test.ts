@@ -1,15 +1,13 @@
 import { expect, test } from "bun:test"
 import type { ChannelWorker } from "../channels/channel.ts"
 import type { ClaimedDelivery, Outcome } from "../domain/delivery.ts"
-import { type BusinessId, newDeliveryId, newEventId } from "../domain/ids.ts"
+import { newDeliveryId } from "../domain/ids.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
 import { someMessage } from "../testing/seed-deliveries.ts"
-import { sendOnce } from "./send.ts"
+import { Cut, sendOnce } from "./send.ts"
 
 const claimed: ClaimedDelivery = {
   id: newDeliveryId(0),
-  event: newEventId(0),
-  business: "b1" as BusinessId, // matches the pattern
   channel: "sms",
   priority: 1,
   attempt: 1,
@@ -20,7 +18,7 @@ const claimed: ClaimedDelivery = {
   wishes: false,
   message: someMessage("sms", "hello"),
 }
-const never = new AbortController().signal
+const never = new Cut()
 
 const worker = (send: ChannelWorker["send"]): ChannelWorker => ({ channel: "sms", send })
 
@@ -36,7 +34,7 @@ test("a channel that keeps no deadline is given up, as of unknown end", async ()
       })
       return forever
     }),
-    { clock, signal: never },
+    { clock, cut: never },
   )
   await clock.advance(16_000)
   expect(aborted).toBe(true)
@@ -47,14 +45,14 @@ test("a channel that keeps no deadline is given up, as of unknown end", async ()
 
 test("an aborted channel still says what it saw", async () => {
   const clock = fakeClock()
-  const aborter = new AbortController()
+  const cut = new Cut()
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const sent = sendOnce(
     claimed,
     worker(() => promise),
-    { clock, signal: aborter.signal },
+    { clock, cut },
   )
-  aborter.abort()
+  cut.make()
   resolve({ kind: "delivered", providerMessageId: "42" })
   expect(await sent).toMatchObject({ outcome: { kind: "delivered", providerMessageId: "42" } })
   expect(clock.pending).toBe(0)
@@ -67,7 +65,7 @@ test("whatever a channel throws, at once or later, is an unknown end and a bug t
   })
   const later = worker(() => Promise.reject(bug))
   for (const broken of [atOnce, later]) {
-    const sent = await sendOnce(claimed, broken, { clock: fakeClock(), signal: never })
+    const sent = await sendOnce(claimed, broken, { clock: fakeClock(), cut: never })
     expect(sent).toMatchObject({ outcome: { kind: "unknown", reason: "channel_crashed" } })
     expect(sent.bug).toBe(bug)
   }

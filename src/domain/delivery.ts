@@ -27,7 +27,8 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 
 /** What the channel saw of one try. `detail` is scrubbed: no address, no secret, 300 characters at most. */
 export type Outcome =
-  | { readonly kind: "delivered"; readonly providerMessageId: string | null }
+  /** `reference`: by what later news changes the message; absent where none can, or it stands beneath an earlier one. */
+  | { readonly kind: "delivered"; readonly providerMessageId: string | null; readonly reference?: string }
   | { readonly kind: "captured" }
   /** Definitely not sent; `retryAfterMs` is the provider's wish. */
   | { readonly kind: "retry"; readonly reason: string; readonly detail: string; readonly retryAfterMs: number | null }

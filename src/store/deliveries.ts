@@ -5,7 +5,7 @@
  */
 import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import type { ClaimedDelivery, DeliveryStatus, Outcome, RetryPolicy, Settlement } from "../domain/delivery.ts"
-import type { BusinessId, DeliveryId, EventId } from "../domain/ids.ts"
+import type { DeliveryId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { SuppressionReason } from "../domain/receipt.ts"
 import { becauseOf } from "../domain/retry-words.ts"
@@ -39,35 +39,47 @@ with due as (
     next_attempt_at = case when due.expired then null else d.next_attempt_at end,
     settled_at = case when due.expired then now() else d.settled_at end
   from due where d.id = due.id
-  returning d.id, d.channel, d.priority, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
+  returning d.id, d.priority, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
     d.bypass_quiet_hours, d.category, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("claimed")}
 )
-select c.id, c.event_id, c.business_id, c.channel, c.priority, c.attempt, c.attempt - c.forgiven as tries, c.maybe_duplicate,
-  (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, c.hold_unknown, c.wishes,
-  c.commercial, c.bypass_quiet_hours, c.category, c.status = 'expired' as expired, ${mayFailOver("c")} as failover, m.message,
-  (select s.reason from suppressions s where s.address = m.sent_to) as suppressed
-from claimed c join messages m on m.delivery_id = c.id`
+select c.id, c.attempt, c.attempt - c.forgiven as tries,
+  (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, m.message,
+  case when c.priority <> 1 or c.status <> 'sending' or c.maybe_duplicate or c.hold_unknown or c.wishes or s.reason is not null
+    then json_build_object('priority', c.priority, 'maybeDuplicate', c.maybe_duplicate, 'holdUnknown', c.hold_unknown,
+      'wishes', case when c.wishes then json_build_object('category', c.category, 'commercial', c.commercial,
+        'bypassQuietHours', c.bypass_quiet_hours) end,
+      'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason) end as special
+from claimed c join messages m on m.delivery_id = c.id left join suppressions s on s.address = m.sent_to`
 
 interface ClaimedRow {
   readonly id: DeliveryId
-  readonly event_id: EventId
-  readonly business_id: BusinessId
-  readonly channel: SendingChannel
-  readonly priority: ClaimedDelivery["priority"]
   readonly attempt: number
   readonly tries: number
-  readonly maybe_duplicate: boolean
   readonly age_ms: number
-  readonly hold_unknown: boolean
-  readonly wishes: boolean
-  readonly commercial: boolean
-  readonly bypass_quiet_hours: boolean
-  readonly category: string | null
+  readonly message: Buffer
+  /** Null of most: reading a column of each row costs as much as a good part of the claim. */
+  readonly special: Special | null
+}
+
+interface Special {
+  readonly priority: ClaimedDelivery["priority"]
+  readonly maybeDuplicate: boolean
+  readonly holdUnknown: boolean
+  readonly wishes: Exclude<ClaimedDelivery["wishes"], false> | null
   readonly expired: boolean
   readonly failover: boolean
-  readonly message: Buffer
   readonly suppressed: SuppressionReason | null
+}
+
+const NOTHING_SPECIAL: Special = {
+  priority: 1,
+  maybeDuplicate: false,
+  holdUnknown: false,
+  wishes: null,
+  expired: false,
+  failover: false,
+  suppressed: null,
 }
 
 /** A delivery that has ended without a try. */
@@ -97,12 +109,12 @@ export async function claimDue(
   },
 ): Promise<readonly ClaimedDelivery[]> {
   const rows = await db.query<ClaimedRow>(CLAIM, [ask.channel, ask.limit, ask.owner, ask.leaseMs])
-  const expired = rows.filter((row) => row.expired)
+  const expired = rows.filter((row) => row.special?.expired)
   if (expired.length > 0) ask.onUnsent?.(expired.map(expiredFromRow))
   return rows.flatMap((row) => {
-    if (row.expired) return []
+    if (row.special?.expired) return []
     try {
-      return [claimedFromRow(row)]
+      return [claimedFromRow(ask.channel, row)]
     } catch (error) {
       ask.onUnreadable?.(row.id, error)
       return []
@@ -110,31 +122,28 @@ export async function claimDue(
   })
 }
 
-const claimedFromRow = (row: ClaimedRow): ClaimedDelivery => ({
-  id: row.id,
-  event: row.event_id,
-  business: row.business_id,
-  channel: row.channel,
-  priority: row.priority,
-  attempt: row.attempt,
-  tries: row.tries,
-  maybeDuplicate: row.maybe_duplicate,
-  ageMs: row.age_ms,
-  holdUnknown: row.hold_unknown,
-  wishes: row.wishes && {
-    category: row.category,
-    commercial: row.commercial,
-    bypassQuietHours: row.bypass_quiet_hours,
-  },
-  message: openAs<Message>(row.message),
-  ...(row.suppressed === null ? {} : { suppressed: row.suppressed }),
-})
+function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelivery {
+  const { priority, maybeDuplicate, holdUnknown, wishes, suppressed } = row.special ?? NOTHING_SPECIAL
+  return {
+    id: row.id,
+    channel,
+    priority,
+    attempt: row.attempt,
+    tries: row.tries,
+    maybeDuplicate,
+    ageMs: row.age_ms,
+    holdUnknown,
+    wishes: wishes ?? false,
+    message: openAs<Message>(row.message),
+    ...(suppressed === null ? {} : { suppressed }),
+  }
+}
 
-const expiredFromRow = ({ id, failover }: ClaimedRow): Unsent => ({
+const expiredFromRow = ({ id, special }: ClaimedRow): Unsent => ({
   id,
   status: "expired",
   reason: "expires_in",
-  failover,
+  failover: special?.failover ?? false,
 })
 
 /** What one attempt saw and what the delivery becomes. */
