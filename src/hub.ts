@@ -58,6 +58,7 @@ import { tellOfDeliveries } from "./pubsub/delivery-changes.ts"
 import { natsPubSub } from "./pubsub/nats.ts"
 import { localPubSub } from "./pubsub/pubsub.ts"
 import { createRealtime } from "./realtime/realtime.ts"
+import { stepOf } from "./routing/explain-later.ts"
 import { router } from "./routing/router.ts"
 import { ruleNamed } from "./routing/rule-by-name.ts"
 import { ruleSetView } from "./routing/rule-set-view.ts"
@@ -249,7 +250,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     eventRoutes({ db }),
     traceRoutes({ db }),
     inboxRoutes({ db, pubsub }),
-    whyRoutes({ db, clock }),
+    whyRoutes({ db, clock, stepOf: (timer) => stepOf(rules.get(), timer) }),
     deliveryRoutes({ db }),
     outboxRoutes({ db, captured: [...captured], failures, broken: (channel) => broken.get(channel) }),
     dlqRoutes({ db, pubsub, telemetry }),

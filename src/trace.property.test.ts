@@ -15,6 +15,7 @@ import { factsOf } from "./routing/facts.ts"
 import { ruleSetFrom } from "./routing/load.ts"
 import { explainRuleError } from "./routing/rule-error.ts"
 import type { RuleSet } from "./routing/rule-set.ts"
+import { systemClock } from "./runtime/clock.ts"
 import { getEvent, type Incoming } from "./store/events.ts"
 import { notificationsOfEvent } from "./store/notifications.ts"
 import { incoming, location, recipient } from "./testing/builders.ts"
@@ -223,7 +224,7 @@ async function holdsFor(ruleSet: RuleSet, event: HubEvent): Promise<void> {
 
   // And the person hears the same, and of nobody else.
   for (const notification of notifications) {
-    const why = await whyOf(db, notification, new Date(), true)
+    const why = await whyOf({ db, clock: systemClock, stepOf: () => null }, notification, true)
     const channels = why["channels"] as readonly {
       channel: string
       delivery_id: string

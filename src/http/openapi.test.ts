@@ -33,7 +33,7 @@ const files: readonly RouteFile[] = [
   eventRoutes({ db }),
   traceRoutes({ db }),
   inboxRoutes({ db, pubsub }),
-  whyRoutes({ db, clock }),
+  whyRoutes({ db, clock, stepOf: () => null }),
   deliveryRoutes({ db }),
   dlqRoutes({ db, pubsub, telemetry }),
   auditRoutes({ db }),

@@ -2,7 +2,7 @@
  * Why a person was told, or not, in plain sentences for that person. Pure. Nothing of a provider, an operator's trouble or
  * anybody else is said: a word that is not meant for them is passed over.
  */
-import type { SendingChannel } from "../domain/channel.ts"
+import type { Channel, SendingChannel } from "../domain/channel.ts"
 import type { Notification } from "../domain/notification.ts"
 import type { TracedDelivery, TracedTimer } from "../store/traces.ts"
 
@@ -16,10 +16,24 @@ export interface WhyParts {
   /** Several events were told in one message. */
   readonly gathered: boolean
   /** The next step of the rule, where one waits. */
-  readonly next: Pick<TracedTimer, "dueAt" | "until"> | null
+  readonly next: NextStep | null
+  /** When the last step before it went out; null: none has. */
+  readonly wentOnAt: Date | null
   /** IANA name; null: UTC. */
   readonly zone: string | null
   readonly now: Date
+}
+
+export interface NextStep extends Pick<TracedTimer, "dueAt" | "until"> {
+  /** Null: the rules have changed since. */
+  readonly how: StepWords | null
+}
+
+/** What a person may know of a step: who they are that are named next is not their matter. */
+export interface StepWords {
+  readonly channels: readonly Channel[]
+  /** It tells whom the step names, and not those who were told before. */
+  readonly others: boolean
 }
 
 const WORDS: Readonly<
@@ -36,7 +50,7 @@ const WORDS: Readonly<
 
 /** The whole in one paragraph: what reached the person, because of what, and what of it did not or has not yet. */
 export function whySentence(parts: WhyParts): string {
-  const { notification, deliveries, next } = parts
+  const { notification, deliveries } = parts
   const reached = [
     ...(notification.inbox ? ["in the inbox"] : []),
     ...new Set(deliveries.filter(isSent).map(({ channel }) => WORDS[channel].by)),
@@ -51,12 +65,24 @@ export function whySentence(parts: WhyParts): string {
       : `${told}${reached.length === 0 ? " by any message. It is there" : ""} ${causeOf(parts)}.`
   const others =
     refusal !== null ? [] : deliveries.filter((one) => !isSent(one)).map((one) => channelSentence(one, parts))
-  const later =
-    next === null || notification.acknowledgedAt !== null
-      ? []
-      : [`It goes on at ${moment(next.dueAt, parts)}, unless somebody has ${next.until ?? "acknowledged"} it by then.`]
-  return [...new Set([first, ...others, ...later])].join(" ")
+  return [...new Set([first, ...others, ...stepSentences(parts)])].join(" ")
 }
+
+function stepSentences(parts: WhyParts): readonly string[] {
+  const { notification, next, wentOnAt } = parts
+  const gone =
+    wentOnAt === null ? [] : [`It went on at ${moment(wentOnAt, parts)}, because nobody had reacted by then.`]
+  if (next === null || notification.acknowledgedAt !== null) return gone
+  const { dueAt, until, how } = next
+  const where = how === null ? "" : ` ${joined(how.channels.map(byChannel))}, to ${how.others ? OTHERS : "all of you"}`
+  return [
+    ...gone,
+    `It goes on at ${moment(dueAt, parts)}${where}, unless somebody has ${until ?? "acknowledged"} it by then.`,
+  ]
+}
+
+const OTHERS = "whom the rule names next"
+const byChannel = (channel: Channel): string => (channel === "inapp" ? "in the inbox" : WORDS[channel].by)
 
 const WAITING: readonly TracedDelivery["status"][] = ["scheduled", "queued", "sending", "retrying"]
 

@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import type { JsonObject } from "../domain/json.ts"
 import { NO_PREFERENCES, type Preferences } from "../domain/preferences.ts"
 import type { Recipient } from "../domain/recipient.ts"
+import { stepOf } from "../routing/explain-later.ts"
+import type { RuleSet } from "../routing/rule-set.ts"
 import { business, incoming, location, recipient } from "../testing/builders.ts"
 import { ADMIN_KEY, type Front, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
 import { type RoutedWorld, routedWorld } from "../testing/routed-world.ts"
@@ -16,7 +18,7 @@ beforeAll(async () => {
   const clock = { wall: () => NIGHT }
   front = await startFront(({ db, clock: real }) => [
     traceRoutes({ db }),
-    whyRoutes({ db, clock: { ...real, ...clock } }),
+    whyRoutes({ db, clock: { ...real, ...clock }, stepOf: (timer) => stepOf(running, timer) }),
   ])
 })
 afterAll(() => front.stop())
@@ -39,9 +41,11 @@ const overdue = (more: string, channels = "inapp, email, sms") =>
     action: `to: { roles: [accountant] }\nchannels: [${channels}]\ntemplate: plain\n${more}`,
   })
 
+let running: RuleSet
 async function world(rules: string): Promise<RoutedWorld> {
   const sad = { "templates/sad/default.eta": "---\ntitle: <%= it.payload.missing %>\n---\nx" }
-  return routedWorld(front.db, await ruleSetOf({ ...PLAIN_TEMPLATE, ...sad, "rules/a.yaml": rules }))
+  running = await ruleSetOf({ ...PLAIN_TEMPLATE, ...sad, "rules/a.yaml": rules })
+  return routedWorld(front.db, running)
 }
 
 const invoice = (days = 7, where = "l1") =>
@@ -126,11 +130,27 @@ describe("why one was told", () => {
     ])
   })
 
-  test("names the next step, which somebody can still end", async () => {
-    const rules = overdue("escalate: [{ after: 30m, channels: [sms] }]", "inapp")
-    expect((await whyOfFirst(rules, [accountant("u1")])).sentence).toMatch(
-      / It goes on at .* UTC, unless somebody has acknowledged it by then\.$/,
+  test("names the next step, when, how and to whom, which somebody can still end", async () => {
+    const rules = overdue(
+      "escalate: [{ after: 30m, channels: [sms, inapp] }, { after: 1h, channels: [voice], to: { users: [the-boss] } }]",
+      "inapp",
     )
+    const made = await world(rules)
+    await made.people([accountant("u1")])
+    const [event] = await made.come(invoice())
+    const [told] = (await trace(event?.id)).notifications
+    const sentence = async () => (await why(told?.id, await personOf("u1"))).sentence
+    expect(await sentence()).toMatch(
+      / It goes on at .* UTC by SMS and in the inbox, to all of you, unless somebody has acknowledged it by then\.$/,
+    )
+    await made.fireAll()
+    const later = await sentence()
+    expect(later).toMatch(/ It went on at .* UTC, because nobody had reacted by then\. It goes on at /)
+    expect(later).toEndWith(" by phone, to whom the rule names next, unless somebody has acknowledged it by then.")
+    expect(later).not.toContain("the-boss")
+    // What other rules would do is not what these did.
+    running = { ...running, revision: "another" }
+    expect(await sentence()).toMatch(/ It goes on at .* UTC, unless somebody has acknowledged it by then\.$/)
   })
 
   test("of a digest of several events, says nothing that another's event said", async () => {

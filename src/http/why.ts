@@ -11,10 +11,17 @@ import type { Clock } from "../runtime/clock.ts"
 import type { Database } from "../store/database.ts"
 import { getEvent } from "../store/events.ts"
 import { getRoute, type Route } from "../store/routes.ts"
-import { deliveriesOfNotification, digestsOfEvent, getNotification, timersOfEvent, zoneOf } from "../store/traces.ts"
+import {
+  deliveriesOfNotification,
+  digestsOfEvent,
+  getNotification,
+  type TracedTimer,
+  timersOfEvent,
+  zoneOf,
+} from "../store/traces.ts"
 import { notFound } from "./problem.ts"
 import { json, type RouteFile, ref, type Schema } from "./route.ts"
-import { channelSentence, personalReason, whySentence } from "./why-words.ts"
+import { channelSentence, personalReason, type StepWords, whySentence } from "./why-words.ts"
 
 const text: JsonObject = { type: ["string", "null"] }
 
@@ -46,7 +53,14 @@ const WHY: Schema = {
   },
 }
 
-export const whyRoutes = ({ db, clock }: { readonly db: Database; readonly clock: Clock }): RouteFile => ({
+export interface WhyDeps {
+  readonly db: Database
+  readonly clock: Clock
+  /** How a step goes on, and whom it tells; null: the running rules are others. */
+  readonly stepOf: (timer: TracedTimer) => StepWords | null
+}
+
+export const whyRoutes = (deps: WhyDeps): RouteFile => ({
   schemas: { Why: WHY },
   routes: [
     {
@@ -62,9 +76,9 @@ export const whyRoutes = ({ db, clock }: { readonly db: Database; readonly clock
       },
       async handle({ params, principal }) {
         const id = asNotificationId(params["id"] ?? "")
-        const notification = id === null ? null : await getNotification(db, id)
+        const notification = id === null ? null : await getNotification(deps.db, id)
         if (notification === null || !mayAsk(principal, notification)) return notFound("notification")
-        return json(200, await whyOf(db, notification, clock.wall(), isOperator(principal, notification)))
+        return json(200, await whyOf(deps, notification, isOperator(principal, notification)))
       },
     },
   ],
@@ -80,9 +94,8 @@ const isOperator = ({ admin, tenancy }: Principal, { business, location }: Notif
 
 /** `operator`: reasons that are no business of the person's are given too; the sentences are the person's all the same. */
 export async function whyOf(
-  db: Database,
+  { db, clock, stepOf }: WhyDeps,
   notification: Notification,
-  now: Date,
   operator: boolean,
 ): Promise<JsonObject> {
   const [event, route, deliveries, timers, digests, zone] = await Promise.all([
@@ -98,9 +111,12 @@ export async function whyOf(
   // A digest goes by the event that opened it, which need not be one of this person's.
   const gathered = own(digests).some(({ openedBy, events }) => openedBy === notification.event && events > 1)
   const clause = gathered ? null : clauseOf(notification, route)
-  const next = own(timers).find(({ kind, doneAt }) => kind === "escalate" && doneAt === null) ?? null
+  const steps = own(timers).filter(({ kind }) => kind === "escalate")
+  const waiting = steps.find(({ doneAt }) => doneAt === null)
+  const next = waiting === undefined ? null : { ...waiting, how: stepOf(waiting) }
+  const wentOnAt = steps.findLast(({ outcome }) => outcome === "fired")?.doneAt ?? null
   const eventType = gathered || event === null ? null : event.type
-  const parts = { notification, deliveries, eventType, clause, gathered, next, zone, now }
+  const parts = { notification, deliveries, eventType, clause, gathered, next, wentOnAt, zone, now: clock.wall() }
   return {
     notification_id: notification.id,
     sentence: whySentence(parts),

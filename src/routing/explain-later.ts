@@ -3,7 +3,8 @@ import type { Channel, PersonalChannel } from "../domain/channel.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { Audience } from "../domain/rule.ts"
 import type { NewTimer } from "../domain/timer.ts"
-import type { LoadedNotify, LoadedRule } from "./rule-set.ts"
+import { ruleNamed } from "./rule-by-name.ts"
+import type { LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
 import { audienceView } from "./rule-set-view.ts"
 
 export interface Later {
@@ -52,6 +53,16 @@ function whenDue({ kind, dueAt, beganAt, step }: NewTimer, action: LoadedNotify)
         until: action.until,
       }))
   }
+}
+
+/** How a step of an escalation goes on, and whether to others than were told before; null: it was set under other rules. */
+export function stepOf(
+  ruleSet: RuleSet,
+  { rule, rulesRevision, action: place, step }: Pick<NewTimer, "rule" | "rulesRevision" | "action" | "step">,
+): { readonly channels: readonly Channel[]; readonly others: boolean } | null {
+  const action = ruleSet.revision === rulesRevision ? ruleNamed(ruleSet, rule)?.actions[place] : undefined
+  const next = action?.type === "notify" ? action.escalate[step] : undefined
+  return next === undefined ? null : { channels: next.channels, others: next.to !== null }
 }
 
 export const laterJson = ({ kind, dueAt, channels, to, until }: Later): JsonObject => ({
