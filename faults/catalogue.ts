@@ -12,6 +12,7 @@ import { rollingRestart } from "./11-rolling-restart.ts"
 import { termThenKill } from "./12-term-then-kill.ts"
 import { crashPoints } from "./13-crash-points.ts"
 import { killMigration } from "./14-kill-migration.ts"
+import { replayUnderKill } from "./15-replay.ts"
 import { diskFull } from "./16-disk-full.ts"
 import { connectionBudget } from "./18-connection-budget.ts"
 import { locks } from "./19-locks.ts"
@@ -37,6 +38,7 @@ export const FAULTS: readonly Fault[] = [
   termThenKill,
   crashPoints,
   killMigration,
+  replayUnderKill,
   diskFull,
   connectionBudget,
   locks,

@@ -124,7 +124,7 @@ export async function inWorld<T>(options: WorldOptions, run: (world: World) => P
 }
 
 /** Waits until nothing is left to do, or it becomes no less; how much is left. */
-async function drained(db: Database): Promise<number> {
+export async function drained(db: Database): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let since = performance.now(); performance.now() - since < PROGRESS_MS; await Bun.sleep(LOOK_MS)) {
     const { unrouted, waiting, sending } = await dueWork(db)
