@@ -8,11 +8,10 @@ import type { Incoming } from "../store/events.ts"
 import type { InHand } from "./jetstream-in-hand.ts"
 import type { Admission, RateLimits } from "./rate-limit.ts"
 
-/** One event of a message in hand. `index`: its place in the message; `at`: in everything that came. */
+/** One event of a message in hand. `index`: its place in the message. */
 export interface Entry {
   readonly hand: InHand
   readonly index: number
-  readonly at: number
   readonly incoming: Incoming
 }
 
@@ -71,11 +70,16 @@ export class Lane {
     return this.#hands.has(hand)
   }
 
-  /** All events of a message that are this business's. */
+  /** All events of a message that are this business's; what comes again goes before what was sent after it. */
   push(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#waiting.push({ entry, admitted: false })
     const hand = entries[0]?.hand
     if (hand === undefined) return
+    let place = this.#waiting.length
+    for (; place > 0; place -= 1) {
+      const last = this.#waiting[place - 1]
+      if (last === undefined || inOrder(last.entry.hand, hand) <= 0) break
+    }
+    this.#waiting.splice(place, 0, ...entries.map((entry) => ({ entry, admitted: false })))
     this.#hands.set(hand, entries.length)
     this.#bytes += hand.message.data.byteLength
   }
@@ -126,7 +130,8 @@ export class Lane {
   /** How long a message of so many events shall stay away, in ms: until its turn, as far as one can know. */
   turn(events: number): number {
     const now = this.#clock.now()
-    const turn = Math.max(this.#opensAt, now + this.#waiting.length * this.#eventMs) + events * this.#eventMs
+    // Half of the lane early: turns come back a little out of order, and there they are put in order again.
+    const turn = Math.max(this.#opensAt, now + (this.#waiting.length / 2) * this.#eventMs) + events * this.#eventMs
     const wait = Math.min(LATEST_MS, Math.max(SOONEST_MS, turn - now))
     this.#opensAt = now + wait
     return wait
@@ -137,6 +142,10 @@ export class Lane {
     this.#bytes -= hand.message.data.byteLength
   }
 }
+
+/** As they stand in the stream: negative where the first was sent before the second. */
+export const inOrder = (one: InHand, other: InHand): number =>
+  Number(one.message.sequence) - Number(other.message.sequence)
 
 /** Null: it passes. */
 async function admit(waiting: Waiting, limits: RateLimits): Promise<Stop | null> {

@@ -5,7 +5,7 @@
 import type { BusinessId } from "../domain/ids.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { type InHand, readyOf } from "./jetstream-in-hand.ts"
-import { type Entry, Lane } from "./jetstream-lane.ts"
+import { type Entry, inOrder, Lane } from "./jetstream-lane.ts"
 import type { RateLimits } from "./rate-limit.ts"
 
 export interface LaneBounds {
@@ -40,7 +40,7 @@ interface Fresh {
 }
 
 export class Lanes {
-  /** What may be stored, in the order in which it came; whoever has stored it takes it out. */
+  /** What may be stored, in the order of the stream; whoever has stored it takes it out. */
   readonly ready: Entry[] = []
   readonly #lanes = new Map<BusinessId, Lane>()
   readonly #limits: RateLimits | null
@@ -48,7 +48,6 @@ export class Lanes {
   readonly #bounds: LaneBounds
   /** What came since `shed`. */
   #fresh: Fresh[] = []
-  #at = 0
 
   /** Null limits: nothing ever waits. */
   constructor(limits: RateLimits | null, clock: Clock, bounds: LaneBounds = LANE_BOUNDS) {
@@ -75,7 +74,7 @@ export class Lanes {
 
   /** Takes a message's events in. Not null where it has to come behind others: then nothing was taken. */
   add(hand: InHand): HandedBack | null {
-    const entries = readyOf(hand).map((ready): Entry => ({ hand, ...ready, at: this.#at++ }))
+    const entries = readyOf(hand).map((ready): Entry => ({ hand, ...ready }))
     if (this.#limits === null) {
       this.ready.push(...entries)
       return null
@@ -102,7 +101,7 @@ export class Lanes {
     if (limits === null) return
     const lanes = [...this.#lanes.values()]
     await Promise.all(lanes.map((lane) => lane.ask(limits)))
-    this.ready.push(...lanes.flatMap((lane) => lane.take()).toSorted((a, b) => a.at - b.at))
+    this.ready.push(...lanes.flatMap((lane) => lane.take()).toSorted((a, b) => inOrder(a.hand, b.hand)))
   }
 
   /** What of the messages that came since the last time waits and is too much; the oldest first. */
