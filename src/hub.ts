@@ -9,6 +9,7 @@ import { builtPages } from "../scripts/pages.ts"
 import { channelCatalogue } from "./channels/catalogue.ts"
 import { failing, failureSwitch } from "./channels/failing.ts"
 import type { Config, ConfigWarning } from "./config.ts"
+import { inPlace } from "./delivery/in-place.ts"
 import { deliveryTree } from "./delivery/tree.ts"
 import { ACKNOWLEDGE } from "./domain/answer-button.ts"
 import type { SendingChannel } from "./domain/channel.ts"
@@ -177,7 +178,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const failures = config.production ? null : failureSwitch()
   const workers = channels.flatMap(({ channel, worker }) => {
     if (worker === null) return []
-    return failures !== null && captured.has(channel) ? [failing(worker, failures)] : [worker]
+    return failures !== null && captured.has(channel) ? [failing(worker, failures)] : [inPlace(worker, db)]
   })
   // Nothing is sent for a captured message, so only the database bounds how many may be under way.
   // And systems that hang must leave room for those that answer.

@@ -14,8 +14,18 @@ export interface SendRequest<C extends SendingChannel> {
   /** Goes to every provider that takes an idempotency key, unchanged on each try. */
   readonly id: DeliveryId
   readonly message: MessageOf<C>
+  /** What the reader has of the same thing; absent and null: nothing. Only of messages that have a place. */
+  readonly earlier?: Earlier | null
   /** Aborts at the attempt's deadline or at shutdown. */
   readonly signal: AbortSignal
+}
+
+/** A message of the same thing that stands already. */
+export interface Earlier {
+  /** What the channel called it in `reference`. */
+  readonly reference: string
+  /** `change`: its words become these, and where it is no more a new message comes; `answer`: these stand beneath it. */
+  readonly how: "change" | "answer"
 }
 
 export interface ChannelWorker<C extends SendingChannel = SendingChannel> {
@@ -32,8 +42,8 @@ const isFor = <C extends SendingChannel>(message: Message, channel: C): message 
  */
 export const forAnyMessage = <C extends SendingChannel>(worker: ChannelWorker<C>): ChannelWorker => ({
   channel: worker.channel,
-  send: ({ id, message, signal }) => {
+  send: ({ message, ...request }) => {
     if (!isFor(message, worker.channel)) throw new Error(`${worker.channel} was given a message for ${message.channel}`)
-    return worker.send({ id, message, signal })
+    return worker.send({ ...request, message })
   },
 })

@@ -1,6 +1,7 @@
 /** Slack by bot token: a message into a conversation, which can be changed later and answered in its thread. */
 import type { Outcome } from "../domain/delivery.ts"
 import type { Secret } from "../domain/secret.ts"
+import type { Earlier } from "./channel.ts"
 import { openLine } from "./provider-fetch.ts"
 import { type Answer, detailOf, jsonBody, neverAsked, retryAfterMs, textField, withoutAnswer } from "./reading.ts"
 import type { SlackWords } from "./slack-blocks.ts"
@@ -13,28 +14,62 @@ export interface SlackBotOptions {
   readonly wall?: (() => number) | undefined
 }
 
-export type SlackCall =
+type SlackCall =
   | { readonly method: "chat.postMessage"; readonly threadTs?: string }
   /** In the conversation that the message was posted to, which has another id than the person. */
   | { readonly method: "chat.update"; readonly ts: string }
 
-/** What came of it. `gone`: of an update, there is no such message to change, and nothing was. */
-export type SlackSeen =
+/** What came of it. `gone`: there is no such message to change or to answer, and nothing was said. */
+type SlackSeen =
   | { readonly kind: "outcome"; readonly outcome: Outcome; readonly posted: SlackPlace | null }
   | { readonly kind: "gone" }
 
 /** Where a message is. */
-export interface SlackPlace {
+interface SlackPlace {
   readonly conversation: string
   readonly ts: string
 }
 
-/** One call of the Web API. `to`: a person, a channel or a conversation. Loads the SDK on the first one. */
-export async function callSlack(
-  options: SlackBotOptions,
-  call: SlackCall,
-  { to, signal, ...said }: { readonly to: string; readonly signal: AbortSignal } & SlackWords,
-): Promise<SlackSeen> {
+type Said = SlackWords & {
+  /** A person, a channel or a conversation. */
+  readonly to: string
+  readonly signal: AbortSignal
+}
+
+/**
+ * A message, in the place of an earlier one or beneath it where there is one. An earlier one that was deleted, or is too
+ * old to be changed, is left alone: the message is a new one then.
+ */
+export async function sayBySlack(options: SlackBotOptions, said: Said, earlier: Earlier | null): Promise<Outcome> {
+  const place = earlier === null ? null : placeOf(earlier.reference)
+  if (place !== null && earlier?.how === "change") {
+    const changed = await callSlack(
+      options,
+      { method: "chat.update", ts: place.ts },
+      { ...said, to: place.conversation },
+    )
+    if (changed.kind === "outcome") return withReference(changed.outcome, place)
+  }
+  if (place !== null && earlier?.how === "answer") {
+    const beneath = { method: "chat.postMessage", threadTs: place.ts } as const
+    const answered = await callSlack(options, beneath, { ...said, to: place.conversation })
+    if (answered.kind === "outcome") return answered.outcome
+  }
+  const seen = await callSlack(options, { method: "chat.postMessage" }, said)
+  if (seen.kind === "gone") throw new Error("a new message cannot be gone")
+  return seen.posted === null ? seen.outcome : withReference(seen.outcome, seen.posted)
+}
+
+const withReference = (outcome: Outcome, { conversation, ts }: SlackPlace): Outcome =>
+  outcome.kind === "delivered" ? { ...outcome, reference: `${conversation} ${ts}` } : outcome
+
+function placeOf(reference: string): SlackPlace | null {
+  const [conversation, ts] = reference.split(" ")
+  return conversation === undefined || ts === undefined ? null : { conversation, ts }
+}
+
+/** One call of the Web API. Loads the SDK on the first one. */
+async function callSlack(options: SlackBotOptions, call: SlackCall, { to, signal, ...said }: Said): Promise<SlackSeen> {
   const { WebClient } = await import("@slack/web-api")
   const token = options.token.reveal()
   const line = openLine({ signal, deadlineMs: options.deadlineMs })
@@ -48,7 +83,8 @@ export async function callSlack(
   const words = { channel: to, ...said, unfurl_links: false, unfurl_media: false }
   const asked =
     call.method === "chat.update"
-      ? client.chat.update({ channel: to, ...said, ts: call.ts })
+      ? // Without any, those of before would stay.
+        client.chat.update({ channel: to, blocks: [], ...said, ts: call.ts })
       : client.chat.postMessage({ ...words, ...(call.threadTs === undefined ? {} : { thread_ts: call.threadTs }) })
   const failure: unknown = await asked.then(
     () => null,
@@ -116,12 +152,12 @@ const DEAD: ReadonlySet<string> = new Set([
   "restricted_action",
   "restricted_action_read_only_channel",
 ])
-/** Of an update: deleted, too old, or not ours any more. */
+/** Of an earlier message: deleted, too old, or not ours any more. */
 const GONE: ReadonlySet<string> = new Set([
   "message_not_found",
   "cant_update_message",
   "edit_window_closed",
-  "update_failed",
+  "thread_not_found",
   "channel_not_found",
 ])
 
@@ -146,7 +182,8 @@ function read(answer: Answer, call: SlackCall, wallMillis: number, privates: rea
   } else if (status < 400) return outcome({ kind: "unusable", reason: "redirected", detail })
   else if (status === 401 || status === 403) return outcome({ kind: "unusable", reason: "bad_credential", detail })
   if (UNUSABLE.has(error)) return outcome({ kind: "unusable", reason: "bad_credential", detail })
-  if (call.method === "chat.update" && GONE.has(error)) return { kind: "gone" }
+  const about = call.method === "chat.update" || call.threadTs !== undefined
+  if (about && GONE.has(error)) return { kind: "gone" }
   if (DEAD.has(error)) return outcome({ kind: "rejected", reason: "address_dead", detail })
   return outcome({ kind: "rejected", reason: "bad_request", detail })
 }

@@ -2,11 +2,11 @@
 import type { Outcome } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Secret } from "../domain/secret.ts"
-import type { ChannelWorker } from "./channel.ts"
+import type { ChannelWorker, Earlier } from "./channel.ts"
 import { openLine } from "./provider-fetch.ts"
 import { type Answer, detailOf, neverAsked, retryAfterMs, withoutAnswer } from "./reading.ts"
 import { type SlackWords, slackWords } from "./slack-blocks.ts"
-import { callSlack, type SlackBotOptions } from "./slack-bot.ts"
+import { type SlackBotOptions, sayBySlack } from "./slack-bot.ts"
 import { guardUrl, type Resolve } from "./url-guard.ts"
 
 export interface SlackOptions {
@@ -28,10 +28,10 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
   const wall = options.wall ?? Date.now
   return {
     channel: "slack",
-    async send({ id, message, signal }) {
+    async send({ id, message, earlier, signal }) {
       const asks = message.acknowledge === true ? (options.acknowledge?.(id) ?? null) : null
       const words = slackWords(message, asks)
-      if (message.botTo !== undefined) return byBot(message.botTo, words, options, signal)
+      if (message.botTo !== undefined) return byBot(options, message.botTo, { ...words, signal }, earlier ?? null)
       const own = message.webhookUrl === null || message.webhookUrl === options.webhookUrl?.reveal()
       const url = message.webhookUrl ?? options.webhookUrl?.reveal() ?? null
       if (url === null) return { kind: "rejected", reason: "no_webhook", detail: "no webhook is configured" }
@@ -56,14 +56,16 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
   }
 }
 
-async function byBot(to: string, words: SlackWords, options: SlackOptions, signal: AbortSignal): Promise<Outcome> {
+async function byBot(
+  options: SlackOptions,
+  to: string,
+  words: SlackWords & { readonly signal: AbortSignal },
+  earlier: Earlier | null,
+): Promise<Outcome> {
   const { bot, deadlineMs, wall } = options
   if (bot === undefined || bot === null)
     return { kind: "unusable", reason: "bad_credential", detail: "no bot token is configured" }
-  const seen = await callSlack({ ...bot, deadlineMs, wall }, { method: "chat.postMessage" }, { to, ...words, signal })
-  return seen.kind === "outcome"
-    ? seen.outcome
-    : { kind: "rejected", reason: "bad_request", detail: "nothing was to be changed" }
+  return sayBySlack({ ...bot, deadlineMs, wall }, { to, ...words }, earlier)
 }
 
 function outcomeOf(answer: Answer, own: boolean, wallMillis: number, privates: readonly string[]): Outcome {

@@ -1,4 +1,4 @@
-/** Telegram by grammY: one `sendMessage`, the link as a button where Telegram takes it. */
+/** Telegram by grammY: a message or a change of an earlier one, the link as a button where Telegram takes it. */
 import { ACKNOWLEDGE_LABEL } from "../domain/answer-button.ts"
 import type { Outcome } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
@@ -6,7 +6,7 @@ import { isJsonObject } from "../domain/json.ts"
 import type { TelegramMessage } from "../domain/message.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
-import { openLine } from "./provider-fetch.ts"
+import { type Exchange, openLine } from "./provider-fetch.ts"
 import {
   type Answer,
   detailOf,
@@ -45,31 +45,66 @@ export function telegramChannel(options: TelegramOptions): ChannelWorker<"telegr
 
   return {
     channel: "telegram",
-    async send({ id, message, signal }) {
+    async send({ id, message, earlier, signal }) {
       const { Api } = await import("grammy")
-      const line = openLine({ signal, deadlineMs: options.deadlineMs })
       const token = options.token.reveal()
       const chat = migrated.get(message.chatId) ?? message.chatId
-      const fetch = line.fetch as unknown as typeof globalThis.fetch // grammY types it as node-fetch's; it calls url and init
-      const api = new Api(token, { apiRoot: options.apiRoot, fetch, sensitiveLogs: false })
-      const failure = await api
-        .sendMessage(chat, bodyOf(message), {
-          parse_mode: "HTML",
-          link_preview_options: { is_disabled: true },
-          ...buttonsOf(message, message.acknowledge === true ? (options.acknowledge?.(id) ?? null) : null),
-        })
-        .then(
+      const words = {
+        parse_mode: "HTML",
+        link_preview_options: { is_disabled: true },
+        ...buttonsOf(message, message.acknowledge === true ? (options.acknowledge?.(id) ?? null) : null),
+      } as const
+      const call = async (ask: (api: InstanceType<typeof Api>) => Promise<unknown>): Promise<Exchange> => {
+        const line = openLine({ signal, deadlineMs: options.deadlineMs })
+        const fetch = line.fetch as unknown as typeof globalThis.fetch // grammY types it as node-fetch's; it calls url and init
+        const failure = await ask(new Api(token, { apiRoot: options.apiRoot, fetch, sensitiveLogs: false })).then(
           () => null,
           (error: unknown) => error,
         )
-      const seen = line.seen()
-      if (seen === null) throw neverAsked("telegram", failure, [token, chat])
-      if (seen.kind !== "answered") return withoutAnswer(seen, false)
-      const next = migrationOf(seen)
-      if (next !== null) remember(message.chatId, next)
-      return outcomeOf(seen, wall(), [token, chat])
+        const seen = line.seen()
+        if (seen === null) throw neverAsked("telegram", failure, [token, chat])
+        return seen
+      }
+      const outcome = (seen: Exchange, change: boolean): Outcome => {
+        // To change a message to the same words again is harmless.
+        if (seen.kind !== "answered") return withoutAnswer(seen, change)
+        const next = migrationOf(seen)
+        if (next !== null) remember(message.chatId, next)
+        return outcomeOf(seen, wall(), [token, chat])
+      }
+      const before = /^\d+$/.test(earlier?.reference ?? "") ? Number(earlier?.reference) : null
+      if (before !== null && earlier?.how === "change") {
+        const seen = await call((api) => api.editMessageText(chat, before, bodyOf(message), words))
+        const change = seen.kind === "answered" ? changeOf(seen) : "tried"
+        const reference = String(before)
+        if (change === "same") return { kind: "delivered", providerMessageId: reference, reference }
+        if (change === "tried") return withReference(outcome(seen, true), reference)
+      }
+      const beneath =
+        before === null || earlier?.how !== "answer"
+          ? {}
+          : { reply_parameters: { message_id: before, allow_sending_without_reply: true } }
+      const seen = await call((api) => api.sendMessage(chat, bodyOf(message), { ...words, ...beneath }))
+      const sent = outcome(seen, false)
+      const stays = earlier?.how === "answer" || sent.kind !== "delivered"
+      return stays ? sent : withReference(sent, sent.providerMessageId)
     },
   }
+}
+
+const withReference = (outcome: Outcome, reference: string | null): Outcome =>
+  outcome.kind === "delivered" && reference !== null ? { ...outcome, reference } : outcome
+
+/** What Telegram says of a change: `gone`: there is no such message any more, or it is too old; `same`: it says so already. */
+function changeOf(answer: Answer): "tried" | "gone" | "same" {
+  if (answer.status !== 400) return "tried"
+  const description = textField(jsonBody(answer), "description") ?? ""
+  if (/message is not modified/i.test(description)) return "same"
+  return /message to edit not found|message can't be edited|MESSAGE_ID_INVALID|no text in the message/i.test(
+    description,
+  )
+    ? "gone"
+    : "tried"
 }
 
 /** Telegram refuses a whole message for a button to a place that is not on the public web. */

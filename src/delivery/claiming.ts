@@ -8,6 +8,7 @@ import type { DeliveryId } from "../domain/ids.ts"
 import type { Database } from "../store/database.ts"
 import { claimDue, type Lease, nextDue, releaseClaimed, type Unsent } from "../store/deliveries.ts"
 import { putOff } from "../store/put-off.ts"
+import { heedNewer } from "./in-place.ts"
 import type { SendLimits } from "./send-limits.ts"
 import { heedWishes } from "./wishes.ts"
 
@@ -48,7 +49,7 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     }
     const taken = await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable: heard.onUnreadable, onUnsent })
     lost = taken
-    const wished = await heedWishes(db, owner, taken, heard)
+    const wished = await heedNewer(db, owner, await heedWishes(db, owner, taken, heard), heard.onUnsent)
     const full = taken.length + over === limit
     if (taken.length + over === 0) return { claimed: [], full, againInMs: asksNext ? await nextDue(db, channel) : null }
     if (limits === null || wished.length === 0) return { claimed: wished, full, againInMs: null }

@@ -1,5 +1,6 @@
 /** One message to one address: what a channel worker is handed. Opaque to everything but its channel. */
 import type { SendingChannel } from "./channel.ts"
+import type { EventId } from "./ids.ts"
 import type { DeviceToken } from "./recipient.ts"
 import type { Priority } from "./rule.ts"
 
@@ -36,20 +37,34 @@ export interface VoiceMessage extends Linked {
   readonly language: string | null
 }
 
+/** A message that takes the place of the earlier one of the same thing. */
+export interface InPlace {
+  /** Of the rule's `update`, with the channel and the address: a hash. */
+  readonly key: string
+  /** The newest that it tells of: an older one never takes a newer one's place. */
+  readonly event: EventId
+}
+
+/** What may take an earlier message's place. */
+interface Placed {
+  /** Absent: it stands by itself. */
+  readonly inPlace?: InPlace
+}
+
 /** A message with a button. */
 interface Asking {
   /** True: its reader is asked to say "I have it". */
   readonly acknowledge?: boolean
 }
 
-export interface TelegramMessage extends Linked, Asking {
+export interface TelegramMessage extends Linked, Asking, Placed {
   readonly channel: "telegram"
   readonly chatId: string
   /** Telegram's HTML subset. */
   readonly html: string
 }
 
-export interface SlackMessage extends Linked, Asking {
+export interface SlackMessage extends Linked, Asking, Placed {
   readonly channel: "slack"
   /** An incoming-webhook URL, or null for the hub's default one. */
   readonly webhookUrl: string | null

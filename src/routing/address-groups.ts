@@ -5,10 +5,11 @@
 import type { PersonalChannel } from "../domain/channel.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import type { DeliveryId, NotificationId } from "../domain/ids.ts"
-import type { Message, MessageOf, PersonalMessage } from "../domain/message.ts"
+import type { InPlace, Message, PersonalMessage } from "../domain/message.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { AddressTo } from "./addressees.ts"
 import type { Fate, Turn } from "./fates.ts"
+import { placeKey } from "./gate-keys.ts"
 import type { LoadedNotify } from "./rule-set.ts"
 import type { Words } from "./words-for.ts"
 
@@ -58,10 +59,10 @@ export class AddressGroup {
   }
 
   /**
-   * Makes the message, in the words for the first of its readers. `topicOf`: what an action's later news has in common with
+   * Makes the message, in the words for the first of its readers. `placeOf`: what an action's later news has in common with
    * what it replaces.
    */
-  write(words: Words, topicOf: (action: LoadedNotify) => string | null, newId: () => DeliveryId): void {
+  write(words: Words, placeOf: (action: LoadedNotify) => InPlace | null, newId: () => DeliveryId): void {
     const senders = this.#senders
     const [first] = senders
     if (first === undefined || this.#message !== undefined) return
@@ -71,7 +72,8 @@ export class AddressGroup {
     const others = senders.filter((sender) => sender !== reader)
     const linked = { readers: [reader, ...others].map(({ recipient }) => recipient.id), told: this.#id, at }
     const message = words.message(action, this.#channel, reader.recipient, this.#to, linked)
-    this.#message = message === null ? null : finished(message, action, { expiresAt, topic: topicOf(action) })
+    const place = placeOf(action)
+    this.#message = message === null ? null : finished(message, action, { expiresAt, place, address: this.#addressKey })
   }
 
   get #senders(): readonly Sender[] {
@@ -140,15 +142,32 @@ export class AddressGroup {
   }
 }
 
-/** What the words do not say: how long a push is worth something, and that somebody is waited for. */
+/** What the words do not say: how long a push is worth something, whose place it takes, and that somebody is waited for. */
 function finished(
   message: PersonalMessage,
   { escalate }: LoadedNotify,
-  push: Pick<MessageOf<"push">, "expiresAt" | "topic">,
+  about: { readonly expiresAt: number | null; readonly place: InPlace | null; readonly address: string },
 ): PersonalMessage {
-  if (message.channel === "push") return { ...message, ...push }
-  const asks = escalate.length > 0 && (message.channel === "telegram" || message.channel === "slack")
-  return asks ? { ...message, acknowledge: true } : message
+  const { expiresAt, place, address } = about
+  switch (message.channel) {
+    case "push":
+      // A push service takes 32 characters: as much of the hash of the rule's key.
+      return { ...message, expiresAt, topic: place?.key.slice(0, 32) ?? null }
+    case "telegram":
+    case "slack": {
+      // What goes by a webhook cannot be changed any more.
+      const stays = place === null || (message.channel === "slack" && message.botTo === undefined)
+      return {
+        ...message,
+        ...(escalate.length > 0 ? { acknowledge: true } : {}),
+        ...(stays ? {} : { inPlace: { key: placeKey(place.key, message.channel, address), event: place.event } }),
+      }
+    }
+    case "email":
+    case "sms":
+    case "voice":
+      return message
+  }
 }
 
 const startOf = (fate: Sending): number => (fate.kind === "hold" ? fate.until : Number.NEGATIVE_INFINITY)

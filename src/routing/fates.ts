@@ -57,7 +57,7 @@ export function fateOf(turn: Turn, recipient: Recipient, channel: PersonalChanne
 }
 
 /** Reasons for which somebody is not to be told at all: another channel would not be right either. */
-const REFUSALS: readonly string[] = ["cooldown", "throttled", "shadow"]
+const REFUSALS: readonly string[] = ["cooldown", "throttled", "shadow", "superseded"]
 
 const isRefusal = (reason: string | null): boolean => reason !== null && REFUSALS.includes(reason)
 

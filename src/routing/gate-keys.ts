@@ -1,6 +1,7 @@
 /**
  * Names of what rules remember. What a key was made of cannot be read back: it may hold a person's id or payload data.
  */
+import type { PersonalChannel } from "../domain/channel.ts"
 import type { HubEvent } from "../domain/event.ts"
 import type { BusinessId, RecipientId, RuleName } from "../domain/ids.ts"
 import { canonical, type Json } from "../domain/json.ts"
@@ -43,6 +44,10 @@ export const limitKey = (
   recipient: RecipientId,
   value: Json,
 ): string => `limit:${hashed([rule, action, business, mode, word, nth, recipient, value])}`
+
+/** One address's part of it, which gives away neither. */
+export const placeKey = (key: string, channel: PersonalChannel, address: string): string =>
+  hashed([key, channel, address])
 
 /** What later news of the same thing has in common with it, by whichever action of the rule. */
 export const updateKey = (business: BusinessId, rule: RuleName, value: Json): string => hashed([rule, business, value])

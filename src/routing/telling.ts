@@ -8,6 +8,7 @@ import type { NewDelivery } from "../domain/delivery.ts"
 import { type HubEvent, SEVERITY_RANK, type Severity } from "../domain/event.ts"
 import type { Gates } from "../domain/gates.ts"
 import type { BusinessId, EventId, NewIds, NotificationId, RecipientId } from "../domain/ids.ts"
+import type { InPlace } from "../domain/message.ts"
 import type { NewNotification } from "../domain/notification.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import { AddressGroup, type Member } from "./address-groups.ts"
@@ -185,7 +186,7 @@ class RuleTelling {
 
   #write(): void {
     for (const group of this.#groups.values())
-      group.write(this.#words, (action) => this.#topic(action), this.#hands.ids.delivery)
+      group.write(this.#words, (action) => this.#place(action), this.#hands.ids.delivery)
   }
 
   /** The next channel for whom all before are known to have failed; true where there was one. */
@@ -272,10 +273,9 @@ class RuleTelling {
     return first !== undefined && others.every(({ location }) => location === first.location) ? first.location : null
   }
 
-  /** A push service takes 32 characters: as much of the hash of the rule's key. */
-  #topic(action: LoadedNotify): string | null {
-    const key = this.#updateKey(action)
-    return key === null ? null : Buffer.from(key, "hex").toString("base64url").slice(0, 32)
+  #place(action: LoadedNotify): InPlace | null {
+    const [key, event] = [this.#updateKey(action), this.#scene.events.at(-1)]
+    return key === null || event === undefined ? null : { key, event: event.id }
   }
 
   #updateKey({ update }: LoadedNotify): string | null {
