@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { withOperators } from "../scripts/readme-operators.ts"
 import { withSettings } from "../scripts/readme-settings.ts"
 import { rulesTest } from "./cli/rules-test.ts"
 import { loadRuleSet } from "./routing/load.ts"
@@ -102,6 +103,12 @@ describe("the README", () => {
 
   test("has the settings as they are", () => {
     expect(withSettings(README)).toBe(README)
+  })
+
+  test("leads to the operators as they are", () => {
+    expect(README).toContain("(src/routing/README.md#operators)")
+    const page = readFileSync(join(ROOT, "src/routing/README.md"), "utf8")
+    expect(withOperators(page)).toBe(page)
   })
 
   test("links only to files that exist", () => {
