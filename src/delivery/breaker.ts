@@ -77,7 +77,14 @@ export const CLOSED: Closed = { state: "closed", era: 0, openings: 0, limit: Num
 export const CAREFUL: Closed = { ...CLOSED, limit: 1 }
 
 /** Reasons that are about this one message, or were found before the provider was asked. */
-const TELLS_NOTHING = new Set(["still_in_progress", "deferred", "chat_migrated", "no_webhook", "url_refused"])
+const TELLS_NOTHING = new Set([
+  "still_in_progress",
+  "deferred",
+  "chat_migrated",
+  "no_webhook",
+  "url_refused",
+  "place_taken",
+])
 
 /** What an outcome says about the account that it was tried with; `cut`: we ended the try ourselves. */
 export function verdictOf(outcome: Outcome, cut: boolean): Verdict {

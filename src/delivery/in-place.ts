@@ -49,7 +49,7 @@ async function sendTo(
   const taken = await takePlace(db, place, id, HOLD_MS).catch(() => null)
   if (taken === null) return notNow("nobody could say where the earlier message is", null)
   if (taken.kind === "busy")
-    return notNow("another delivery is changing the same message", Math.min(taken.forMs, LOOK_AGAIN_MS))
+    return notNow("another delivery is changing the same message", Math.max(1, Math.min(taken.forMs, LOOK_AGAIN_MS)))
   // Its next claim ends it.
   if (taken.kind === "superseded") return notNow("newer news has its place", LOOK_AGAIN_MS)
   const { shows } = taken
