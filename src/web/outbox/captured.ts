@@ -46,6 +46,8 @@ export type Message =
       readonly signed: boolean
     }
 
+export type MessageOn<C extends Message["channel"]> = Extract<Message, { channel: C }>
+
 export interface Captured {
   readonly id: string
   readonly eventId: string
@@ -112,7 +114,14 @@ export function readMessage(channel: string, given: Readonly<Record<string, unkn
   }
   switch (channel) {
     case "email":
-      return { channel, ...linked, subject: word("subject"), html: word("html"), text: word("text"), unsubscribeUrl: text(given["unsubscribe_url"]) }
+      return {
+        channel,
+        ...linked,
+        subject: word("subject"),
+        html: word("html"),
+        text: word("text"),
+        unsubscribeUrl: text(given["unsubscribe_url"]),
+      }
     case "sms":
       return { channel, ...linked, text: word("text") }
     case "voice":
@@ -169,7 +178,7 @@ export function addressee({ message }: Captured): string {
   if (message.channel === "webhook") return URL.parse(message.to ?? "")?.host ?? "a system"
   if (message.channel === "push") return deviceName(message.platform)
   if (message.channel !== "slack") return message.to ?? ""
-  return message.to === null ? "the hub's Slack webhook" : (URL.parse(message.to)?.host ?? "a Slack webhook")
+  return message.to === null ? "the hub's Slack webhook" : (URL.parse(message.to)?.host ?? message.to)
 }
 
 const DEVICES: Readonly<Record<string, string>> = {

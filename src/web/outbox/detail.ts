@@ -1,76 +1,84 @@
-/** One captured message on the stage: what it is, why it was sent, and how its reader would see it. */
+/** One captured message on the stage: how it stands, why it was sent, and how its reader would see it. */
 import type { Api } from "../shared/api.ts"
-import { el, words } from "../shared/dom.ts"
+import { button, el, words } from "../shared/dom.ts"
+import { fields } from "../shared/fields.ts"
 import { moment } from "../shared/moment.ts"
-import { readTrace, type Trace } from "../shared/trace.ts"
 import type { Captured } from "./captured.ts"
 import { frameOf } from "./frames.ts"
+import type { Hands } from "./hands.ts"
+import { traceOf } from "./why.ts"
 
-export function detailOf(captured: Captured, api: Api): HTMLElement {
-  const { id, eventId, rule, status, reason, createdAt, maybeDuplicate } = captured
-  const state = reason === null || reason === "captured" ? status : `${status}: ${reason}`
-  return el(
+export interface Detail {
+  readonly node: HTMLElement
+  /** Draws how it stands anew, and leaves alone what somebody reads or writes below. */
+  stands(captured: Captured): void
+}
+
+/** `hands`: null where nobody may answer. */
+export function detailOf(captured: Captured, api: Api, hands: Hands | null): Detail {
+  const { eventId, rule } = captured
+  const standing = el("div", { class: "standing" })
+  const stands = (now: Captured): void => standing.replaceChildren(...standingOf(now))
+  stands(captured)
+  const told = el("p", { class: "told", role: "status" })
+  const again = button({ class: "button" }, "Send its event again", async () => {
+    told.textContent = await sendAgain(eventId, api)
+  })
+  const node = el(
     "article",
     { "aria-labelledby": "detail-title" },
     el(
       "header",
       { class: "detail-top" },
-      el("h2", { id: "detail-title", tabindex: "-1" }, words(rule)),
       el(
-        "p",
-        { class: "facts" },
-        el("span", { class: "pill" }, state),
-        maybeDuplicate ? el("span", { class: "pill" }, "maybe a duplicate") : null,
-        moment(createdAt),
-        el("code", { title: "The delivery" }, id),
+        "div",
+        { class: "detail-line" },
+        el("h2", { id: "detail-title", tabindex: "-1" }, words(rule)),
+        hands === null ? null : again,
       ),
+      standing,
+      told,
       traceOf(eventId, api),
     ),
-    el("div", { class: "stage" }, frameOf(captured)),
+    el("div", { class: "stage" }, frameOf(captured, hands)),
   )
+  return { node, stands }
 }
 
-/** The event's trace, fetched when somebody wants to know. */
-function traceOf(eventId: string, api: Api): HTMLElement {
-  const inside = el("div", { class: "trace", "aria-live": "polite" }, "…")
-  const box = el(
-    "details",
-    {},
-    el("summary", {}, "Why was this sent? ", el("code", { title: "The event" }, eventId)),
-    inside,
+const BAD: ReadonlySet<string> = new Set(["dead", "bounced", "complained", "undelivered"])
+const UNSURE: ReadonlySet<string> = new Set(["retrying", "unknown", "queued", "sending"])
+/** How a word of the hub looks. */
+export const moodOf = (word: string): "bad" | "wait" | "well" =>
+  BAD.has(word) ? "bad" : UNSURE.has(word) ? "wait" : "well"
+
+function standingOf({ id, status, reason, createdAt, maybeDuplicate, receipt, tries, next }: Captured): HTMLElement[] {
+  const state = reason === null || reason === "captured" ? status : `${status}: ${reason.replaceAll("_", " ")}`
+  const timeline = el(
+    "a",
+    { class: "timeline", href: `./deliveries?id=${encodeURIComponent(id)}` },
+    tries > 1 ? `Timeline, ${tries} tries` : "Timeline",
   )
-  box.addEventListener("toggle", () => {
-    if (!box.open || box.dataset["asked"] !== undefined) return
-    box.dataset["asked"] = "yes"
-    void api.call("GET", `v1/events/${encodeURIComponent(eventId)}/trace`).then((answer) => {
-      if (answer.kind !== "ok") {
-        delete box.dataset["asked"] // the next opening asks again
-        inside.replaceChildren(el("p", { class: "refusal" }, answer.detail))
-        return
-      }
-      const trace = readTrace(answer.body)
-      const json = el(
-        "details",
-        {},
-        el("summary", {}, "The trace as JSON"),
-        el("pre", {}, JSON.stringify(answer.body, null, 2)),
-      )
-      inside.replaceChildren(...(trace === null ? [] : summary(trace)), json)
-    })
-  })
-  return box
+  const facts = el(
+    "p",
+    { class: "facts" },
+    el("span", { class: "pill", "data-mood": moodOf(status) }, state),
+    receipt === null ? null : el("span", { class: "pill", "data-mood": moodOf(receipt) }, receipt),
+    maybeDuplicate ? el("span", { class: "pill" }, "maybe a duplicate") : null,
+    moment(createdAt),
+    timeline,
+    el("code", { title: "The delivery" }, id),
+  )
+  if (status === "captured" || next.sentence === "") return [facts]
+  return [facts, el("p", { class: "next", "data-mood": moodOf(status) }, next.sentence)]
 }
 
-function summary({ event, reason, rules }: Trace): HTMLElement[] {
-  const listened = rules.map(({ rule, verdict, reason: why }) =>
-    el(
-      "li",
-      { class: verdict },
-      el("b", {}, el("a", { href: `./rules#${encodeURIComponent(rule)}`, dir: "auto" }, rule)),
-      ` ${verdict === "matched" ? "matched" : verdict === "failed" ? "failed" : "did not match"}`,
-      why === "" ? null : el("span", { dir: "auto" }, `: ${why}`),
-    ),
-  )
-  const from = [event.type, `from ${event.source}`, event.place].filter((part) => part !== "").join(" · ")
-  return [el("p", {}, el("code", {}, from)), el("p", {}, reason), el("ul", {}, ...listened)]
+/** The same event once more, under a key of its own; answers what became of it. */
+async function sendAgain(eventId: string, api: Api): Promise<string> {
+  const found = await api.call("GET", `v1/events/${encodeURIComponent(eventId)}`)
+  const event = found.kind === "ok" ? fields(found.body) : null
+  if (event === null) return `The event is not there any more${found.kind === "ok" ? "" : `: ${found.detail}`}.`
+  const names = ["type", "source", "severity", "business_id", "location_id", "correlation_id", "payload"]
+  const same = Object.fromEntries(names.flatMap((name) => (event[name] == null ? [] : [[name, event[name]]])))
+  const sent = await api.call("POST", "v1/events", same)
+  return sent.kind === "ok" ? "Sent again: what follows comes on top of the list." : `Not sent again: ${sent.detail}.`
 }

@@ -53,7 +53,7 @@ test("a push is a card on a locked screen, and says which device without its tok
   expect(await page.content()).not.toContain("aCanary")
   const [list, filter] = await Promise.all([
     page.locator(".side").boundingBox(),
-    page.getByText("Systems").boundingBox(),
+    page.locator(".channels").getByText("Systems").boundingBox(),
   ])
   expect((filter?.x ?? 0) + (filter?.width ?? 0)).toBeLessThanOrEqual((list?.x ?? 0) + (list?.width ?? 0))
   await shot(page, "outbox-push")

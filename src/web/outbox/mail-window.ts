@@ -2,11 +2,13 @@
  * A mail as a mail program shows it. The HTML goes into a frame that may do nothing at all (`sandbox=""`), on paper of
  * its own. A link in such a frame leads nowhere, so the links stand below, where their addresses can be read too.
  */
-import { el } from "../shared/dom.ts"
-import type { Message } from "./captured.ts"
+import { button, el } from "../shared/dom.ts"
+import { receiptBar, replyBar, thread } from "./answering.ts"
+import type { MessageOn } from "./captured.ts"
+import type { Hands } from "./hands.ts"
 import { outsideLink } from "./marked.ts"
 
-type Mail = Extract<Message, { channel: "email" }>
+type Mail = MessageOn<"email">
 
 const SENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" })
 const VIEWS = ["Light", "Dark", "Text"] as const
@@ -24,7 +26,7 @@ const asked = (html: string, view: View): string =>
 
 let preferred: View = "Light"
 
-export function mailWindow(mail: Mail, createdAt: string): HTMLElement {
+export function mailWindow(mail: Mail, createdAt: string, hands: Hands | null): HTMLElement {
   const body = el("div", { class: "mail-body" })
   const buttons = VIEWS.map((view) => {
     const node = el("button", { type: "button", class: "tab" }, view)
@@ -56,12 +58,37 @@ export function mailWindow(mail: Mail, createdAt: string): HTMLElement {
           ...row("To", mail.to ?? "?"),
           ...row("Date", Number.isNaN(Date.parse(createdAt)) ? "" : SENT.format(Date.parse(createdAt))),
         ),
+        unsubscribing(mail.unsubscribeUrl, hands),
         el("div", { class: "tabs", role: "group", "aria-label": "Show the mail as" }, ...buttons),
       ),
       body,
     ),
+    hands === null ? null : answers(hands),
     links(mail),
   )
+}
+
+const answers = (hands: Hands): HTMLElement =>
+  el(
+    "div",
+    { class: "mail-answers" },
+    receiptBar(hands, "Resend reports", [
+      ["delivered", "It arrived"],
+      ["opened", "It was opened"],
+      ["clicked", "A link was followed"],
+      ["bounced", "It bounced"],
+      ["complained", "Marked as spam"],
+    ]),
+    thread(hands),
+    replyBar(hands, "Answer the mail", []),
+  )
+
+/** What mail programs show beside the sender where the headers of RFC 8058 are there. */
+function unsubscribing(url: string | null, hands: Hands | null): HTMLElement | null {
+  if (url === null) return null
+  return hands === null
+    ? el("span", { class: "unsubscribe" }, "Unsubscribe")
+    : button({ class: "unsubscribe" }, "Unsubscribe", () => hands.unsubscribe(url))
 }
 
 const row = (name: string, value: string): HTMLElement[] => [el("dt", {}, name), el("dd", {}, el("bdi", {}, value))]

@@ -1,14 +1,21 @@
-/** The page `/outbox`: a list of captured messages beside the one that is looked at, refreshed while somebody looks. */
+/** The page `/outbox`: a list of captured messages beside the one that is looked at; what changes is pushed. */
 import { type Api, createApi } from "../shared/api.ts"
-import { el, icon, part, words } from "../shared/dom.ts"
-import { keepMoments, moment } from "../shared/moment.ts"
+import { LINE_WORDS, type LineState, watchDeliveries } from "../shared/changes.ts"
+import { el, icon, part } from "../shared/dom.ts"
+import { keepMoments } from "../shared/moment.ts"
 import { forgetToken, keepToken, keptToken } from "../shared/session.ts"
-import { addressee, type Captured, gist, matches } from "./captured.ts"
-import { detailOf } from "./detail.ts"
+import { atMostEvery, settled } from "../shared/soon.ts"
+import { type Captured, matches } from "./captured.ts"
+import { type Detail, detailOf } from "./detail.ts"
+import { entryOf } from "./entry.ts"
 import { createFeed, type Feed, FeedTrouble } from "./feed.ts"
+import { type Hands, rememberedHands } from "./hands.ts"
+import { createProviders, type Providers } from "./providers.ts"
 
-const POLL_MS = 2_000
-const POLL_AWAY_MS = 6_000
+const SOON_MS = 200
+/** A push may be lost: somebody who looks is not left with old news for longer. */
+const LOOK_MS = 15_000
+const DOUBT_MS = 5_000
 
 const list = part("list", HTMLUListElement)
 const detail = part("detail", HTMLElement)
@@ -25,26 +32,42 @@ const narrow = matchMedia("(max-width: 52rem)")
 
 let api: Api | null = null
 let feed: Feed | null = null
+let providers: Providers | null = null
+let over = new AbortController()
 let chosen: string | null = null
 let shown: string | null = null
-let poll: ReturnType<typeof setTimeout> | undefined
+let stage: Detail | null = null
 let asked = 0
 let loaded = false
+/** Where answers are taken: null until that is known. */
+let captured: ReadonlySet<string> | null = null
+const handsOf = rememberedHands()
 
 function enter(token: string): void {
+  over = new AbortController()
   api = createApi(token, () => {})
   feed = createFeed(api)
+  providers = createProviders(api, over.signal)
   loaded = false
   door.hidden = true
   main.hidden = false
-  void refresh()
+  const { signal } = over
+  void refresh().then(() => {
+    if (signal.aborted) return
+    watchDeliveries(
+      token,
+      { state: showLine, joined: soon, changed: soon, broken: atMostEvery(soon, DOUBT_MS) },
+      signal,
+    )
+  })
 }
 
 function leave(why: string): void {
-  clearTimeout(poll)
+  over.abort()
   forgetToken()
   api = null
   feed = null
+  captured = null
   main.hidden = true
   door.hidden = false
   doorWhy.textContent = why
@@ -52,18 +75,17 @@ function leave(why: string): void {
   tokenField.focus()
 }
 
-/** Asks for the newest and, while somebody looks, again after a while. */
+/** Asks for the newest. */
 async function refresh(): Promise<void> {
-  clearTimeout(poll)
   const current = feed
-  if (current === null) return
+  if (current === null || document.hidden) return
   const turn = ++asked
-  let wait = POLL_MS
   try {
-    const changed = await current.refresh()
+    const [changed, switches] = await Promise.all([current.refresh(), providers?.load() ?? null])
     if (current !== feed || turn !== asked) return
-    setLive("live", "Live")
-    if (changed || !loaded) {
+    const first = !loaded
+    captured = switches
+    if (changed || first) {
       loaded = true
       draw()
     }
@@ -73,11 +95,13 @@ async function refresh(): Promise<void> {
     if (error.kind === "refused")
       return leave(`${error.message}. The outbox is for operators: role admin, or an admin key.`)
     setLive("away", error.message)
-    wait = POLL_AWAY_MS
   }
-  if (!document.hidden) poll = setTimeout(() => void refresh(), wait)
-  else setLive("idle", "Paused")
 }
+
+const soon = settled(() => void refresh(), SOON_MS)
+setInterval(soon, LOOK_MS)
+
+const showLine = (state: LineState): void => setLive(state === "live" ? "live" : "away", LINE_WORDS[state])
 
 function setLive(state: "idle" | "live" | "away", text: string): void {
   if (live.textContent === text) return
@@ -101,7 +125,7 @@ function draw(): void {
   const top = list.querySelector<HTMLElement>(".entry")
   const before = top?.offsetTop ?? 0
   const scrolled = box?.scrollTop ?? 0
-  list.replaceChildren(...items.map(entry))
+  list.replaceChildren(...items.map((item) => entryOf(item, item.id === shown)))
   // Whoever reads further down is not moved by what comes on top.
   const same = top?.dataset["id"] === undefined ? null : buttonOf(top.dataset["id"])
   if (box !== null && scrolled > 0 && same !== null) box.scrollTop = scrolled + same.offsetTop - before
@@ -111,25 +135,14 @@ function draw(): void {
   if (focused !== undefined) buttonOf(focused)?.focus({ preventScroll: true })
   if (shown === null && !narrow.matches && items[0] !== undefined) show(items[0].id)
   else if (shown !== null && detail.dataset["id"] !== shown) show(shown)
+  else if (shown !== null) {
+    const item = feed?.items.find(({ id }) => id === shown)
+    if (item !== undefined) stage?.stands(item)
+  }
 }
 
-function entry(item: Captured): HTMLElement {
-  const node = el(
-    "button",
-    { type: "button", class: "entry", "data-id": item.id, "aria-current": item.id === shown ? "true" : null },
-    el(
-      "span",
-      { class: `channel ${item.channel}` },
-      icon(item.channel),
-      el("span", { class: "visually-hidden" }, item.channel),
-    ),
-    el("span", { class: "entry-to" }, el("bdi", {}, addressee(item))),
-    moment(item.createdAt),
-    words(gist(item), "entry-gist"),
-    words(item.rule, "entry-rule"),
-  )
-  return el("li", {}, node)
-}
+const handsFor = ({ id, channel }: Captured, through: Api): Hands | null =>
+  captured?.has(channel) === true ? handsOf(through, id) : null
 
 const buttonOf = (id: string): HTMLElement | null => list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`)
 
@@ -141,8 +154,8 @@ function show(id: string | null): void {
   const item = feed?.items.find((one) => one.id === id)
   main.dataset["view"] = item === undefined ? "list" : "message"
   detail.dataset["id"] = item?.id ?? ""
-  if (item === undefined || api === null) detail.replaceChildren()
-  else detail.replaceChildren(back(), detailOf(item, api))
+  stage = item === undefined || api === null ? null : detailOf(item, api, handsFor(item, api))
+  detail.replaceChildren(...(stage === null ? [] : [back(), stage.node]))
   detail.scrollTop = 0
 }
 
@@ -225,7 +238,8 @@ door.addEventListener("submit", (event) => {
 part("forget", HTMLButtonElement).addEventListener("click", () => leave(""))
 
 document.addEventListener("keydown", (event) => {
-  if (main.hidden || event.ctrlKey || event.metaKey || event.altKey) return
+  if (main.hidden || document.querySelector("dialog[open]") !== null || event.ctrlKey || event.metaKey || event.altKey)
+    return
   const typing = event.target === search
   if (event.key === "Escape") {
     if (typing && search.value !== "") {
@@ -246,7 +260,7 @@ document.addEventListener("keydown", (event) => {
   }
 })
 
-document.addEventListener("visibilitychange", () => void refresh())
+document.addEventListener("visibilitychange", soon)
 window.addEventListener("popstate", fromAddress)
 window.addEventListener("hashchange", fromAddress)
 keepMoments()
