@@ -42,7 +42,8 @@ create trigger audit_is_append_only before update or delete or truncate on audit
   for each statement execute function refuse_rewriting();
 
 alter table deliveries
-  -- With what it was last tried: the hub's own account, a device's platform, the host of a URL that its rule or reader named.
+  -- With what it was last tried: the hub's own account, its bot, a device's platform, the host of a URL that its rule or
+  -- reader named.
   add column account text;
 
 -- Until when a channel's replays are spread: the next one begins behind it.

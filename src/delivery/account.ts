@@ -39,6 +39,7 @@ export const isElsewhere = (message: Message): boolean =>
 /** With what a message is sent, in a word for who looks at what failed. A named URL's host says whose server it was. */
 export function accountOf(message: Message): string {
   if (message.channel === "push") return message.device.platform
+  if (message.channel === "slack" && message.botTo !== undefined) return "bot"
   const named = message.channel === "webhook" ? message.url : message.channel === "slack" ? message.webhookUrl : null
   return named === null ? "own" : (URL.parse(named)?.host ?? "unreadable")
 }

@@ -130,6 +130,23 @@ describe("a delivery", () => {
     })
   })
 
+  test("whose day is over is not tried again, while one that never was is still sent", async () => {
+    const worker = pretend("telegram", () => Promise.resolve(DELIVERED))
+    const [tried, fresh] = await queue({ channel: "telegram" }, { channel: "telegram" })
+    await db.execute("update deliveries set created_at = now() - interval '25 hours'")
+    await db.execute("update deliveries set attempt = 1, status = 'retrying' where id = $1", [tried ?? ""])
+    await run([worker])
+    await told.waitFor("delivery_settled", 2)
+    expect(worker.sent).toHaveLength(1)
+    expect(await read(fresh)).toMatchObject({ status: "delivered" })
+    expect(await read(tried)).toMatchObject({
+      status: "dead",
+      reason: "too_old",
+      next: { again: false, code: "too_old" },
+      attempts: [{ number: 2, outcome: "retry", reason: "not_tried" }],
+    })
+  })
+
   test("that becomes due without any news is found by the poll, again and again", async () => {
     await run([pretend("telegram", () => Promise.resolve(DELIVERED))], { random: () => 0 })
     for (const round of [1, 2, 3]) {

@@ -122,6 +122,8 @@ const DEAD_LETTER = "It is among the dead letters, where it can be sent again."
 
 const PUT_OFF: ReadonlyMap<string, string> = new Map([
   ["quiet_hours", "It is held back until the end of its reader's quiet hours."],
+  ["account_limit", "It waits for its turn: its channel's account sends no faster."],
+  ["address_limit", "It waits for its turn: its address is not written to any faster."],
   ["solicitation_hours", "It is held back until morning, because such messages are sent by day only."],
 ])
 
@@ -130,5 +132,9 @@ const SUPPRESSED: ReadonlyMap<string, string> = new Map([
   ["preference_channel", "Its reader has turned this channel off."],
   ["preference_category", "Its reader has turned this category off."],
   ["preference_severity", "Its reader wants more severe news alone on this channel."],
+  ["stop", "Its reader has said STOP."],
+  ["unsubscribed", "Its reader has unsubscribed."],
+  ["bounced", "Mail to its address came back before."],
+  ["complained", "Its reader has reported such mail as unwanted."],
   ["shadow", "Its rule is being tried out and tells nobody yet."],
 ])

@@ -21,7 +21,7 @@ type Read<T> = { readonly value: T } | { readonly errors: readonly FieldError[] 
 /** The filter's fields, each with what it takes: the reader and the documents have them from here. */
 export const FILTER_FIELDS = {
   channel: SENDING_CHANNELS.join(", "),
-  account: "own, a device's platform, or the host of a webhook that a rule or reader named",
+  account: "own, bot (Slack), a device's platform, or the host of a webhook that a rule or reader named",
   status: "dead or unknown",
   reason: "the code of why, such as attempts_exhausted",
   rule: "a rule's name",

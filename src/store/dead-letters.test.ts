@@ -203,6 +203,28 @@ describe("dead letters", () => {
     expect(await getDelivery(db, id, null)).toMatchObject({ status: "queued", maybe_duplicate: true })
   })
 
+  test("of a provider that knows keys say so when it has forgotten theirs, where it may have taken one", async () => {
+    const tries = [
+      { reason: "timeout", hoursAgo: 25, marked: true },
+      { reason: "timeout", hoursAgo: 23, marked: false },
+      { reason: "rate_limited", hoursAgo: 25, marked: false },
+    ]
+    const ids = await seedDeliveries(
+      db,
+      tries.map(() => ({ channel: "email" as const })),
+    )
+    await db.execute("update deliveries set status = 'dead', attempt = 1, settled_at = now()")
+    for (const [index, { reason, hoursAgo }] of tries.entries())
+      await db.execute(
+        `insert into attempts (delivery_id, number, started_at, outcome, reason)
+        values ($1, 1, now() - $2 * interval '1 hour', 'retry', $3)`,
+        [ids[index] ?? "", hoursAgo, reason],
+      )
+    await replayAll({}, 100)
+    const rows = await db.query<{ marked: boolean }>("select maybe_duplicate as marked from deliveries order by id")
+    expect(rows).toEqual(tries.map(({ marked }) => ({ marked })))
+  })
+
   test("are replayed once, by those of the business alone, and nothing else is", async () => {
     const [id] = await seedDeliveries(db, [{}])
     if (id === undefined) throw new Error("nothing seeded")

@@ -89,9 +89,16 @@ const countsOf = (detail: JsonObject): ReplayCounts => ({
   until: typeof detail["until"] === "string" ? detail["until"] : null,
 })
 
-/** What becomes of the rows that are sent again. What may have been sent says so: a provider forgets keys within a day. */
+/**
+ * A try without a clear answer counts as not sent where the next one has the same key. Who knows keys forgets them within
+ * a day: a replay after that is a new message, which may be the second.
+ */
+const FORGOTTEN = `(d.channel in ('email', 'webhook') and exists (
+    select from attempts a where a.delivery_id = d.id and a.outcome = 'retry' and a.started_at < now() - interval '24 hours'
+      and a.reason not in ('rate_limited', 'unreachable', 'not_tried')))`
+/** What becomes of the rows that are sent again. What may have been sent says so. */
 const AGAIN = `reason = 'replayed', forgiven = d.attempt, replayed_at = now(), settled_at = null,
-  maybe_duplicate = d.maybe_duplicate or d.status = 'unknown'`
+  maybe_duplicate = d.maybe_duplicate or d.status = 'unknown' or ${FORGOTTEN}`
 const LATE = "coalesce(d.expires_at <= now(), false)"
 
 async function one(
