@@ -50,7 +50,7 @@ select c.id, c.attempt, c.attempt - c.forgiven as tries,
       'wishes', case when c.wishes then json_build_object('category', c.category, 'commercial', c.commercial,
         'bypassQuietHours', c.bypass_quiet_hours) end,
       'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason) end as special
-from claimed c join messages m on m.delivery_id = c.id left join suppressions s on s.address = m.sent_to`
+from claimed c join messages m on m.delivery_id = c.id left join suppressions s on s.address = m.sent_to and ${HOLDS}`
 
 interface ClaimedRow {
   readonly id: DeliveryId
@@ -172,9 +172,9 @@ const SETTLE = `
 with input as (
   select *, now() + delay_ms * interval '1 millisecond' as again_at
   from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
-    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) with ordinality
     as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail,
-      provider_message_id, because, account)
+      provider_message_id, because, account, place)
 ), settled as (
   update deliveries d set
     status = case when d.expires_at <= i.again_at then 'expired' else i.status end,
@@ -185,7 +185,7 @@ with input as (
     settled_at = case when i.again_at is null or d.expires_at <= i.again_at then now() end
   from input i
   where d.id = i.id and d.attempt = i.attempt and d.status || '' = 'sending' and d.owner = $1
-  returning d.id, d.attempt, d.claimed_at, d.next_attempt_at,
+  returning d.id, d.attempt, d.claimed_at, d.next_attempt_at, i.place::int as place,
     (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms,
     ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("settled")}
@@ -194,9 +194,9 @@ with input as (
     again_at)
   select s.id, s.attempt, s.claimed_at, i.outcome, i.outcome_reason, i.detail, i.provider_message_id, s.status,
     case when s.status = 'expired' then 'expires_in' else i.because end, s.next_attempt_at
-  from settled s join input i on i.id = s.id and i.attempt = s.attempt
+  from settled s join input i on i.place = s.place
 )
-select id, attempt, latency_ms, status = 'expired' as expired, ${mayFailOver("settled")} as failover from settled`
+select place, latency_ms, status = 'expired' as expired, ${mayFailOver("settled")} as failover from settled`
 
 /**
  * Writes what became of attempts, and their history, in one statement; answers in the order of the items. A delivery
@@ -219,15 +219,19 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     items.map((item) => becauseOf(item.settlement)),
     items.map((item) => item.account ?? null),
   ])
-  const written = new Map(rows.map((row) => [`${row.id}/${row.attempt}`, row]))
-  return items.map((item) => {
-    const row = written.get(`${item.id}/${item.attempt}`)
-    if (row === undefined) return { kind: "lost" }
-    return { kind: "settled", latencyMs: row.latency_ms, expired: row.expired, failover: row.failover }
-  })
+  const settled = items.map((): Settled => ({ kind: "lost" }))
+  for (const { place, latency_ms: latencyMs, expired, failover } of rows)
+    settled[place - 1] = { kind: "settled", latencyMs, expired, failover }
+  return settled
 }
 
-type SettledRow = Lease & { readonly latency_ms: number; readonly expired: boolean; readonly failover: boolean }
+interface SettledRow {
+  /** Of its item, from 1. */
+  readonly place: number
+  readonly latency_ms: number
+  readonly expired: boolean
+  readonly failover: boolean
+}
 
 const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)
 const costsNoTry = (settlement: Settlement): boolean =>
