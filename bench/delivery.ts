@@ -25,7 +25,8 @@ import {
 const SHORT = process.env["BENCH_SHORT"] !== undefined
 const ROUNDS = SHORT ? 1 : 3
 const JOBS = SHORT ? 10_000 : 50_000
-const SECONDS = SHORT ? 3 : 10
+/** Two of them are the warm-up. */
+const SECONDS = SHORT ? 5 : 12
 const SAMPLE = SHORT ? 10_000 : 20_000
 const WAITING = SHORT ? ([1_000, 100_000] as const) : ([1_000, 100_000, 1_000_000] as const)
 const AIM_FLAT = 0.8
