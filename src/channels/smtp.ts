@@ -122,7 +122,10 @@ function outcomeOf(seen: SmtpExchange, messageId: string, privates: readonly str
 /** 530 wants a login, 534, 535 and 538 refuse ours (RFC 4954). */
 const LOGIN_CODES = new Set([530, 534, 535, 538])
 
-function refused({ code, command }: Extract<SmtpExchange, { kind: "refused" }>, detail: string): Outcome {
+/** There is no such mailbox or domain (RFC 3463), where other refusals may be about us. */
+const NOBODY = /^\d{3}[ -]5\.1\.(?:1|2|3|6|10)\b/
+
+function refused({ code, command, text }: Extract<SmtpExchange, { kind: "refused" }>, detail: string): Outcome {
   if (LOGIN_CODES.has(code) || (command.startsWith("AUTH") && code >= 500))
     return { kind: "unusable", reason: "bad_credential", detail }
   if (code < 500) {
@@ -130,7 +133,8 @@ function refused({ code, command }: Extract<SmtpExchange, { kind: "refused" }>, 
     const ofMessage = code !== 421 && (command === "RCPT TO" || command === "DATA")
     return { kind: "retry", reason: ofMessage ? "deferred" : "provider_error", detail, retryAfterMs: null }
   }
-  if (command === "RCPT TO") return { kind: "rejected", reason: "address_refused", detail }
+  if (command === "RCPT TO")
+    return { kind: "rejected", reason: NOBODY.test(text) ? "address_not_found" : "address_refused", detail }
   if (command === "DATA" || code === 552) return { kind: "rejected", reason: "message_refused", detail }
   // Before anybody's address was said it is about us: our sender, or the machine that we send from.
   return { kind: "unusable", reason: command === "MAIL FROM" ? "sender_refused" : "server_refused", detail }

@@ -1,13 +1,12 @@
 /** One delivery, one pipe, exactly one try: send, decide, write down. What it did is told as telemetry on the way. */
 import type { ChannelWorker } from "../channels/channel.ts"
 import { type RetryPolicy, settle } from "../domain/delivery.ts"
-import type { DeliveryId } from "../domain/ids.ts"
-import type { DeviceToken } from "../domain/recipient.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { accountOf, isElsewhere } from "./account.ts"
 import { type Verdict, verdictOf } from "./breaker.ts"
+import type { Learn } from "./gone.ts"
 import type { Held } from "./in-flight.ts"
 import { type Sent, sendOnce } from "./send.ts"
 import type { Settler } from "./settling.ts"
@@ -23,8 +22,8 @@ export interface AttemptOptions {
   readonly leaseMs: number
   /** The try is over, its settlement begins: there is room for another, if what was seen of the account allows it. */
   readonly onSent: (held: Held, verdict: Verdict, reason: string) => void
-  /** The push service knows the device no more. */
-  readonly forget: (id: DeliveryId, device: DeviceToken) => Promise<void>
+  /** What it says of the address. */
+  readonly learn: Learn
   /** After it, a settlement that the database does not take is given up. */
   readonly giveUp: AbortSignal
 }
@@ -61,7 +60,7 @@ const NOTHING: Attempted = { againInMs: null, failover: false }
 
 /** Rejects only when the database refuses the settlement, which is a bug. */
 export async function attempt(held: Held, options: AttemptOptions): Promise<Attempted> {
-  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent, forget } = options
+  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent, learn } = options
   const { id, attempt: number, channel, tries, ageMs } = held.claimed
   const account = accountOf(held.claimed.message)
   const lost = (): void => telemetry.emit({ kind: "lease_lost", channel, deliveryId: id })
@@ -110,15 +109,14 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     reason: written.expired ? "expires_in" : "reason" in settlement ? settlement.reason : null,
     latencySeconds: written.latencyMs / 1_000,
   })
-  const { message } = held.claimed
-  if (message.channel === "push" && reason === "device_gone") {
-    // Where it cannot be written now, the next message finds the device gone again.
-    await forget(id, message.device).catch((error: unknown) =>
-      telemetry.emit({ kind: "bug_found", where: "delivery/push", error: describeError(error) }),
-    )
-  }
+  // Where it cannot be written now, the next message finds the address gone again.
+  const stopped = await learn(id, held.claimed.message, outcome).catch((error: unknown) => {
+    telemetry.emit({ kind: "bug_found", where: "delivery/gone", error: describeError(error) })
+    return []
+  })
   return {
     againInMs: "delayMs" in settlement && !written.expired ? settlement.delayMs : null,
-    failover: written.failover,
+    // What waited for the same address may have a next channel too.
+    failover: written.failover || stopped.length > 0,
   }
 }

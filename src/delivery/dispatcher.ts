@@ -13,7 +13,6 @@ import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
 import { type Lease, releaseClaimed, renewLeases, type Unsent } from "../store/deliveries.ts"
-import { forgetDevice } from "../store/push-subscriptions.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { Account } from "./account.ts"
@@ -21,6 +20,7 @@ import { type Attempted, type AttemptOptions, attempt } from "./attempt.ts"
 import type { Verdict } from "./breaker.ts"
 import { type Claim, createClaiming } from "./claiming.ts"
 import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
+import { learning } from "./gone.ts"
 import { Held, InFlight } from "./in-flight.ts"
 import type { SendLimits } from "./send-limits.ts"
 import { createSettler } from "./settling.ts"
@@ -121,7 +121,7 @@ function startDispatcher(
     leaseMs,
     giveUp,
     onSent,
-    forget: (id, device) => forgetDevice(db, id, device),
+    learn: learning(db),
   }
 
   /** There may be due deliveries that nobody has asked for yet. */

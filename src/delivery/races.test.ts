@@ -97,7 +97,7 @@ async function dispatch({ name, port, step, answer }: Node): Promise<void> {
     random: () => 0.5,
     leaseMs: 15_000,
     onSent: () => undefined,
-    forget: () => Promise.resolve(),
+    learn: () => Promise.resolve([]),
     giveUp: new AbortController().signal,
   }
   const holdUnknown = port.row.holdUnknown

@@ -18,7 +18,7 @@ export function sameSpelling(channel: AnsweringChannel, address: string): string
   }
 }
 
-/** Where a message goes; null: nobody answers from there. */
+/** Where a message goes; null: to a device or a system, or where many read it. */
 export function addressOf(message: Message): string | null {
   switch (message.channel) {
     case "email":
@@ -28,6 +28,7 @@ export function addressOf(message: Message): string | null {
     case "telegram":
       return sameSpelling("telegram", message.chatId)
     case "slack":
+      return message.botTo ?? message.webhookUrl
     case "push":
     case "webhook":
       return null

@@ -7,5 +7,5 @@ export type Receipt = (typeof RECEIPTS)[number]
 /** What a mail carries its delivery's id as, so that a report of it needs no search. */
 export const DELIVERY_TAG = "delivery"
 
-/** Why nothing is sent to an address any more: its owner said so, or mail to it came back. */
-export type SuppressionReason = "stop" | "bounced" | "complained" | "unsubscribed"
+/** Why nothing is sent to an address any more: its owner said so, mail to it came back, or nobody is there, for a while. */
+export type SuppressionReason = "stop" | "bounced" | "complained" | "unsubscribed" | "gone"

@@ -169,6 +169,10 @@ function suppression({ channel, reason }: TracedDelivery, { category }: Notifica
       return `: you have turned it off for ${category === null ? "this category" : `the category ${category}`}`
     case "preference_severity":
       return `: you want an ${message} only for more severe news`.replace(/an (Telegram|Slack|webhook)/, "a $1")
+    case "gone":
+      return `: the ${address} that is known of you did not take an earlier one`
+    case "superseded":
+      return ": newer news of the same thing has taken its place"
     case "quiet_hours":
     case "solicitation_hours":
       return ": your quiet hours leave no time for it"
@@ -186,6 +190,8 @@ const FOR_THE_PERSON: ReadonlySet<string> = new Set([
   "preference_channel",
   "preference_category",
   "preference_severity",
+  "gone",
+  "superseded",
   "cooldown",
   "throttled",
   "expired",

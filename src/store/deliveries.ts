@@ -12,6 +12,7 @@ import { becauseOf } from "../domain/retry-words.ts"
 import type { Database } from "./database.ts"
 import { ENDED_COLUMNS, mayFailOver, setFailovers } from "./failover.ts"
 import { openAs } from "./sealed.ts"
+import { HOLDS } from "./suppressions.ts"
 
 /** What a claim was given: the pair that every later word about it must name. */
 export interface Lease {

@@ -15,9 +15,16 @@ export type Suppressed =
   | { readonly channel: AnsweringChannel; readonly address: string }
   | { readonly delivery: DeliveryId }
 
-// A word of its owner is not taken for a report of a provider, nor the other way round: the first stays.
+/** Numbers find other owners, and who has blocked a bot may have it back. */
+const GONE_FOR = "interval '30 days'"
+/** Of a suppression `s`, whether it holds still. */
+export const HOLDS = `(s.reason <> 'gone' or s.since > now() - ${GONE_FOR})`
+
+// A word of its owner is not taken for a report of a provider, nor the other way round: the first stays. That nobody was
+// there says less than either.
 const INSERT = "insert into suppressions (address, channel, reason)"
-const KEEP = "on conflict (address) do nothing returning address"
+const KEEP = `on conflict (address) do update set reason = excluded.reason, since = now() where suppressions.reason = 'gone'
+  returning address`
 
 // What somebody has claimed is left to its claim, and to the next one where it is tried again.
 const SWEEP = `
@@ -63,7 +70,7 @@ export async function suppress(tx: Queryable, what: Suppressed, reason: Suppress
  */
 export async function resume(tx: Queryable, channel: AnsweringChannel, address: string): Promise<boolean> {
   const gone = await tx.execute(
-    `delete from suppressions where address = ${hashOfAddress("$1", "$2")} and reason in ('stop', 'unsubscribed')`,
+    `delete from suppressions where address = ${hashOfAddress("$1", "$2")} and reason in ('stop', 'unsubscribed', 'gone')`,
     [channel, sameSpelling(channel, address)],
   )
   return gone > 0
@@ -76,7 +83,7 @@ export interface SuppressedChannel {
   readonly since: number
 }
 
-/** On which of their channels somebody is not written to. */
+/** On which of their channels somebody is not written to, by their own word or their mailbox's. */
 export function suppressionsOf(
   db: Queryable,
   profile: Pick<Profile, "email" | "phone" | "telegramChatId">,
@@ -93,7 +100,7 @@ export function suppressionsOf(
   return db.query<SuppressedChannel>(
     `select s.channel, s.reason, (extract(epoch from s.since) * 1000)::float8 as since
      from unnest($1::text[], $2::text[]) as a (channel, address)
-     join suppressions s on s.address = ${hashOfAddress("a.channel", "a.address")} order by s.channel`,
+     join suppressions s on s.address = ${hashOfAddress("a.channel", "a.address")} and s.reason <> 'gone' order by s.channel`,
     [addresses.map(([channel]) => channel), addresses.map(([, address]) => address)],
   )
 }
