@@ -131,6 +131,10 @@ describe("what the running rules make of a pasted event", () => {
       { kind: "escalate", due_at: expect.any(String), channels: ["voice"], to: to("cook"), until: "read" },
       { kind: "failover", due_at: null, channels: ["sms", "voice"], to: to("accountant"), until: null },
     ])
+    const asked = await explained({ event: { ...EVENT, type: "pump.down" }, recipient: "cook" })
+    expect(asked.rules[0]?.why_not).toBe(
+      "cook is not accountant in business b1, but cook; a later step is for them, unless somebody reacts before",
+    )
     const [soon = "", late = ""] = (first?.later ?? []).map(({ due_at }) => String(due_at))
     expect(Date.parse(late) - Date.parse(soon)).toBe(600_000)
   })

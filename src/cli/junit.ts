@@ -1,14 +1,26 @@
 /** Results as JUnit's XML, which continuous integration shows: a suite for each file. */
+import { explainRuleError } from "../routing/rule-error.ts"
 import type { TestResult } from "../routing/rule-tests/run-rule-test.ts"
+import type { RulesTested } from "../routing/rule-tests/test-rules.ts"
 import { detailLines } from "./rules-test-report.ts"
 
-/** `ms`: how long all of it took. */
-export function junit(results: readonly TestResult[], ms: number): string {
+/** `ms`: how long all of it took. Where something does not load no test was run, and the report says why. */
+export function junit({ results, errors }: Pick<RulesTested, "results" | "errors">, ms: number): string {
   const suites = [...Map.groupBy(results, ({ test }) => test.file)]
+  const unloaded = [...Map.groupBy(errors, ({ file }) => file)]
   const time = (ms / 1_000).toFixed(3)
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="hub rules test" ${counts(results)} time="${time}">`,
+    `<testsuites name="hub rules test" ${counts(results, unloaded.length)} time="${time}">`,
+    ...unloaded.flatMap(([file, own]) => [
+      `  <testsuite name="${escaped(file)}" ${counts([], 1)}>`,
+      `    <testcase name="loads" classname="${escaped(file)}" file="${escaped(file)}">`,
+      ...own.map(
+        (error) => `      <error message="${escaped(error.problem)}">${escaped(explainRuleError(error))}</error>`,
+      ),
+      "    </testcase>",
+      "  </testsuite>",
+    ]),
     ...suites.flatMap(([file, own]) => [
       `  <testsuite name="${escaped(file)}" ${counts(own)}>`,
       ...own.flatMap(testCase),
@@ -19,8 +31,8 @@ export function junit(results: readonly TestResult[], ms: number): string {
   ].join("\n")
 }
 
-const counts = (results: readonly TestResult[]): string =>
-  `tests="${results.length}" failures="${results.filter(({ failures }) => failures.length > 0).length}" errors="0"`
+const counts = (results: readonly TestResult[], errors = 0): string =>
+  `tests="${results.length + errors}" failures="${results.filter(({ failures }) => failures.length > 0).length}" errors="${errors}"`
 
 function testCase({ test: { name, file, line }, failures }: TestResult): readonly string[] {
   const open = `    <testcase name="${escaped(name)}" classname="${escaped(file)}" file="${escaped(file)}" line="${line}"`

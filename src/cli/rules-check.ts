@@ -41,7 +41,12 @@ function print({ out, err }: Invocation, { errors, warnings, notes, summary }: R
     }
   }
   const { rules, templates, eventTypes, written, revision } = summary
-  const sizes = `${rules} rules, ${templates} templates, ${eventTypes.length} event types, ${written} messages written`
+  const sizes = [
+    counted(rules, "rule"),
+    counted(templates, "template"),
+    counted(eventTypes.length, "event type"),
+    `${counted(written, "message")} written`,
+  ].join(", ")
   const found = [
     ...(warnings.length > 0 ? [counted(warnings.length, "warning")] : []),
     ...(notes.length > 0 ? [`${counted(notes.length, "note")}${verbose ? "" : " (--verbose shows them)"}`] : []),

@@ -76,11 +76,11 @@ function personText({ recipient, inbox, reason, at, channels }: ToldPerson): str
 
 /** `escalate at 2026-01-05T09:15:00.000Z by sms to role manager, unless acknowledged` */
 function laterText({ kind, dueAt, channels, to, until }: Later): string {
-  const how =
-    dueAt === null
-      ? `${channels.join(", then ")}, where what was tried is definitely not sent`
-      : `at ${new Date(dueAt).toISOString()} by ${channels.join(", ")}`
-  return `${kind} ${how} to ${audienceText(to)}${until === null ? "" : `, unless ${until}`}`
+  const whom = `to ${audienceText(to)}`
+  if (dueAt === null)
+    return `${kind} by ${channels.join(", then ")} ${whom}, for whom what was tried is definitely not sent`
+  const at = new Date(dueAt).toISOString()
+  return `${kind} at ${at} by ${channels.join(", ")} ${whom}${until === null ? "" : `, unless ${until}`}`
 }
 
 function fateText({ channel, status, reason, until }: ChannelFate): string {

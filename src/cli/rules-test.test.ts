@@ -253,6 +253,12 @@ describe("hub rules test", () => {
     expect(xml).toContain('<testsuite name="rules/a.test.yaml" tests="2" failures="1" errors="0">')
     expect(xml).toContain('<testcase name="says &quot;a&quot; &lt; b &amp; c" classname="rules/a.test.yaml"')
     expect(balanced(xml)).toBe(true)
+    // What does not load must not leave the report of an earlier run.
+    await changed({ "rules/a.test.yaml": "tests: [{ nam: a }]" }, () => run("--junit", file))
+    const unloaded = readFileSync(file, "utf8")
+    expect(unloaded).toContain('failures="0" errors="1"')
+    expect(unloaded).toMatch(/<error message="[^"]*nam[^"]*">rules\/a\.test\.yaml:1:/)
+    expect(balanced(unloaded)).toBe(true)
   })
 
   test.each([

@@ -74,7 +74,7 @@ async function once(invocation: Invocation, asked: Asked): Promise<ExitCode> {
   )
   const ms = Math.round(performance.now() - began)
   const code = verdict(tested, asked)
-  if (asked.junit !== null && tested.errors.length === 0) await report(asked.junit, junit(tested.results, ms))
+  if (asked.junit !== null) await report(asked.junit, junit(tested, ms))
   if (asked.json) invocation.out(JSON.stringify(jsonReport(tested, ms)))
   else print(invocation, tested, asked, ms)
   return code

@@ -91,7 +91,7 @@ const isSent = ({ status }: TracedDelivery): boolean => status === "delivered"
 function causeOf({ notification: { rule }, eventType, clause, gathered }: WhyParts): string {
   if (gathered) return `because of events that the rule ${rule} gathers into one message`
   const event = eventType === null ? "an event" : `the event ${eventType}`
-  const why = clause === null ? "" : `: ${clause.replace(/ is true$/, "")}`
+  const why = clause === null ? "" : `: ${clause.replaceAll(/ is true(?= and |$)/g, "")}`
   return `because ${event} fits the rule ${rule}${why}`
 }
 

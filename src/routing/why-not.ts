@@ -1,7 +1,7 @@
 /** Why a rule that fits does not tell a certain person. Of whoever it does tell, the planning says the rest. */
 import type { HubEvent } from "../domain/event.ts"
 import type { RecipientId } from "../domain/ids.ts"
-import type { Recipient } from "../domain/recipient.ts"
+import type { Membership, Recipient } from "../domain/recipient.ts"
 import type { Audience } from "../domain/rule.ts"
 import { namedUsers } from "./addressees.ts"
 import type { Facts } from "./conditions/logic.ts"
@@ -22,6 +22,9 @@ export function whyNotTold(
   const here = known?.memberships.find((membership) => membership.business === business)
   // Whether there is such a person in another business is not for everybody who asks.
   if (here === undefined) return `${id} is no recipient of business ${business}`
+  const later = rule.actions.some(
+    (action) => action.type === "notify" && action.escalate.some((step) => step.to !== null && names(step.to, here)),
+  )
   const reasons = rule.actions.flatMap((action) => {
     if (action.type !== "notify") return []
     const { to } = action
@@ -34,7 +37,13 @@ export function whyNotTold(
       : [`${id} is ${wanted} in business ${business}${rolesText(here.roles)}`]
   })
   if (reasons.length === 0) return "the rule tells nobody of this event, or what it says to them cannot be written"
-  return [...new Set(reasons)].join("; ")
+  return [...new Set(reasons), ...(later ? ["a later step is for them, unless somebody reacts before"] : [])].join("; ")
+
+  function names(to: Audience, { roles, locations }: Membership): boolean {
+    if (namedUsers(to, facts, event.acceptedAt).users.includes(id)) return true
+    const there = location === null || locations === null || locations.includes(location)
+    return there && (to.everyone || to.roles.some((role) => roles.includes(role)))
+  }
 }
 
 function wantedText({ roles, users, lists }: Audience): string {
