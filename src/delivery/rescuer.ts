@@ -5,7 +5,7 @@ import type { PubSub } from "../pubsub/pubsub.ts"
 import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
-import { type Rescued, rescueExpired } from "../store/deliveries.ts"
+import { type Rescued, rescueExpired } from "../store/rescue.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 
 export interface RescuerOptions {

@@ -12,7 +12,7 @@ const HOME: Readonly<Record<keyof typeof MOVES, string>> = {
   expire: "deliveries.ts",
   settle: "deliveries.ts",
   release: "deliveries.ts",
-  rescue: "deliveries.ts",
+  rescue: "rescue.ts",
   cancel: "notifications.ts",
   stop: "suppressions.ts",
   withhold: "wishes.ts",

@@ -12,10 +12,11 @@ import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { seedDeliveries, seedReader, unread } from "../testing/seed-deliveries.ts"
 import { seenMoves, watchMoves } from "../testing/watched-moves.ts"
 import { type Database, openDatabase } from "./database.ts"
-import { claimDue, type Lease, releaseClaimed, renewLeases, rescueExpired, settleMany } from "./deliveries.ts"
+import { claimDue, type Lease, releaseClaimed, renewLeases, settleMany } from "./deliveries.ts"
 import { markAllRead } from "./notifications.ts"
 import { putOff } from "./put-off.ts"
 import { replayDead } from "./replays.ts"
+import { rescueExpired } from "./rescue.ts"
 import { GONE, withhold } from "./wishes.ts"
 
 let server: TestDatabase

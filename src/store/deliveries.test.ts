@@ -5,16 +5,8 @@ import type { DeliveryId } from "../domain/ids.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { type Database, openDatabase } from "./database.ts"
-import {
-  claimDue,
-  type Lease,
-  nextDue,
-  releaseClaimed,
-  renewLeases,
-  rescueExpired,
-  type Settling,
-  settleMany,
-} from "./deliveries.ts"
+import { claimDue, type Lease, nextDue, releaseClaimed, renewLeases, type Settling, settleMany } from "./deliveries.ts"
+import { rescueExpired } from "./rescue.ts"
 
 let server: TestDatabase
 let db: Database

@@ -1,10 +1,10 @@
 /**
- * Deliveries under a lease: claim, renew, settle, release, rescue. Every change names the state it expects, so whoever
+ * Deliveries under a lease: claim, renew, settle, release. Every change names the state it expects, so whoever
  * has lost a lease changes nothing and is told so. Time is the database's own: callers give delays, never moments. Long, because
  * the statements that move a row from state to state are read against each other.
  */
-import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
-import type { ClaimedDelivery, DeliveryStatus, Outcome, RetryPolicy, Settlement } from "../domain/delivery.ts"
+import type { SendingChannel } from "../domain/channel.ts"
+import type { ClaimedDelivery, DeliveryStatus, Outcome, Settlement } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { SuppressionReason } from "../domain/receipt.ts"
@@ -275,59 +275,6 @@ export const releaseClaimed = (db: Database, owner: string, leases: readonly Lea
   leases.length === 0
     ? Promise.resolve(0)
     : db.execute(RELEASE, [owner, leases.map(({ id }) => id), leases.map(({ attempt }) => attempt)])
-
-// Whether a lost attempt was sent nobody knows. `hold` channels therefore wait for a person, the others try again.
-const RESCUE = `
-with policy as (
-  select * from unnest($2::text[], $3::int[], $4::float8[], $5::bool[]) as t (channel, max_attempts, max_age_ms, hold)
-), expired as (
-  select id from deliveries where status = 'sending' and lease_until < now()
-  order by lease_until limit $1 for update skip locked
-), seen as (
-  select d.id, d.attempt, d.claimed_at, p.hold or d.hold_unknown as hold, d.attempt - d.forgiven >= p.max_attempts as spent,
-    extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms as old,
-    d.expires_at <= now() as over
-  from deliveries d join expired using (id) join policy p using (channel)
-), judged as (
-  select id, attempt, claimed_at,
-    case when hold then 'unknown' when spent or old then 'dead' when over then 'expired' else 'retrying' end as status,
-    case when hold then 'lost' when spent then 'attempts_exhausted' when old then 'too_old' when over then 'expires_in'
-      else 'lost' end as reason
-  from seen
-), rescued as (
-  update deliveries d set status = j.status, reason = j.reason, maybe_duplicate = true, owner = null, lease_until = null,
-    next_attempt_at = case j.status when 'retrying' then now() end,
-    settled_at = case j.status when 'retrying' then null else now() end
-  from judged j where d.id = j.id and d.status = 'sending' and d.lease_until < now()
-  returning d.id, d.channel, d.status, d.reason, d.attempt, d.claimed_at, d.next_attempt_at
-), logged as (
-  insert into attempts (delivery_id, number, started_at, outcome, reason, became, because, again_at)
-  select id, attempt, coalesce(claimed_at, now()), 'lost', 'lease_expired', status,
-    case status when 'retrying' then 'lease_lost' when 'unknown' then 'held' else reason end, next_attempt_at from rescued
-)
-select id, channel, status, reason, attempt from rescued`
-
-export interface Rescued extends Lease {
-  readonly channel: SendingChannel
-  readonly status: Extract<DeliveryStatus, "retrying" | "dead" | "unknown" | "expired">
-  readonly reason: string
-}
-
-/** Takes deliveries from holders whose lease ran out: due again at once, marked `maybe_duplicate`, or ended. */
-export const rescueExpired = (
-  db: Database,
-  limit: number,
-  policyOf: (channel: SendingChannel) => RetryPolicy,
-): Promise<readonly Rescued[]> => {
-  const policies = SENDING_CHANNELS.map(policyOf)
-  return db.query<Rescued>(RESCUE, [
-    limit,
-    SENDING_CHANNELS,
-    policies.map((policy) => policy.maxAttempts),
-    policies.map((policy) => policy.maxAgeMs),
-    policies.map((policy) => policy.onUnknown === "hold"),
-  ])
-}
 
 const NEXT_DUE = `
 select (extract(epoch from min(d.next_attempt_at) - now()) * 1000)::float8 as ms

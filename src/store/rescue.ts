@@ -1,0 +1,58 @@
+/** What a killed or lost holder had in hand is taken from it when its lease has run out, which the update itself asks. */
+import { SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
+import type { DeliveryStatus, RetryPolicy } from "../domain/delivery.ts"
+import type { Database } from "./database.ts"
+import type { Lease } from "./deliveries.ts"
+
+// Whether a lost attempt was sent nobody knows. `hold` channels therefore wait for a person, the others try again.
+const RESCUE = `
+with policy as (
+  select * from unnest($2::text[], $3::int[], $4::float8[], $5::bool[]) as t (channel, max_attempts, max_age_ms, hold)
+), expired as (
+  select id from deliveries where status = 'sending' and lease_until < now()
+  order by lease_until limit $1 for update skip locked
+), seen as (
+  select d.id, d.attempt, d.claimed_at, p.hold or d.hold_unknown as hold, d.attempt - d.forgiven >= p.max_attempts as spent,
+    extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms as old,
+    d.expires_at <= now() as over
+  from deliveries d join expired using (id) join policy p using (channel)
+), judged as (
+  select id, attempt, claimed_at,
+    case when hold then 'unknown' when spent or old then 'dead' when over then 'expired' else 'retrying' end as status,
+    case when hold then 'lost' when spent then 'attempts_exhausted' when old then 'too_old' when over then 'expires_in'
+      else 'lost' end as reason
+  from seen
+), rescued as (
+  update deliveries d set status = j.status, reason = j.reason, maybe_duplicate = true, owner = null, lease_until = null,
+    next_attempt_at = case j.status when 'retrying' then now() end,
+    settled_at = case j.status when 'retrying' then null else now() end
+  from judged j where d.id = j.id and d.status = 'sending' and d.lease_until < now()
+  returning d.id, d.channel, d.status, d.reason, d.attempt, d.claimed_at, d.next_attempt_at
+), logged as (
+  insert into attempts (delivery_id, number, started_at, outcome, reason, became, because, again_at)
+  select id, attempt, coalesce(claimed_at, now()), 'lost', 'lease_expired', status,
+    case status when 'retrying' then 'lease_lost' when 'unknown' then 'held' else reason end, next_attempt_at from rescued
+)
+select id, channel, status, reason, attempt from rescued`
+
+export interface Rescued extends Lease {
+  readonly channel: SendingChannel
+  readonly status: Extract<DeliveryStatus, "retrying" | "dead" | "unknown" | "expired">
+  readonly reason: string
+}
+
+/** Takes deliveries from holders whose lease ran out: due again at once, marked `maybe_duplicate`, or ended. */
+export const rescueExpired = (
+  db: Database,
+  limit: number,
+  policyOf: (channel: SendingChannel) => RetryPolicy,
+): Promise<readonly Rescued[]> => {
+  const policies = SENDING_CHANNELS.map(policyOf)
+  return db.query<Rescued>(RESCUE, [
+    limit,
+    SENDING_CHANNELS,
+    policies.map((policy) => policy.maxAttempts),
+    policies.map((policy) => policy.maxAgeMs),
+    policies.map((policy) => policy.onUnknown === "hold"),
+  ])
+}
