@@ -44,7 +44,8 @@ export function outboxRoutes(deps: OutboxDeps): RouteFile {
       tag: "Deliveries",
       description:
         "Without credentials a channel captures in development: nothing leaves the machine. What such a channel has still " +
-        "to send, or gave up because its provider was made to fail, is listed too; the status says which.",
+        "to send, gave up because its provider was made to fail, or sent where no account is needed (to browsers, to systems " +
+        "on this machine) is listed too; the status says which.",
       parameters: [
         { name: "channel", in: "query", description: SENDING_CHANNELS.join(", ") },
         { name: "after", in: "query", description: "Go on after this id" },

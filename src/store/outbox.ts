@@ -10,7 +10,7 @@ export interface OutboxFilter {
   /** Null: every business. */
   readonly businesses: readonly BusinessId[] | null
   readonly channel?: SendingChannel | undefined
-  /** Channels that are captured now: of them also what is on its way, or was given up. */
+  /** Channels that are captured now: of them also what is on its way, was given up, or went to a browser or this machine. */
   readonly captured: readonly SendingChannel[]
   readonly after?: DeliveryId | undefined
   readonly limit: number
@@ -25,7 +25,7 @@ export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<D
     filter.captured.length === 0
       ? "d.status = 'captured'"
       : `(d.status = 'captured' or d.channel = any (${bind(filter.captured)}::text[])
-          and d.status in ('queued', 'sending', 'retrying', 'unknown', 'dead'))`,
+          and d.status in ('queued', 'sending', 'retrying', 'unknown', 'dead', 'delivered'))`,
   ]
   if (filter.businesses !== null) clauses.push(`d.business_id = any (${bind(filter.businesses)}::text[])`)
   if (filter.channel !== undefined) clauses.push(`d.channel = ${bind(filter.channel)}`)

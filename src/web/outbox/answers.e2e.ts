@@ -148,6 +148,8 @@ test("a provider is made to fail, its event is sent again, and what follows is t
   await dead.click()
   await page.locator(".facts .pill", { hasText: "dead: blocked by recipient" }).waitFor()
   await page.locator(".next", { hasText: "for good" }).waitFor()
+  await page.getByText("Its reader has not had this message").waitFor()
+  await page.locator(".frame.telegram .reply").waitFor({ state: "detached" })
   await shot(page, "answers-10-dead")
   await page.getByRole("link", { name: "Timeline" }).click()
   await page.getByRole("heading", { name: "Given up" }).waitFor()

@@ -10,8 +10,11 @@ import { traceOf } from "./why.ts"
 
 export interface Detail {
   readonly node: HTMLElement
-  /** Draws how it stands anew, and leaves alone what somebody reads or writes below. */
-  stands(captured: Captured): void
+  /**
+   * Draws how it stands anew, and leaves alone what somebody reads or writes below. False: its reader has it now, or has it
+   * not any more, so all of it is to be drawn.
+   */
+  stands(captured: Captured): boolean
 }
 
 /** `hands`: null where nobody may answer. */
@@ -40,10 +43,26 @@ export function detailOf(captured: Captured, api: Api, hands: Hands | null): Det
       told,
       traceOf(eventId, api),
     ),
-    el("div", { class: "stage" }, frameOf(captured, hands)),
+    el(
+      "div",
+      { class: "stage", "data-had": had(captured) ? null : "no" },
+      had(captured) ? null : el("p", { class: "not-had" }, "Its reader has not had this message: so it would be seen."),
+      frameOf(captured, had(captured) ? hands : null),
+    ),
   )
-  return { node, stands }
+  return {
+    node,
+    stands(now) {
+      if (had(now) !== had(captured)) return false
+      stands(now)
+      return true
+    },
+  }
 }
+
+/** Its reader has it, or may have it, and so may answer. */
+const had = ({ status, maybeDuplicate }: Captured): boolean =>
+  status === "captured" || status === "delivered" || status === "unknown" || maybeDuplicate
 
 const BAD: ReadonlySet<string> = new Set(["dead", "bounced", "complained", "undelivered"])
 const UNSURE: ReadonlySet<string> = new Set(["retrying", "unknown", "queued", "sending"])

@@ -137,7 +137,7 @@ function draw(): void {
   else if (shown !== null && detail.dataset["id"] !== shown) show(shown)
   else if (shown !== null) {
     const item = feed?.items.find(({ id }) => id === shown)
-    if (item !== undefined) stage?.stands(item)
+    if (item !== undefined && stage?.stands(item) === false) show(shown)
   }
 }
 

@@ -47,9 +47,9 @@ export function call(message: MessageOn<"voice">, createdAt: string, hands: Hand
       ? null
       : el(
           "div",
-          { class: "keys" },
+          { class: "keypad" },
           button({ class: "key", "aria-label": "Press key 1: acknowledge" }, "1", () => hands.acknowledge("Key 1")),
-          el("span", { class: "keys-label" }, "Any key acknowledges"),
+          el("span", { class: "keypad-label" }, "Any key acknowledges"),
         )
   return el(
     "figure",
