@@ -23,7 +23,7 @@ describe("what is secret is compared in constant time", () => {
   })
 
   test("no door does: keys and signatures go through timingSafeEqual, or are found by their hash", () => {
-    const doors = ["http", "ingest"].flatMap((room) =>
+    const doors = ["http", "inbound", "ingest"].flatMap((room) =>
       readdirSync(join(import.meta.dir, room))
         .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
         .map((file) => join(import.meta.dir, room, file)),

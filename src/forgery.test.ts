@@ -1,7 +1,7 @@
 /**
  * Forged credentials against a whole hub, over HTTP and WebSocket, as bytes that no client tidies up (catalogue 42): only
- * the valid ones pass, and no refusal tells a forger what only the hub knows. Signed webhooks have a table of their own:
- * ingest/webhook-forgery.test.ts.
+ * the valid ones pass, and no refusal tells a forger what only the hub knows. What is signed has tables of its own:
+ * ingest/webhook-forgery.test.ts, inbound/inbound-forgery.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { createApiKey, hashOfKey, revokeApiKey } from "./store/api-keys.ts"

@@ -35,10 +35,10 @@ export function isTwilioSigned({ urls, form, signature }: TwilioRequest, token: 
 }
 
 /** Twenty bytes in base64, and in no other spelling. */
-function macIn(signature: string | null): Buffer | null {
-  if (signature === null || !/^[A-Za-z0-9+/]{27}=$/.test(signature)) return null
-  const mac = Buffer.from(signature, "base64")
-  return mac.toString("base64") === signature ? mac : null
+function macIn(text: string | null): Buffer | null {
+  if (text === null || !/^[A-Za-z0-9+/]{27}=$/.test(text)) return null
+  const mac = Buffer.from(text, "base64")
+  return mac.toString("base64") === text ? mac : null
 }
 
 /** Null: more than Twilio sends. A name that stands several times has each of its values once, sorted. */
