@@ -117,7 +117,9 @@ export class SmtpPool {
       const kept = this.#idle.pop()
       if (kept === undefined) return null
       if (kept.timer !== null) clearTimeout(kept.timer)
-      if (!kept.connection.destroyed) return kept
+      if (kept.connection.destroyed) continue
+      socketOf(kept)?.ref()
+      return kept
     }
   }
 
@@ -131,7 +133,9 @@ export class SmtpPool {
       this.#idle.splice(this.#idle.indexOf(kept), 1)
       kept.connection.quit()
     }, IDLE_MS)
+    // Nobody waits for it: a process that is to end does not stay for it either.
     kept.timer.unref()
+    socketOf(kept)?.unref()
     this.#idle.push(kept)
   }
 
@@ -193,6 +197,8 @@ export class SmtpPool {
     }
   }
 }
+
+const socketOf = ({ connection }: Kept) => connection._socket || null
 
 const isStale = (seen: SmtpExchange): boolean =>
   (seen.kind === "unreachable" && seen.reason === "connection_lost") || (seen.kind === "refused" && seen.code === 421)
