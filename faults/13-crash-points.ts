@@ -1,10 +1,6 @@
 /** A hub that dies at each of the places where something is half done, one after the other, under load. */
 import { join } from "node:path"
-import { upsertRecipients } from "../src/store/recipients.ts"
-import { business, recipient } from "../src/testing/builders.ts"
-import { marginCall } from "../src/testing/margin-call.ts"
-import { startOpenLoop } from "../src/testing/open-loop.ts"
-import { ruleFolders } from "../src/testing/rule-fixtures.ts"
+import { calls } from "./calls.ts"
 import { CRASH_POINTS, type CrashPoint, gone } from "./crash-points.ts"
 import { fault } from "./fault.ts"
 import { endings, inWorld } from "./world.ts"
@@ -14,16 +10,6 @@ const IN_FLIGHT = 32
 const ANSWER_MS = 50
 const LEASE_MS = 2_000
 const REACHED_MS = 30_000
-
-const action = (more: string): string =>
-  `{ type: notify, to: { users: [{ var: payload.trader_id }] }, channels: [telegram], template: call${more} }`
-const RULES = {
-  "rules/calls.yaml": `rules:
-  - { name: now, event_type: MARGIN_CALL, actions: [${action("")}] }
-  - { name: later, event_type: LATE_CALL, actions: [${action(", delay: 1s")}] }
-`,
-  "templates/call/default.eta": "---\ntitle: Margin call\n---\nAccount <%= it.payload.account_id %>",
-}
 
 export const crashPoints = fault({
   number: 13,
@@ -35,15 +21,12 @@ export const crashPoints = fault({
   run: ({ each, perSecond }, mutant) =>
     inWorld({ mutant }, async (world) => {
       const { providers } = world
-      const folders = await ruleFolders(RULES)
-      world.defer(() => folders.remove())
+      const { settings, load: callLoad, told } = await calls(world)
       let asked = 0
       providers.always("telegram", () => {
         asked += 1
         return asked % 30 === 0 ? { kind: "answer", status: 502 } : { kind: "wait", released: Bun.sleep(ANSWER_MS) }
       })
-      const member = { business: business("desk"), locations: null, roles: [] }
-      await upsertRecipients(world.db, [recipient("trader-7", { telegramChatId: "991", memberships: [member] })], null)
       const port = freePort()
       const start = (at: number) =>
         world.hub({
@@ -52,21 +35,13 @@ export const crashPoints = fault({
           until: "rules_loaded",
           preloads: [join(import.meta.dirname, "crash-at.ts"), join(import.meta.dirname, "pace.ts")],
           settings: {
-            HUB_RULES_DIR: folders.rulesDir,
-            HUB_TEMPLATES_DIR: folders.templatesDir,
+            ...settings,
             CRASH_AT: String(at),
             CRASH_NTH: String(1 + Math.floor(Math.random() * 3)),
             PACE_LEASE_MS: String(LEASE_MS),
           },
         })
-      const load = startOpenLoop({
-        perSecond,
-        url: () => `http://127.0.0.1:${port}`,
-        event: (n) => ({
-          key: `acc-${n}.`,
-          body: { ...marginCall(n), type: n % 2 === 0 ? "LATE_CALL" : "MARGIN_CALL" },
-        }),
-      })
+      const load = callLoad(perSecond, () => `http://127.0.0.1:${port}`)
       const missed: string[] = []
       for (const point of chosen(each)) {
         const hub = await start(CRASH_POINTS.indexOf(point))
@@ -81,6 +56,7 @@ export const crashPoints = fault({
       }
       if (missed.length > 0) console.error(`not reached: ${missed.join(", ")}`)
       const last = await start(-1)
+      await told(load)
       const figures = await world.judged(load, { again: chosen(each).length * IN_FLIGHT })
       return [
         { what: "places that are gone", value: gone().length, atMost: 0 },

@@ -17,8 +17,12 @@ import { diskFull } from "./16-disk-full.ts"
 import { connectionBudget } from "./18-connection-budget.ts"
 import { locks } from "./19-locks.ts"
 import { unknownCommit } from "./21-unknown-commit.ts"
+import { clockJumps } from "./22-clock-jumps.ts"
+import { retryHerd } from "./33-retry-herd.ts"
+import { schedulerDrift } from "./36-scheduler-drift.ts"
 import { forgery } from "./42-forgery.ts"
 import { fuzzing } from "./45-fuzz.ts"
+import { contentInjection } from "./46-content-injection.ts"
 import type { Fault } from "./fault.ts"
 import { natsCrash, natsFlood, natsWiped } from "./nats.ts"
 
@@ -43,7 +47,11 @@ export const FAULTS: readonly Fault[] = [
   connectionBudget,
   locks,
   unknownCommit,
+  clockJumps,
   natsFlood,
+  retryHerd,
+  schedulerDrift,
   forgery,
   fuzzing,
+  contentInjection,
 ]
