@@ -1,10 +1,14 @@
-/** Forged credentials and signatures. The matrix is whole in every run already (it counts its more than 150 cases itself). */
+/** Forged credentials and signatures. The matrix is whole in every run already (it counts its more than 230 cases itself). */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fault } from "./fault.ts"
 
-const MATRIX = ["./src/forgery.test.ts", "./src/ingest/webhook-forgery.test.ts"]
+const MATRIX = [
+  "./src/forgery.test.ts",
+  "./src/ingest/webhook-forgery.test.ts",
+  "./src/inbound/inbound-forgery.test.ts",
+]
 const ROOT = join(import.meta.dirname, "..")
 
 export const forgery = fault({

@@ -169,6 +169,14 @@ function suppression({ channel, reason }: TracedDelivery, { category }: Notifica
       return `: you have turned it off for ${category === null ? "this category" : `the category ${category}`}`
     case "preference_severity":
       return `: you want an ${message} only for more severe news`.replace(/an (Telegram|Slack|webhook)/, "a $1")
+    case "stop":
+      return `: you have answered STOP to an earlier one`
+    case "unsubscribed":
+      return ": you have unsubscribed from it"
+    case "bounced":
+      return `: mail to the ${address} that is known of you came back`
+    case "complained":
+      return ": you have reported an earlier one as unwanted"
     case "gone":
       return `: the ${address} that is known of you did not take an earlier one`
     case "superseded":
@@ -190,6 +198,9 @@ const FOR_THE_PERSON: ReadonlySet<string> = new Set([
   "preference_channel",
   "preference_category",
   "preference_severity",
+  "stop",
+  "bounced",
+  "complained",
   "gone",
   "superseded",
   "cooldown",

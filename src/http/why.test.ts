@@ -244,6 +244,10 @@ describe("why one was not told", () => {
     expect((await became("unknown", "timeout")).sentence).toEndWith("It is not known whether the e-mail was sent.")
     expect((await became("expired", "expires_in")).sentence).toEndWith("it was too late, the news had expired.")
     expect((await became("cancelled", "acknowledged")).sentence).toEndWith("the news had been acknowledged before.")
+    const suppressed = async (reason: string) => (await became("suppressed", reason)).sentence
+    expect(await suppressed("stop")).toEndWith("you have answered STOP to an earlier one.")
+    expect(await suppressed("bounced")).toEndWith("mail to the e-mail address that is known of you came back.")
+    expect(await suppressed("complained")).toEndWith("you have reported an earlier one as unwanted.")
     expect((await became("captured", "")).sentence).toContain("kept in the hub's outbox and not sent")
   })
 })
