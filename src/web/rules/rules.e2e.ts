@@ -183,7 +183,7 @@ test("who would be told, why one would not, and the words of each channel in its
   await write(page, EVENT)
   const overdue = result(page, "overdue")
   await overdue.locator(".people li", { hasText: "ann" }).getByText("email would be sent").waitFor()
-  await overdue.getByText("If nobody reacts, it goes on").waitFor()
+  await overdue.locator(".later", { hasText: /It goes on .*, unless somebody has acknowledged it/ }).waitFor()
   await overdue.locator(".inbox-title", { hasText: "Invoice INV-7" }).waitFor()
   await overdue.getByRole("button", { name: "Email" }).click()
   await overdue.locator(".mail-top h3", { hasText: "Invoice INV-7" }).waitFor()
