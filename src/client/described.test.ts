@@ -176,6 +176,7 @@ const trace: Fields<Trace> = {
   systems: "array",
   timers: "array",
   digests: "array",
+  has_more_notifications: "boolean",
   has_more_deliveries: "boolean",
 }
 const tracedRule: Fields<TracedRule> = {

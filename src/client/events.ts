@@ -86,6 +86,8 @@ export interface Trace {
   /** The digests that the event went into. */
   readonly digests: readonly TracedDigest[]
   /** Not all are listed: `hub.deliveries.list({ event_id })` reads them. */
+  /** More than the thousand that are listed. */
+  readonly has_more_notifications: boolean
   readonly has_more_deliveries: boolean
 }
 

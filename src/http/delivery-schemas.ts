@@ -161,6 +161,7 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
           },
         },
       },
+      has_more_notifications: { type: "boolean", description: "There are more than the thousand that are listed" },
       has_more_deliveries: { type: "boolean" },
     },
   },

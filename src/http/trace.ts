@@ -18,8 +18,8 @@ import {
 import { notFound } from "./problem.ts"
 import { json, type RouteFile, ref } from "./route.ts"
 
-/** More deliveries than this of one event are counted, not listed: `/v1/deliveries?event_id=` pages through them. */
-const MAX_DELIVERIES = 1_000
+/** More notifications or deliveries than this of one event are not listed: `/v1/deliveries?event_id=` pages through the latter. */
+const MAX_LISTED = 1_000
 
 export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
   return {
@@ -48,12 +48,15 @@ export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
 export async function traceOf(db: Database, event: HubEvent): Promise<JsonObject> {
   const [route, notifications, deliveries, timers, digests] = await Promise.all([
     getRoute(db, event.id),
-    notificationsOfEvent(db, event.id),
-    deliveriesOfEvent(db, event.id, MAX_DELIVERIES + 1),
+    notificationsOfEvent(db, event.id, MAX_LISTED + 1),
+    deliveriesOfEvent(db, event.id, MAX_LISTED + 1),
     timersOfEvent(db, event.id),
     digestsOf(db, event.id),
   ])
-  const listed = deliveries.slice(0, MAX_DELIVERIES)
+  const listed = deliveries.slice(0, MAX_LISTED)
+  // One delivery may be for thousands: of each it is looked up, not looked for.
+  const tellings = listed.flatMap((one) => one.notifications.map((id) => ({ id, one })))
+  const byNotification = Map.groupBy(tellings, ({ id }) => id)
   return {
     event: eventView(event),
     status: route === null ? "waiting" : route.failures.length > 0 ? "failed" : "routed",
@@ -61,19 +64,20 @@ export async function traceOf(db: Database, event: HubEvent): Promise<JsonObject
     rules_revision: route?.rulesRevision ?? null,
     rules: route === null ? [] : verdicts(route),
     failures: (route?.failures ?? []).map(({ rule, reason }) => ({ rule, reason })),
-    notifications: notifications.map((n) => ({
+    notifications: notifications.slice(0, MAX_LISTED).map((n) => ({
       id: n.id,
       recipient: n.recipient,
       rule: n.rule,
       rules_revision: n.rulesRevision,
       inbox: n.inbox,
       reason: n.reason,
-      deliveries: listed.filter((d) => d.notifications.includes(n.id)).map(deliveryView),
+      deliveries: (byNotification.get(n.id) ?? []).map(({ one }) => deliveryView(one)),
     })),
     systems: listed.filter((d) => d.notifications.length === 0).map((d) => ({ rule: d.rule, ...deliveryView(d) })),
     timers: timers.map(timerView),
     digests,
-    has_more_deliveries: deliveries.length > MAX_DELIVERIES,
+    has_more_notifications: notifications.length > MAX_LISTED,
+    has_more_deliveries: deliveries.length > MAX_LISTED,
   }
 }
 

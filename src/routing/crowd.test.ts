@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import type { RecipientId, RuleName } from "../domain/ids.ts"
 import type { Profile } from "../domain/recipient.ts"
+import { traceOf } from "../http/trace.ts"
 import { openDatabase } from "../store/database.ts"
+import { getEvent } from "../store/events.ts"
 import { inPieces } from "../store/pieces.ts"
 import { getRoute } from "../store/routes.ts"
 import { seal } from "../store/sealed.ts"
@@ -85,6 +87,11 @@ describe("what is for very many people", () => {
     expect(decisions?.find(({ rule }) => rule === "alarm")?.reason).toContain(
       `${CROWD} people are told of it, apart from other events`,
     )
+    const event = await getEvent(world.nodes[0], id)
+    const trace = event === null ? {} : await traceOf(world.nodes[0], event)
+    expect(trace).toMatchObject({ has_more_notifications: true, has_more_deliveries: false })
+    expect(trace["notifications"]).toHaveLength(1_000)
+    expect(JSON.stringify(trace).match(/"channel":"sms"/g)).toHaveLength(1_000)
     await world.clear()
   })
 

@@ -229,11 +229,15 @@ const within =
         unseen: 0,
       })
 
-/** Everything that an event made, in the inbox or not, whoever it is for: for the trace. */
-export async function notificationsOfEvent(db: Queryable, event: EventId): Promise<readonly Notification[]> {
+/** What an event made, in the inbox or not, whoever it is for: at most `limit`, for the trace. */
+export async function notificationsOfEvent(
+  db: Queryable,
+  event: EventId,
+  limit = 1_000,
+): Promise<readonly Notification[]> {
   const rows = await db.query<NotificationRow>(
-    `select ${NOTIFICATION_COLUMNS} from notifications n where n.event_id = $1 order by n.rule, n.recipient_id`,
-    [event],
+    `select ${NOTIFICATION_COLUMNS} from notifications n where n.event_id = $1 order by n.rule, n.recipient_id limit $2`,
+    [event, limit],
   )
   return rows.map(notificationFromRow)
 }

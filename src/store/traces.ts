@@ -111,7 +111,7 @@ export async function getNotification(db: Queryable, id: NotificationId): Promis
   return row === undefined ? null : notificationFromRow(row)
 }
 
-/** What a digest of these rules has told, by the event that opened it. */
+/** What a digest of these rules has told, by the event that opened it: the first thousand. */
 export async function notificationsOfDigests(
   db: Queryable,
   digests: readonly TracedDigest[],
@@ -120,7 +120,7 @@ export async function notificationsOfDigests(
   return db.query(
     `select n.id, n.event_id as event, n.rule, n.recipient_id as recipient, n.reason
      from (select distinct * from unnest($1::text[], $2::text[])) as k (event_id, rule)
-     join notifications n on n.event_id = k.event_id and n.rule = k.rule order by n.rule, n.recipient_id`,
+     join notifications n on n.event_id = k.event_id and n.rule = k.rule order by n.rule, n.recipient_id limit 1000`,
     [digests.map(({ openedBy }) => openedBy), digests.map(({ rule }) => rule)],
   )
 }
