@@ -9,6 +9,7 @@ import {
   limitOf,
   look,
   MINIMUM,
+  THROTTLED_IN_A_ROW,
   type Verdict,
   verdictOf,
   WINDOW_MS,
@@ -43,8 +44,28 @@ describe("a breaker", () => {
     expect(after(old, "failing", WINDOW_MS + 1).state).toBe("closed")
   })
 
-  test("counts no one who is throttled, and nothing that we ended ourselves", () => {
-    expect(times(times(CLOSED, 1_000, "throttled", 0), 1_000, "nothing", 0)).toEqual(CLOSED)
+  test("counts nothing that we ended ourselves", () => {
+    expect(times(CLOSED, 1_000, "nothing", 0)).toEqual(CLOSED)
+  })
+
+  test("stays closed while of those that are throttled every tenth works", () => {
+    let breaker: Breaker = CLOSED
+    for (let n = 0; n < 1_000; n++) breaker = after(breaker, n % THROTTLED_IN_A_ROW === 0 ? "well" : "throttled", 0)
+    expect(breaker).toMatchObject({ state: "closed", limit: Number.POSITIVE_INFINITY })
+  })
+
+  test("opens when as many in a row are throttled, for as long as the provider wishes, within 1 to 5 s", () => {
+    const nearly = times(CLOSED, THROTTLED_IN_A_ROW - 1, "throttled", 0)
+    const wishing = (wishMs: number | null): number =>
+      pauseOf(learn(nearly, { era: 0, verdict: "throttled", now: 0, random: NO_JITTER, bound: BOUND, wishMs }), 0)
+    expect([null, 200, 3_000, 3_600_000].map(wishing)).toEqual([1_000, 1_000, 3_000, 5_000])
+    expect(after(nearly, "throttled", 0)).toMatchObject({ cause: "throttled", openings: 0 })
+  })
+
+  test("goes on slowly after it was throttled", () => {
+    const open = times(CLOSED, THROTTLED_IN_A_ROW, "throttled", 0)
+    expect(limitOf(after(probing(open), "well", 1_000))).toBe(2)
+    expect(pauseOf(after(probing(open), "throttled", 0), 0)).toBe(1_000)
   })
 
   test("opens on the first bad credential, for half a minute", () => {
@@ -132,6 +153,7 @@ test("only the provider's faults are held against it", () => {
     [retry("timeout"), false, "failing"],
     [retry("rate_limited"), false, "throttled"],
     [retry("chat_migrated"), false, "nothing"],
+    [retry("not_tried"), false, "nothing"],
     [retry("unreachable"), true, "nothing"],
     [unknown, false, "failing"],
     [unknown, true, "nothing"],

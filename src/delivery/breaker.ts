@@ -12,7 +12,7 @@ import { backoffDelay } from "../runtime/backoff.ts"
  */
 export type Verdict = "well" | "failing" | "unusable" | "throttled" | "nothing"
 
-export type Cause = "outage" | "credential"
+export type Cause = "outage" | "credential" | "throttled"
 
 /** One piece of the sliding window, from `at` (monotonic milliseconds) on. */
 interface Slice {
@@ -33,6 +33,8 @@ interface Closed extends Common {
   /** Sends at once; Infinity: no limit from here. */
   readonly limit: number
   readonly window: readonly Slice[]
+  /** How many were throttled since one worked. */
+  readonly throttled: number
 }
 
 interface Open extends Common {
@@ -59,6 +61,8 @@ export interface Heard {
   readonly random: () => number
   /** The account's own bound of sends at once: at it, a recovery is over. */
   readonly bound: number
+  /** How long the provider asked to be left alone. */
+  readonly wishMs?: number | null
 }
 
 /** It opens when this share of at least `MINIMUM` telling tries failed within the window (reliability §4.3). */
@@ -66,13 +70,26 @@ export const FAILURE_RATE = 0.5
 export const MINIMUM = 20
 export const WINDOW_MS = 30_000
 const SLICE_MS = WINDOW_MS / 10
+/**
+ * So many in a row were throttled: whoever goes on asking is shut out for longer, so nothing is claimed for as long as the
+ * provider wishes. Not for long, since it may have meant one address.
+ */
+export const THROTTLED_IN_A_ROW = 10
+const WISH = { minMs: 1_000, maxMs: 5_000 } as const
 /** Short at first, since most outages are; long for what only a person can mend. */
 const PAUSES = {
   outage: { minMs: 1_000, maxMs: 60_000, jitter: 0.5 },
   credential: { minMs: 30_000, maxMs: 300_000, jitter: 0.2 },
 } as const
 
-export const CLOSED: Closed = { state: "closed", era: 0, openings: 0, limit: Number.POSITIVE_INFINITY, window: [] }
+export const CLOSED: Closed = {
+  state: "closed",
+  era: 0,
+  openings: 0,
+  limit: Number.POSITIVE_INFINITY,
+  window: [],
+  throttled: 0,
+}
 /** For a dispatcher that has just crashed: should that repeat, each crash holds one delivery and not all it could. */
 export const CAREFUL: Closed = { ...CLOSED, limit: 1 }
 
@@ -84,6 +101,7 @@ const TELLS_NOTHING = new Set([
   "no_webhook",
   "url_refused",
   "place_taken",
+  "not_tried",
 ])
 
 /** What an outcome says about the account that it was tried with; `cut`: we ended the try ourselves. */
@@ -130,19 +148,34 @@ export function learn(breaker: Breaker, heard: Heard): Breaker {
     case "open":
       return breaker
     case "closed":
-      if (verdict === "throttled") return breaker
+      if (verdict === "throttled") {
+        const throttled = breaker.throttled + 1
+        return throttled < THROTTLED_IN_A_ROW ? { ...breaker, throttled } : paused(breaker, heard)
+      }
       if (verdict === "unusable") return opened(breaker, heard, "credential", breaker.openings + 1)
       return counted(breaker, heard, verdict)
     case "probing":
       // Recovery is no burst: what piled up meanwhile goes out slowly at first.
       if (verdict === "well") return { ...CLOSED, era: breaker.era + 1, openings: breaker.openings, limit: 2 }
-      // It is there, and asked for less: the same pause again, not a longer one.
-      if (verdict === "throttled") return opened(breaker, heard, "outage", breaker.openings)
+      // It is there, and asks for less: no longer pauses than before.
+      if (verdict === "throttled") return paused(breaker, heard)
       return opened(breaker, heard, verdict === "unusable" ? "credential" : "outage", breaker.openings + 1)
   }
 }
 
-const opened = ({ era }: Breaker, { now, random }: Heard, cause: Cause, openings: number): Open => ({
+/** By the provider's wish, and no shorter than the last pause where there was one. */
+function paused({ era, openings }: Breaker, { now, random, wishMs }: Heard): Open {
+  const last = openings > 0 ? backoffDelay(PAUSES.outage, openings, random) : WISH.minMs * (1 + 0.5 * random())
+  const wish = Math.min(WISH.maxMs, wishMs ?? 0)
+  return { state: "open", era: era + 1, openings, cause: "throttled", until: now + Math.max(last, wish) }
+}
+
+const opened = (
+  { era }: Breaker,
+  { now, random }: Heard,
+  cause: Exclude<Cause, "throttled">,
+  openings: number,
+): Open => ({
   state: "open",
   era: era + 1,
   openings,
@@ -156,8 +189,8 @@ function counted(breaker: Closed, heard: Heard, verdict: "well" | "failing"): Br
     // One more for each that worked doubles the width with every round trip.
     const limit = breaker.limit + 1
     return limit >= heard.bound
-      ? { ...breaker, window, limit: Number.POSITIVE_INFINITY, openings: 0 }
-      : { ...breaker, window, limit }
+      ? { ...breaker, window, limit: Number.POSITIVE_INFINITY, openings: 0, throttled: 0 }
+      : { ...breaker, window, limit, throttled: 0 }
   }
   let [well, failing] = [0, 0]
   for (const slice of window) {

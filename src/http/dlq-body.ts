@@ -84,8 +84,8 @@ export function readReplay(body: Json, header: string | null): Read<AskedReplay>
     if (id === null) return one("/job_id", "expected a delivery's id")
     return { value: { what: { kind: "one", id }, replayId, dryRun, asked: { job_id: id } } }
   }
-  if (typeof perSecond !== "number" || !(perSecond >= 0.1 && perSecond <= MAX_PER_SECOND))
-    return one("/per_second", `expected a number from 0.1 to ${MAX_PER_SECOND}`)
+  if (typeof perSecond !== "number" || !(perSecond >= 1 && perSecond <= MAX_PER_SECOND))
+    return one("/per_second", `expected a number from 1 to ${MAX_PER_SECOND}`)
   if (filter === undefined || !isJsonObject(filter)) return one("/filter", "expected an object; {} is all of them")
   const read = readDeadLetterFilter(filter, "/filter/")
   if ("errors" in read) return read

@@ -130,6 +130,7 @@ describe("a replay", () => {
     [{ filter: {}, dry_run: "yes" }, "/dry_run"],
     [{ filter: {}, replay_id: "" }, "/replay_id"],
     [{ filter: {}, all: true }, "/all"],
+    [{ filter: { reason: "a\0b" } }, "/filter/reason"],
     [[], ""],
   ])("that is asked for as %j is refused at %j", async (json, pointer) => {
     const answer = await replay(json)
