@@ -68,12 +68,12 @@ export class Account {
     return Math.max(0, Math.min(ours, bound - inFlight.sending, maxHeld - inFlight.size))
   }
 
-  /** What a try of `era` says; `reason` is the code of what it saw. */
-  hear(era: number, verdict: Verdict, reason: string): void {
+  /** What a try of `era` says; `reason` is the code of what it saw, `wishMs` for how long its provider wants to be left alone. */
+  hear(era: number, verdict: Verdict, reason: string, wishMs: number | null = null): void {
     const { channel, telemetry, clock, random, bound, onChange } = this.options
     const before = this.breaker
     const now = clock.now()
-    const after = learn(before, { era, verdict, now, random, bound })
+    const after = learn(before, { era, verdict, now, random, bound, wishMs })
     this.breaker = after
     if (after.state === before.state) return
     if (after.state === "open") {

@@ -21,7 +21,7 @@ export interface AttemptOptions {
   readonly random: () => number
   readonly leaseMs: number
   /** The try is over, its settlement begins: there is room for another, if what was seen of the account allows it. */
-  readonly onSent: (held: Held, verdict: Verdict, reason: string) => void
+  readonly onSent: (held: Held, verdict: Verdict, reason: string, wishMs: number | null) => void
   /** What it says of the address. */
   readonly learn: Learn
   /** After it, a settlement that the database does not take is given up. */
@@ -78,7 +78,7 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
   held.sent = true
   const reason = "reason" in outcome ? outcome.reason : null
   const verdict = isElsewhere(held.claimed.message) ? "nothing" : verdictOf(outcome, held.cut.made)
-  onSent(held, verdict, reason ?? "")
+  onSent(held, verdict, reason ?? "", "retryAfterMs" in outcome ? outcome.retryAfterMs : null)
   telemetry.emit({
     kind: "delivery_attempted",
     channel,

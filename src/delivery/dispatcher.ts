@@ -17,7 +17,6 @@ import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { Account } from "./account.ts"
 import { type Attempted, type AttemptOptions, attempt } from "./attempt.ts"
-import type { Verdict } from "./breaker.ts"
 import { type Claim, createClaiming } from "./claiming.ts"
 import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
 import { learning } from "./gone.ts"
@@ -107,8 +106,8 @@ function startDispatcher(
       if (againInMs !== null) wakeIn(againInMs)
     },
   })
-  const onSent = (held: Held, verdict: Verdict, reason: string): void => {
-    account.hear(held.era, verdict, reason)
+  const onSent: AttemptOptions["onSent"] = (held, verdict, reason, wishMs) => {
+    account.hear(held.era, verdict, reason, wishMs)
     fill()
   }
   const attempts: AttemptOptions = {

@@ -121,6 +121,24 @@ describe("a provider that is away", () => {
     expect(Math.max(...widths.map(({ width }) => width))).toBeGreaterThan(16)
   }, 20_000)
 
+  test("and one that throttles everything, is left alone for as long as it wishes and then asked by one", async () => {
+    let begun = 0
+    const worker: ChannelWorker = {
+      channel: "telegram",
+      async send() {
+        begun += 1
+        return { kind: "retry", reason: "rate_limited", detail: "slowly", retryAfterMs: 1_000 }
+      },
+    }
+    await seedDeliveries(db, many(200))
+    await run([worker])
+    const [first] = await told.waitFor("breaker_opened", 1)
+    expect(first).toMatchObject({ channel: "telegram", reason: "rate_limited" })
+    expect(first?.forMs).toBeGreaterThanOrEqual(1_000)
+    await told.waitFor("breaker_opened", 2)
+    expect(begun).toBeLessThanOrEqual(2 * 32 + 1)
+  }, 20_000)
+
   test("is not taken for one that is throttled, or that refuses what it is given", async () => {
     fake.script(
       "telegram",
