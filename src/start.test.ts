@@ -5,12 +5,14 @@ import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { loadConfig } from "./config.ts"
-import { openStore, StartRefused } from "./start.ts"
+import { firstRules, openStore, StartRefused } from "./start.ts"
 import { startEmbedded } from "./store/embedded.ts"
 import { createTelemetry } from "./telemetry/bus.ts"
+import { heard } from "./testing/heard.ts"
 import { hubCommand, type Ran } from "./testing/hub-command.ts"
 import { startHubProcess } from "./testing/hub-process.ts"
 import { testDatabase } from "./testing/postgres.ts"
+import { oneRule, PLAIN_TEMPLATE, ruleFolders } from "./testing/rule-fixtures.ts"
 import { testEnvironment } from "./testing/start-hub.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "hub-start-"))
@@ -172,4 +174,21 @@ describe("a hub starts", () => {
       "JWT_SECRET",
     ])
   })
+})
+
+test("a rule that advertises by mail without a postal address is warned about, and any other is not", async () => {
+  const warned = async (commercial: boolean, address: Readonly<Record<string, string>> = {}) => {
+    const action = `channels: [sms]\nfailover: [email]\ntemplate: plain\ncommercial: ${commercial}`
+    const folders = await ruleFolders({ ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule({ action }) })
+    cleanups.push(() => folders.remove())
+    const env = { ...testEnvironment("postgres://x@127.0.0.1/x", dataDir), HUB_RULES_DIR: folders.rulesDir, ...address }
+    const loaded = loadConfig({ ...env, HUB_TEMPLATES_DIR: folders.templatesDir }, false)
+    if (loaded.errors) throw new Error(JSON.stringify(loaded.errors))
+    const telemetry = heard()
+    await firstRules(loaded.ok, { ...createTelemetry(), emit: telemetry.emit })
+    return telemetry.of("config_warning").map(({ setting }) => setting)
+  }
+  expect(await warned(true)).toEqual(["EMAIL_POSTAL_ADDRESS"])
+  expect(await warned(true, { EMAIL_POSTAL_ADDRESS: "1 Rose Street" })).toEqual([])
+  expect(await warned(false)).toEqual([])
 })

@@ -16,7 +16,7 @@ import { type CurrentRules, currentRules } from "./routing/current-rules.ts"
 import { followedRules } from "./routing/followed-rules.ts"
 import { foldersOf } from "./routing/load.ts"
 import { explainRuleError } from "./routing/rule-error.ts"
-import { channelsOf } from "./routing/rule-set.ts"
+import { advertisesByMail, channelsOf } from "./routing/rule-set.ts"
 import { systemClock } from "./runtime/clock.ts"
 import { StartFailed } from "./runtime/tree.ts"
 import { type Database, databaseProblem, openDatabase } from "./store/database.ts"
@@ -163,6 +163,10 @@ export async function firstRules(config: Config, telemetry: Telemetry): Promise<
     const used = [...channelsOf(loaded.ok.get())]
     const missing = missingChannelCredentials(config, used)
     if (missing.length > 0) throw new StartRefused(missing.map(explainConfigError))
+  }
+  if (config.email.postalAddress === null && advertisesByMail(loaded.ok.get())) {
+    const problem = "is not set, and a rule sends commercial e-mail, which has to say where its sender is found"
+    telemetry.emit({ kind: "config_warning", setting: "EMAIL_POSTAL_ADDRESS", problem })
   }
   return loaded.ok
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { Validator } from "@seriousme/openapi-schema-validator"
+import { linkTokens } from "../domain/link-token.ts"
 import type { Accept } from "../ingest/accept.ts"
 import { ingestRoutes } from "../ingest/http.ts"
 import { standardWebhookRoutes } from "../ingest/standard-webhook.ts"
@@ -8,6 +9,7 @@ import { localPubSub } from "../pubsub/pubsub.ts"
 import { systemClock as clock } from "../runtime/clock.ts"
 import { openDatabase } from "../store/database.ts"
 import { silent as telemetry } from "../telemetry/bus.ts"
+import { acknowledgeRoutes } from "./acknowledge.ts"
 import { auditRoutes } from "./audit.ts"
 import { deliveryRoutes } from "./deliveries.ts"
 import { dlqRoutes } from "./dlq.ts"
@@ -19,11 +21,13 @@ import { recipientRoutes } from "./recipients.ts"
 import { rejectedRoutes } from "./rejected.ts"
 import { json, type RouteFile, ref } from "./route.ts"
 import { traceRoutes } from "./trace.ts"
+import { unsubscribeRoutes } from "./unsubscribe.ts"
 import { whyRoutes } from "./why.ts"
 
 // Connects on first use, and nothing here uses it.
 const db = openDatabase({ url: "postgres://unused" })
 const pubsub = localPubSub(() => {})
+const links = linkTokens([])
 const accept: Accept = async () => "overloaded"
 const ingest = { accept, clock, telemetry, rejections: { keep: async () => {}, note: () => {} } }
 const files: readonly RouteFile[] = [
@@ -39,6 +43,8 @@ const files: readonly RouteFile[] = [
   auditRoutes({ db }),
   recipientRoutes({ db }),
   rejectedRoutes({ db }),
+  unsubscribeRoutes({ db, links, wall: Date.now }),
+  acknowledgeRoutes({ db, pubsub, links }),
   healthRoutes({
     clock,
     version: "1.0.0",

@@ -74,13 +74,22 @@ export function indexRules(rules: readonly LoadedRule[]): RuleSet["rulesFor"] {
 }
 
 /** The channels that some live rule uses, sooner or later: production wants a credential for each. */
-export const channelsOf = ({ rules }: RuleSet): ReadonlySet<Channel> =>
+export const channelsOf = ({ rules }: RuleSet): ReadonlySet<Channel> => usedBy(liveIn(rules))
+
+/** Some live rule solicits by e-mail. */
+export const advertisesByMail = ({ rules }: RuleSet): boolean =>
+  usedBy(liveIn(rules).filter(({ commercial }) => commercial)).has("email")
+
+const liveIn = (rules: readonly LoadedRule[]): readonly LoadedNotify[] =>
+  rules
+    .flatMap(({ actions }) => actions.filter((action) => action.type === "notify"))
+    .filter(({ mode }) => mode === "live")
+
+const usedBy = (actions: readonly LoadedNotify[]): ReadonlySet<Channel> =>
   new Set(
-    rules
-      .flatMap((rule) => rule.actions)
-      .flatMap((action) =>
-        action.type === "notify" && action.mode === "live"
-          ? [...action.channels, ...action.failover, ...action.escalate.flatMap((step) => step.channels)]
-          : [],
-      ),
+    actions.flatMap(({ channels, failover, escalate }) => [
+      ...channels,
+      ...failover,
+      ...escalate.flatMap((step) => step.channels),
+    ]),
   )

@@ -256,15 +256,15 @@ export const NOTIFY: Vocabulary = {
     },
     expires_in: { doc: "Nothing is sent later than this after the event was accepted.", value: ref("duration") },
     on_unknown: {
-      doc: "Where a provider may or may not have sent: try again, or hold for a person to decide. E-mail is always tried again: its provider knows a repetition.",
+      doc: "Where a provider may or may not have sent: try again, or hold for a person to decide. E-mail is always tried again: Resend knows a repetition, and by SMTP it keeps its Message-ID.",
       value: words(ON_UNKNOWN, "retry"),
     },
     update: {
-      doc: "Later news of the same key takes the earlier's place in the inbox.",
+      doc: "Later news of the same key takes the earlier's place: in the inbox, on devices, and in Telegram and Slack, where the bot's earlier message is edited.",
       value: ref("key"),
     },
     commercial: {
-      doc: "Solicits: quiet hours always hold, and telephones are left alone from 21:00 to 08:00.",
+      doc: "Solicits: quiet hours always hold, telephones are left alone from 21:00 to 08:00, and mail and SMS say how they are stopped.",
       value: flag,
     },
     ...ANY_ACTION,
