@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { failureSwitch } from "../channels/failing.ts"
-import { SENDING_CHANNELS } from "../domain/channel.ts"
 import type { JsonObject } from "../domain/json.ts"
 import { type Front, jsonOf, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
-import { startTestHub } from "../testing/start-hub.ts"
 import { outboxRoutes } from "./outbox.ts"
 
 let front: Front
@@ -95,36 +93,5 @@ describe("the switch of a captured channel's provider", () => {
     const confined = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "b1" }] })
     expect((await plan({ channel: "email", failure: "gone" }, confined)).status).toBe(403)
     expect(failures.of("email")).toBeNull()
-  })
-
-  test("is not there in production", async () => {
-    const production = await startFront(({ db }) => [
-      outboxRoutes({ db, captured: [], failures: null, broken: () => undefined }),
-    ])
-    expect((await production.call("/admin/outbox")).status).toBe(404)
-    expect((await production.call("/admin/outbox/failures", { json: {} })).status).toBe(404)
-    expect((await production.call("/v1/outbox")).status).toBe(200)
-    await production.stop()
-  })
-
-  test("makes a hub's captured message dead where nobody is there, and captures the next", async () => {
-    const hub = await startTestHub()
-    try {
-      await hub.call("/admin/outbox/failures", { json: { channel: "telegram", failure: "gone", times: 1 } })
-      const settled = async (): Promise<JsonObject> => {
-        const [id = ""] = await seedDeliveries(hub.db, [{ channel: "telegram" }])
-        for (;;) {
-          const found = await jsonOf<JsonObject>(hub.call(`/v1/deliveries/${id}`))
-          if (!["queued", "sending"].includes(String(found["status"]))) return found
-          await Bun.sleep(20)
-        }
-      }
-      expect(await settled()).toMatchObject({ status: "dead", reason: "blocked_by_recipient", next: { again: false } })
-      expect(await settled()).toMatchObject({ status: "captured" })
-      const { channels } = await jsonOf<{ channels: JsonObject[] }>(hub.call("/admin/outbox"))
-      expect(channels.map(({ channel }) => channel)).toEqual([...SENDING_CHANNELS])
-    } finally {
-      await hub.remove()
-    }
   })
 })

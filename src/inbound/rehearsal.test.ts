@@ -6,6 +6,8 @@ import { type Folders, ruleFolders } from "../testing/rule-fixtures.ts"
 import { startTestHub, type TestHub } from "../testing/start-hub.ts"
 
 let folders: Folders
+/** Rules that need no account. */
+let quiet: Folders
 let hub: TestHub
 beforeAll(async () => {
   folders = await ruleFolders({
@@ -18,11 +20,17 @@ beforeAll(async () => {
     "templates/call/default.eta": "---\ntitle: Margin call\n---\nShort.",
     "templates/call/email.eta": "---\nsubject: Margin call\n---\n<p>Short.</p>",
   })
+  quiet = await ruleFolders({
+    "rules/a.yaml":
+      "rules: [{ name: n, event_type: e, actions: [{ type: notify, to: { everyone: true }, channels: [inapp], template: call }] }]",
+    "templates/call/default.eta": "---\ntitle: T\n---\nx",
+  })
   hub = await startTestHub({ HUB_RULES_DIR: folders.rulesDir, HUB_TEMPLATES_DIR: folders.templatesDir })
 })
 afterAll(async () => {
   await hub.remove()
   await folders.remove()
+  await quiet.remove()
 })
 
 let people = 0
@@ -112,5 +120,21 @@ describe("an answer to a captured message", () => {
     expect((await answer(of("sms"), { answer: "acknowledge" }, SERVICE_KEY)).status).toBe(403)
     const other = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "b2" }] })
     expect((await answer(of("sms"), { answer: "acknowledge" }, other)).status).toBe(404)
+  })
+
+  test("has no way in production", async () => {
+    const production = await startTestHub({
+      NODE_ENV: "production",
+      HUB_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString("base64")}`,
+      HUB_RULES_DIR: quiet.rulesDir,
+      HUB_TEMPLATES_DIR: quiet.templatesDir,
+    })
+    try {
+      for (const path of ["/admin/outbox/answers", "/admin/outbox/failures"])
+        expect((await production.call(path, { json: { channel: "sms", failure: "gone" } })).status).toBe(404)
+      expect((await production.call("/admin/outbox")).status).toBe(404)
+    } finally {
+      await production.remove()
+    }
   })
 })

@@ -114,10 +114,9 @@ function ending(delivery: Delivery): readonly HTMLElement[] {
       next?.at == null
         ? null
         : el("span", { class: "at" }, el("span", { "data-until": next.at }), " · ", clock(next.at))
-    steps.push(
-      step("wait", "wait", title, at, attempts.length > 0 && status !== "sending" ? null : sentence(next?.sentence)),
-    )
-    steps.at(-1)?.classList.add("to-come")
+    const coming = step("wait", "wait", title, at)
+    coming.classList.add("to-come")
+    steps.push(coming)
   } else if (attempts.length === 0 || !["delivered", "captured", "dead", "unknown"].includes(status)) {
     const why = reason === null ? null : el("p", { class: "said" }, el("code", {}, reason))
     steps.push(

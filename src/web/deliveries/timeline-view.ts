@@ -62,7 +62,7 @@ function hero(delivery: Delivery, replay: () => Promise<string | null>): HTMLEle
         { class: "tags" },
         el("span", { class: "tag" }, icon(channel), channelName(channel)),
         el("a", { class: "tag", href: `./rules#${encodeURIComponent(rule)}` }, words(rule)),
-        el("span", { class: "tag" }, tries),
+        attempts.length === 0 ? null : el("span", { class: "tag" }, tries),
         maybeDuplicate ? el("span", { class: "tag warn" }, "may arrive twice") : null,
         moment(createdAt),
       ),
