@@ -23,6 +23,7 @@ import { schedulerDrift } from "./36-scheduler-drift.ts"
 import { forgery } from "./42-forgery.ts"
 import { fuzzing } from "./45-fuzz.ts"
 import { contentInjection } from "./46-content-injection.ts"
+import { deliveryModel, deliveryRaces } from "./60-delivery-model.ts"
 import type { Fault } from "./fault.ts"
 import { natsCrash, natsFlood, natsWiped } from "./nats.ts"
 
@@ -54,4 +55,6 @@ export const FAULTS: readonly Fault[] = [
   forgery,
   fuzzing,
   contentInjection,
+  deliveryModel,
+  deliveryRaces,
 ]

@@ -114,60 +114,65 @@ const CLAIMED: Omit<ClaimedDelivery, "attempt" | "tries" | "maybeDuplicate" | "h
   message: someMessage("telegram", "hello"),
 }
 
-describe("10,000 schedules of two nodes and everybody else", () => {
-  const SCHEDULES = 10_000
+/** `npm run faults` asks for more. */
+const SCHEDULES = Number(process.env["RACE_SCHEDULES"] ?? 10_000)
+const RACES = Number(process.env["RACES"] ?? 300)
 
-  test("settle each attempt once, move as they may, and mark whatever may have been sent twice", async () => {
-    let schedules = 0
-    let raced = 0
-    await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        fc.array(fc.constantFrom(...ANSWERS), { minLength: 4, maxLength: 4 }),
-        fc.boolean(),
-        fc.nat({ max: 3 }),
-        async (scheduler, answers, holdUnknown, reacts) => {
-          schedules += 1
-          const port = new OneDelivery(holdUnknown)
-          const step = (): Promise<void> => scheduler.schedule(Promise.resolve())
-          let sends = 0
-          const answer = () => answers[sends++ % answers.length] ?? DELIVERED
-          const other = async (...commands: readonly ("lapse" | "rescue" | "replay" | "cancel")[]): Promise<void> => {
-            for (const command of commands) {
-              await step()
-              port.do({ do: command })
+describe(`${SCHEDULES} schedules of two nodes and everybody else`, () => {
+  test(
+    "settle each attempt once, move as they may, and mark whatever may have been sent twice",
+    async () => {
+      let schedules = 0
+      let raced = 0
+      await fc.assert(
+        fc.asyncProperty(
+          fc.scheduler(),
+          fc.array(fc.constantFrom(...ANSWERS), { minLength: 4, maxLength: 4 }),
+          fc.boolean(),
+          fc.nat({ max: 3 }),
+          async (scheduler, answers, holdUnknown, reacts) => {
+            schedules += 1
+            const port = new OneDelivery(holdUnknown)
+            const step = (): Promise<void> => scheduler.schedule(Promise.resolve())
+            let sends = 0
+            const answer = () => answers[sends++ % answers.length] ?? DELIVERED
+            const other = async (...commands: readonly ("lapse" | "rescue" | "replay" | "cancel")[]): Promise<void> => {
+              for (const command of commands) {
+                await step()
+                port.do({ do: command })
+              }
             }
-          }
-          const node = (name: string) => dispatch({ name, port, step, answer })
-          const all = Promise.all([
-            node("a").then(() => node("a")),
-            node("b").then(() => node("b")),
-            other("lapse", "rescue", "lapse", "rescue"),
-            other("lapse", "rescue", "replay"),
-            reacts === 0 ? other("cancel") : null,
-          ])
-          await scheduler.waitFor(all)
-          if (port.taken > 1) raced += 1
+            const node = (name: string) => dispatch({ name, port, step, answer })
+            const all = Promise.all([
+              node("a").then(() => node("a")),
+              node("b").then(() => node("b")),
+              other("lapse", "rescue", "lapse", "rescue"),
+              other("lapse", "rescue", "replay"),
+              reacts === 0 ? other("cancel") : null,
+            ])
+            await scheduler.waitFor(all)
+            if (port.taken > 1) raced += 1
 
-          expect(port.trespasses).toEqual([])
-          const numbers = port.row.log.map((entry) => entry.split(" ")[0])
-          expect(new Set(numbers).size).toBe(numbers.length)
-          if (port.taken > 1) expect(port.row).toMatchObject({ maybeDuplicate: true })
-          if (port.row.status === "delivered") expect(port.taken).toBeGreaterThan(0)
-        },
-      ),
-      { numRuns: SCHEDULES },
-    )
-    expect(schedules).toBeGreaterThanOrEqual(SCHEDULES)
-    // Otherwise nothing was shown.
-    expect(raced).toBeGreaterThan(SCHEDULES / 100)
-  }, 60_000)
+            expect(port.trespasses).toEqual([])
+            const numbers = port.row.log.map((entry) => entry.split(" ")[0])
+            expect(new Set(numbers).size).toBe(numbers.length)
+            if (port.taken > 1) expect(port.row).toMatchObject({ maybeDuplicate: true })
+            if (port.row.status === "delivered") expect(port.taken).toBeGreaterThan(0)
+          },
+        ),
+        { numRuns: SCHEDULES },
+      )
+      expect(schedules).toBeGreaterThanOrEqual(SCHEDULES)
+      // Otherwise nothing was shown.
+      expect(raced).toBeGreaterThan(SCHEDULES / 100)
+    },
+    60_000 + 5 * SCHEDULES,
+  )
 })
 
 const DELIVERED = ANSWERS[0] ?? ([{ kind: "captured" }, true] as const)
 
-describe("300 races of statements on connections of their own", () => {
-  const RACES = 300
+describe(`${RACES} races of statements on connections of their own`, () => {
   const READER = "reader" as RecipientId // matches the pattern
   const HOLDER = { owner: "a", attempt: 1, tries: 1 }
   let server: TestDatabase
@@ -255,51 +260,55 @@ describe("300 races of statements on connections of their own", () => {
   const shown = ({ status, owner, attempt: number, forgiven, maybeDuplicate, log }: Row) =>
     JSON.stringify([status, owner, number, forgiven, maybeDuplicate, log])
 
-  test("leave what some order of them leaves", async () => {
-    const races = fc.sample(race, { numRuns: RACES, seed: Date.now() % 2 ** 31 })
-    const ids = await seedDeliveries(
-      db,
-      races.map(() => ({})),
-    )
-    await seedReader(db, READER, ids)
-    // None of them is there to be had before its race.
-    await db.execute("update deliveries set next_attempt_at = now() + interval '1 hour'")
-    for (const [start, set] of Object.entries(SET))
-      await db.execute(`update deliveries set ${set} where id = any ($1)`, [
-        ids.filter((_, index) => races[index]?.start === start),
-      ])
-    await db.execute(
-      `insert into attempts (delivery_id, number, started_at, outcome)
-      select id, 1, now(), 'rejected' from deliveries where status = 'dead'`,
-    )
-    await watchMoves(db)
-    for (const [index, { start, chains }] of races.entries()) {
-      const id = ids[index]
-      if (id === undefined) throw new Error("a race without a delivery")
-      const row: Row = { ...newRow({ failover: false, holdUnknown: false }), ...START[start] }
+  test(
+    "leave what some order of them leaves",
+    async () => {
+      const races = fc.sample(race, { numRuns: RACES, seed: Date.now() % 2 ** 31 })
+      const ids = await seedDeliveries(
+        db,
+        races.map(() => ({})),
+      )
+      await seedReader(db, READER, ids)
+      // None of them is there to be had before its race.
+      await db.execute("update deliveries set next_attempt_at = now() + interval '1 hour'")
+      for (const [start, set] of Object.entries(SET))
+        await db.execute(`update deliveries set ${set} where id = any ($1)`, [
+          ids.filter((_, index) => races[index]?.start === start),
+        ])
       await db.execute(
-        `update deliveries set next_attempt_at = case when status = 'queued' then now() end,
+        `insert into attempts (delivery_id, number, started_at, outcome)
+      select id, 1, now(), 'rejected' from deliveries where status = 'dead'`,
+      )
+      await watchMoves(db)
+      for (const [index, { start, chains }] of races.entries()) {
+        const id = ids[index]
+        if (id === undefined) throw new Error("a race without a delivery")
+        const row: Row = { ...newRow({ failover: false, holdUnknown: false }), ...START[start] }
+        await db.execute(
+          `update deliveries set next_attempt_at = case when status = 'queued' then now() end,
           lease_until = case when status = 'sending' then now() - interval '1 s' end where id = $1`,
-        [id],
-      )
-      if (chains.flat().some((command) => command.do === "cancel")) await unread(db, [id])
-      const answers = await Promise.all(
-        chains.map(async (chain) => {
-          const done: Answered[] = []
-          for (const command of chain) done.push([command, await enact(id, row, command)])
-          return done
-        }),
-      )
-      const [found] = await db.query<Row>(
-        `delete from deliveries d where id = $1 returning status, owner, attempt, forgiven, maybe_duplicate as "maybeDuplicate",
+          [id],
+        )
+        if (chains.flat().some((command) => command.do === "cancel")) await unread(db, [id])
+        const answers = await Promise.all(
+          chains.map(async (chain) => {
+            const done: Answered[] = []
+            for (const command of chain) done.push([command, await enact(id, row, command)])
+            return done
+          }),
+        )
+        const [found] = await db.query<Row>(
+          `delete from deliveries d where id = $1 returning status, owner, attempt, forgiven, maybe_duplicate as "maybeDuplicate",
           array(select number || ' ' || outcome from attempts where delivery_id = d.id order by finished_at, number) as log`,
-        [id],
-      )
-      if (found === undefined) throw new Error("it is gone")
-      const possible = new Set([...outcomes(row, answers)].map(shown))
-      if (!possible.has(shown(found)))
-        expect({ start, answers, found: shown(found) }).toEqual({ start, answers, found: [...possible].join(" or ") })
-    }
-    expect((await seenMoves(db)).illegal).toEqual([])
-  }, 60_000)
+          [id],
+        )
+        if (found === undefined) throw new Error("it is gone")
+        const possible = new Set([...outcomes(row, answers)].map(shown))
+        if (!possible.has(shown(found)))
+          expect({ start, answers, found: shown(found) }).toEqual({ start, answers, found: [...possible].join(" or ") })
+      }
+      expect((await seenMoves(db)).illegal).toEqual([])
+    },
+    60_000 + 50 * RACES,
+  )
 })
