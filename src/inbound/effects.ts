@@ -71,18 +71,25 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
     return done.effect
   }
 
+  /** For what was to be sent and is not, the next channel may be due. */
+  const goesOn = (stopped: readonly DeliveryId[]): readonly News[] =>
+    stopped.length === 0 ? [] : [{ kind: "timers_set", at: clock.wall().getTime() }]
+
   return {
     report: (by, what, receipt, suppressed) =>
       once(by, async (tx) => {
         const found = await recordReceipt(tx, what, receipt)
         if (found === null) return { effect: "unknown" }
         const stopped = suppressed === null ? [] : (await suppress(tx, found, suppressed)).stopped
-        return { effect: found.changed ? "done" : "known", news: changed([found.delivery, ...stopped]) }
+        return {
+          effect: found.changed ? "done" : "known",
+          news: [...changed([found.delivery, ...stopped]), ...goesOn(stopped)],
+        }
       }),
     suppress: (by, what, reason) =>
       once(by, async (tx) => {
         const done = await suppress(tx, what, reason)
-        return { effect: done.changed ? "done" : "known", news: changed(done.stopped) }
+        return { effect: done.changed ? "done" : "known", news: [...changed(done.stopped), ...goesOn(done.stopped)] }
       }),
     resume: (by, channel, address) =>
       once(by, async (tx) => {

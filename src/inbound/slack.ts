@@ -19,6 +19,9 @@ const JSON_TYPE = "application/json"
 const MAX_TEXT = 40_000
 type Fields = Readonly<Record<string, unknown>>
 
+/** Slack's ids of people. */
+const PERSON = /^[UW]/
+
 /** Slack shows whatever an answer says. */
 const quiet = (): Reply => text("text/plain", "")
 const NOTHING: Taken = { what: "nothing", effect: "nothing", reply: quiet() }
@@ -37,7 +40,10 @@ export function slackDoor(secret: Secret | null, { db, clock, effects, links }: 
     const delivery = asDeliveryId(links.readAcknowledge(token) ?? "")
     if (delivery === null) return { what: "acknowledge", effect: "unknown", reply: quiet() }
     const told = await messageOf(db, delivery)
-    if (told?.channel !== "slack") return { what: "acknowledge", effect: "not_theirs", reply: quiet() }
+    const user = asText(asObject(payload["user"])?.["id"], ID_LENGTH)
+    // A direct message is one person's; what was posted to a channel was sent to whoever reads there.
+    const theirs = told?.channel === "slack" && (!PERSON.test(told.botTo ?? "") || told.botTo === user)
+    if (!theirs) return { what: "acknowledge", effect: "not_theirs", reply: quiet() }
     return { what: "acknowledge", effect: await effects.acknowledge({ via: "slack", id }, delivery), reply: quiet() }
   }
 
