@@ -134,6 +134,18 @@ describe("e-mail by SMTP", () => {
     })
   }
 
+  test("no outcome shows a login or an address that the server quotes, whatever it answers and when", async () => {
+    const quoted = `5.0.0 ${USER} ${PASS} ${Buffer.from(PASS).toString("base64")} <${ADDRESS}>`
+    for (const moment of ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "message"] as const) {
+      for (const code of [421, 450, 451, 452, 500, 530, 535, 550, 552, 553, 554]) {
+        server.script(reply(moment, `${code} ${quoted}`))
+        const { kind } = await send(channelTo(server.port, {}, `${USER}:${PASS}@`))
+        // Whoever knows no EHLO is greeted by HELO.
+        if (moment !== "EHLO") expect(kind).not.toBe("delivered")
+      }
+    }
+  })
+
   test("an answer without an end is read to a megabyte and no further", async () => {
     server.script({ at: "greeting", kind: "endless" }, { at: "RCPT", kind: "endless" })
     for (const _ of [1, 2]) expect(await send(channelTo(server.port))).toMatchObject({ kind: "retry" })
