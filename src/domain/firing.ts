@@ -44,7 +44,8 @@ export interface DueTimer {
 
 /**
  * What became of a timer, in a word. `sent`: no failover, since nobody's message definitely failed, or there is no channel
- * left. `events_gone`: erased meanwhile. `rule_gone`: the rules no longer hold its action.
+ * left. `events_gone`: erased meanwhile. `rule_gone`: the rules no longer hold its action. `apart`: it tells very many, so its
+ * next firing does, which holds nobody else up; a digest is closed with it and takes no more events.
  */
 export type TimerOutcome =
   | "fired"
@@ -54,6 +55,7 @@ export type TimerOutcome =
   | "sent"
   | "events_gone"
   | "rule_gone"
+  | "apart"
   | "failed"
 
 /**

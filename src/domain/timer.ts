@@ -19,7 +19,7 @@ export interface NewTimer {
   readonly rule: RuleName
   /** The action's place in its rule, from 0. */
   readonly action: number
-  /** Place in `escalate` or `failover`, from 0; 0 for the others. */
+  /** Place in `escalate` or `failover`, from 0. Of the others: 1 where it tells so many that it is fired alone, else 0. */
   readonly step: number
   /** When it was first told or would have been: what `after` counts from. Milliseconds since the Unix epoch. */
   readonly beganAt: number

@@ -95,10 +95,21 @@ describe("what is for very many people", () => {
     await world.clear()
   })
 
-  test("is one digest for each of them", async () => {
+  test("is one digest for each of them, and the next events are another", async () => {
     await come(Array.from({ length: 100 }, () => "test.news"))
+    const [db] = world.nodes
+    while ((await world.route(db, 50)) > 0);
+    // Closed first, so that what comes meanwhile waits for nobody: it goes into the next.
+    expect((await world.fire(db, 10, "first")).fired.map(({ outcome }) => outcome)).toEqual(["apart"])
+    expect(await told()).toMatchObject({ all: 0 })
+    await come(["test.news"])
     await world.settle([50, 50])
-    expect(await told()).toEqual({ all: CROWD, people: CROWD, placed: CROWD, entries: CROWD })
+    expect(await told()).toEqual({ all: 2 * CROWD, people: CROWD, placed: 2 * CROWD, entries: 2 * CROWD })
+    const digests = await db.query<{ events: number }>(
+      `select (select count(*)::int from digest_events g where g.timer_id = t.id) as events
+       from timers t where outcome = 'fired' order by events`,
+    )
+    expect(digests).toEqual([{ events: 1 }, { events: 100 }])
     await world.clear()
   })
 })

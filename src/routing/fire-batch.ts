@@ -6,7 +6,7 @@ import type { RecipientId, TimerId } from "../domain/ids.ts"
 import type { NewTimer } from "../domain/timer.ts"
 import type { FiringPorts } from "../store/decision-ports.ts"
 import { type BatchOptions, inTurn, NO_GATES, Questions } from "./decide-batch.ts"
-import { type Aimed, type Asked, aim, ask, begin, type Firing, fire } from "./fire.ts"
+import { type Aimed, type Asked, aim, ask, begin, type Firing, fire, isFirst } from "./fire.ts"
 import type { RuleSet } from "./rule-set.ts"
 import { StagedGates } from "./staged-gates.ts"
 import type { Kept } from "./telling.ts"
@@ -14,12 +14,17 @@ import type { Kept } from "./telling.ts"
 /** The rules that a timer was made under, or those that have taken their place; null: neither can be had. */
 export type RulesOfTimer = (timer: NewTimer) => RuleSet | null
 
+export interface FiringOptions extends BatchOptions {
+  /** What first tells more people than that is told apart, by another firing. Absent: at once. */
+  readonly crowd?: number
+}
+
 /** What follows from each timer, in order. */
 export async function fireBatch(
   due: readonly DueTimer[],
   rulesOf: RulesOfTimer,
   ports: FiringPorts,
-  options: BatchOptions,
+  options: FiringOptions,
 ): Promise<readonly Fired[]> {
   const guarded = <T>(timer: NewTimer, work: () => T): T | Fired => {
     try {
@@ -43,9 +48,16 @@ export async function fireBatch(
       if (answer === undefined) throw new Error("an audience that was asked for has no answer")
       return answer
     })
-  const aimed = await inTurn(asked, options, (one) =>
-    isFired(one) ? one : guarded(one.firing.due.timer, () => aim(one, answersOf(one))),
-  )
+  const aimed = await inTurn(asked, options, (one) => {
+    if (isFired(one)) return one
+    const { timer } = one.firing.due
+    return guarded(timer, () => {
+      const made = aim(one, answersOf(one))
+      return isFirst(one.firing) && timer.step === 0 && peopleIn(made) > (options.crowd ?? Number.POSITIVE_INFINITY)
+        ? nothingFrom(timer, "apart")
+        : made
+    })
+  })
   const keys = new Set(aimed.flatMap((one) => (isFired(one) ? [] : one.keys)))
   const gates = keys.size === 0 ? NO_GATES : await ports.gates([...keys])
   const told = new ToldSoFar()
@@ -53,6 +65,9 @@ export async function fireBatch(
     isFired(one) ? one : guarded(one.asked.firing.due.timer, () => fired(one, gates, told, options)),
   )
 }
+
+const peopleIn = ({ groups }: Aimed): number =>
+  groups.reduce((sum, { turns }) => sum + turns.reduce((all, { people }) => all + people.length, 0), 0)
 
 const isFired = (one: Firing | Asked | Aimed | Fired): one is Fired => "outcome" in one
 

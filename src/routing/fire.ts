@@ -189,7 +189,7 @@ const MOST_LOOKS = 2_000_000
 const NO_KEYS: Turn["limitKeys"] = new Map()
 
 /** The first telling asks the limits; what follows it was let through with it. */
-const isFirst = ({ due: { timer } }: Firing): boolean => timer.kind === "delay" || timer.kind === "digest"
+export const isFirst = ({ due: { timer } }: Firing): boolean => timer.kind === "delay" || timer.kind === "digest"
 
 /** Sets those apart who are told of other events, in whichever firing: of some at one address each has a message. */
 const nameOf = (some: readonly HubEvent[], all: readonly HubEvent[]): string =>

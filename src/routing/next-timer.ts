@@ -32,6 +32,12 @@ const timer = (
 export const delayTimer = (origin: Origin, dueAt: number, ids: NewIds): NewTimer =>
   timer(origin, { id: ids.timer(), kind: "delay", beganAt: dueAt, dueAt })
 
+/** Tells now, apart from all else. */
+export const crowdTimer = (origin: Origin, at: number, ids: NewIds): NewTimer => ({
+  ...delayTimer(origin, at, ids),
+  step: 1,
+})
+
 /** Tells of what has gone in by the gate. */
 export const digestTimer = (origin: Origin, id: TimerId, gate: string, dueAt: number): NewTimer =>
   timer(origin, { id, kind: "digest", beganAt: dueAt, dueAt, gate })

@@ -22,7 +22,7 @@ import { digestKey } from "./gate-keys.ts"
 import { gather } from "./gather.ts"
 import { inhibitorQuery } from "./inhibitors.ts"
 import { matches } from "./match.ts"
-import { delayTimer, digestTimer, escalateTimer, type Origin } from "./next-timer.ts"
+import { crowdTimer, delayTimer, digestTimer, escalateTimer, type Origin } from "./next-timer.ts"
 import { Reasons } from "./reasons.ts"
 import type { LoadedAction, LoadedNotify, RuleSet } from "./rule-set.ts"
 import { type Hands, type Scene, tell } from "./telling.ts"
@@ -92,7 +92,7 @@ export interface Prepared {
 }
 
 /** More people than that are told by a timer, at once but apart: the events behind this one do not wait for it. */
-const CROWD = 5_000
+export const CROWD = 5_000
 
 /** The second part: who is told now, what waits, and which gates have to be held for it. */
 export function prepare(decided: Decided, { inhibitors, audiences }: Answers): Prepared {
@@ -230,9 +230,12 @@ export function plan(prepared: Prepared, hands: Hands): Plan {
   }
   for (const origin of prepared.delays) {
     const { rule, action } = origin.taken
-    const timer = delayTimer(origin, event.acceptedAt + (action.delayMs ?? 0), hands.ids)
-    if (action.delayMs !== null) reasons.delayed(rule, timer.dueAt)
-    timers.push(timer)
+    if (action.delayMs === null) timers.push(crowdTimer(origin, event.acceptedAt, hands.ids))
+    else {
+      const timer = delayTimer(origin, event.acceptedAt + action.delayMs, hands.ids)
+      reasons.delayed(rule, timer.dueAt)
+      timers.push(timer)
+    }
   }
   for (const { rule, place, action } of prepared.others) {
     if (action.mode === "shadow") reasons.shadow(rule)

@@ -23,6 +23,7 @@ import { newsOf } from "./consequence-news.ts"
 import { countsByRule } from "./count-rules.ts"
 import { fireBatch } from "./fire-batch.ts"
 import { KeptRules } from "./kept-rules.ts"
+import { CROWD } from "./plan.ts"
 import type { RuleSet } from "./rule-set.ts"
 import type { PlanSettings } from "./telling.ts"
 
@@ -39,7 +40,7 @@ export interface TimersOptions {
   readonly fire?: typeof fireBatch
 }
 
-const BATCH = 100
+const BATCH: Readonly<Record<Claimable, number>> = { first: 100, crowd: 1, following: 100 }
 /** Nodes that share nothing but the database hear no news of each other's timers: so late may one be by that. */
 const GLANCE_MS = 1_000
 /** What is due and was not to be had is in another node's hands: it is left to him for so long. */
@@ -70,7 +71,7 @@ class Timers implements Behaviour<"look"> {
   /** Clock milliseconds before which news is not answered: the database is away, or somebody's timer fails. */
   #notBefore = 0
   #failures = 0
-  readonly #limits: Record<Claimable, number> = { first: BATCH, following: BATCH }
+  readonly #limits: Record<Claimable, number> = { ...BATCH }
 
   constructor(ctx: ActorContext<"look">, options: TimersOptions) {
     this.#ctx = ctx
@@ -86,9 +87,8 @@ class Timers implements Behaviour<"look"> {
     this.#next?.timer.cancel()
     this.#next = null
     if (this.#ctx.clock.now() < this.#notBefore) return this.#lookWithin(0)
-    const noMoreFirst = await this.#turn("first")
-    const noMoreFollowing = await this.#turn("following")
-    if (!noMoreFirst || !noMoreFollowing) return this.#lookWithin(0)
+    const turns = [await this.#turn("first"), await this.#turn("following"), await this.#turn("crowd")]
+    if (turns.includes("more")) return this.#lookWithin(0)
     await this.#sleep()
   }
 
@@ -96,8 +96,8 @@ class Timers implements Behaviour<"look"> {
     this.#unsubscribe()
   }
 
-  /** One batch. False: there is more. */
-  async #turn(which: Claimable): Promise<boolean> {
+  /** One batch. */
+  async #turn(which: Claimable): Promise<"more" | "done"> {
     let tried: readonly NewTimer[] = []
     const began = this.#ctx.clock.now()
     try {
@@ -106,11 +106,11 @@ class Timers implements Behaviour<"look"> {
       })
       this.#failures = 0
       this.#notBefore = 0
-      this.#limits[which] = Math.min(BATCH, this.#limits[which] * 2)
-      return !hadMore
+      this.#limits[which] = Math.min(BATCH[which], this.#limits[which] * 2)
+      return hadMore ? "more" : "done"
     } catch (error) {
       await this.#failed(error, which, tried, this.#ctx.clock.now() - began)
-      return true
+      return "done"
     }
   }
 
@@ -126,6 +126,7 @@ class Timers implements Behaviour<"look"> {
       return fire(due, (timer) => this.#kept.of(timer, current), ports, {
         settings,
         ids: newIdsAt(clock.wall().getTime()),
+        crowd: CROWD,
         onBug: (error) => this.#bug(error),
         breathe: () => new Promise((done) => setImmediate(done)),
       })

@@ -16,7 +16,7 @@ import { gatesOf } from "./gates.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
 import { seal } from "./sealed.ts"
 
-/** What follows from a batch of timers, in order. One that `failed` is tried again. */
+/** What follows from a batch of timers, in order. One that `failed` is tried again, what is set `apart` stays due. */
 export type Fire = (due: readonly DueTimer[], ports: FiringPorts) => Promise<readonly Fired[]>
 
 export interface FiredBatch extends StoredConsequences {
@@ -31,9 +31,10 @@ export interface FiredBatch extends StoredConsequences {
 
 /**
  * First tellings (delays, digests) and what follows them (escalations, failovers) are claimed apart: whoever fires the
- * second holds notifications and no gates, and whoever fires the first holds gates before he comes to notifications.
+ * second holds notifications and no gates, and whoever fires the first holds gates before he comes to notifications. What
+ * tells very many takes seconds, in which no other timer's gate must be held: it is claimed alone.
  */
-export type Claimable = "first" | "following"
+export type Claimable = "first" | "crowd" | "following"
 
 const NOTHING: FiredBatch = { ...NO_CONSEQUENCES, fired: [], spoilt: [], lateMs: 0, hadMore: false }
 
@@ -52,7 +53,8 @@ from timers where done_at is null and next_at <= now() and kind ${kinds}
 order by next_at limit $1 for update skip locked`
 
 const CLAIM: Record<Claimable, string> = {
-  first: claim("in ('delay', 'digest')"),
+  first: claim("in ('delay', 'digest') and step = 0"),
+  crowd: claim("in ('delay', 'digest') and step = 1"),
   following: claim("in ('escalate', 'failover')"),
 }
 
@@ -104,7 +106,8 @@ export function fireTimers(db: Database, limit: number, which: Claimable, fire: 
       timers: fired.flatMap((one) => one.timers),
       gathered: [],
     }
-    const done = fired.filter(({ outcome }) => outcome !== "failed")
+    const done = fired.filter(({ outcome }) => outcome !== "failed" && outcome !== "apart")
+    const apart = fired.filter(({ outcome }) => outcome === "apart")
     const failed = fired.filter(({ outcome }) => outcome === "failed")
     const [stored, spoilt] = await Promise.all([
       storeConsequences(tx, following, mayTell),
@@ -113,6 +116,7 @@ export function fireTimers(db: Database, limit: number, which: Claimable, fire: 
         failed.map(({ timer }) => timer.id),
       ),
       gates.store(),
+      apart.length === 0 ? null : tx.execute(APART, [apart.map(({ timer }) => timer.id)]),
       tx.execute(DONE, [
         done.map(({ timer }) => timer.id),
         done.map(({ outcome }) => outcome),
@@ -127,6 +131,9 @@ export function fireTimers(db: Database, limit: number, which: Claimable, fire: 
 const DONE = `
 update timers t set done_at = now(), outcome = i.outcome, failures = i.failures
 from unnest($1::text[], $2::text[], $3::bytea[]) as i (id, outcome, failures) where t.id = i.id`
+
+// A digest's gate is another's from now on.
+const APART = "update timers set gate = null, step = 1 where id = any($1)"
 
 const timerFromRow = (row: TimerRow): NewTimer => ({
   id: row.id,

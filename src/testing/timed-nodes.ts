@@ -5,6 +5,7 @@ import { newIdsAt } from "../domain/ids.ts"
 import type { Json } from "../domain/json.ts"
 import { decideBatch } from "../routing/decide-batch.ts"
 import { fireBatch } from "../routing/fire-batch.ts"
+import { CROWD } from "../routing/plan.ts"
 import type { RuleSet } from "../routing/rule-set.ts"
 import { type Database, openDatabase } from "../store/database.ts"
 import { insertEvents } from "../store/events.ts"
@@ -59,14 +60,15 @@ export async function timedNodes(first: RuleSet): Promise<TimedNodes> {
   const route: TimedNodes["route"] = async (node, limit) =>
     (await routeBatch(node, limit, (events, ports) => decideBatch(ruleSet, events, ports, options()))).plans
   const decide: Fire = (due, ports) =>
-    fireBatch(due, ({ rulesHash }) => known.get(rulesHash) ?? ruleSet, ports, options())
+    fireBatch(due, ({ rulesHash }) => known.get(rulesHash) ?? ruleSet, ports, { ...options(), crowd: CROWD })
   const fire: TimedNodes["fire"] = (node, limit, which) => fireTimers(node, limit, which, decide)
   const work = async (node: Database, limit: number): Promise<void> => {
     for (;;) {
       const done =
         (await route(node, limit)) +
         (await fire(node, limit, "first")).fired.length +
-        (await fire(node, limit, "following")).fired.length
+        (await fire(node, limit, "following")).fired.length +
+        (await fire(node, 1, "crowd")).fired.length
       if (done > 0) continue
       // What is left may be in the other node's hands.
       const [row] = await node.query<{ open: number }>(OPEN)
