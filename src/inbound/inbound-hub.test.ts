@@ -66,6 +66,8 @@ beforeAll(async () => {
     TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
     SLACK_WEBHOOK_URL: fake.slackWebhook(),
     SLACK_SIGNING_SECRET: SLACK_SECRET,
+    SLACK_BOT_TOKEN: "xoxb-canary",
+    SLACK_API_ROOT: fake.url,
     RESEND_API_KEY: "re_canary",
     RESEND_BASE_URL: fake.url,
     RESEND_WEBHOOK_SECRET: RESEND_SECRET,
@@ -90,7 +92,7 @@ interface Person {
   readonly key: string
 }
 let people = 0
-async function person(): Promise<Person> {
+async function person(more: JsonObject = {}): Promise<Person> {
   people += 1
   const who = `u${people}`
   const address = {
@@ -98,7 +100,10 @@ async function person(): Promise<Person> {
     telegram_chat_id: `99${people}`,
     email: `${who}@Example.com`,
   }
-  const put = await hub.call(`/v1/recipients/${who}`, { method: "PUT", json: { business_id: "b1", ...address } })
+  const put = await hub.call(`/v1/recipients/${who}`, {
+    method: "PUT",
+    json: { business_id: "b1", ...address, ...more },
+  })
   expect(put.status).toBe(201)
   const key = await tokenFor({ sub: who, business_id: "b1" })
   return { who, phone: `+96477012345${10 + people}`, chat: address.telegram_chat_id, key }
@@ -373,6 +378,30 @@ describe("an acknowledgement", () => {
     const group = { chat: { id: Number(who.chat), type: "group" }, text: "ok", message_id: 1 }
     await sends(byTelegram({ update_id: ++updates, message: group }))
     expect(await state(who, told)).toEqual(OPEN)
+  })
+
+  test("of a direct message of Slack is its reader's; words in the thread below it do as well", async () => {
+    const who = await person({ slack_user_id: `U${people + 1}` })
+    const press = (told: ToldOf, user: string): Sent => {
+      const actions = [{ action_id: "hub_acknowledge", value: ACKNOWLEDGE + tokenOf(told, "slack") }]
+      const payload = { type: "block_actions", trigger_id: `t-${told.event}-${user}`, user: { id: user }, actions }
+      return bySlack(payload, { form: true })
+    }
+    const first = await called(who)
+    await sends(press(first, "U999"))
+    expect(await state(who, first)).toEqual(OPEN)
+    await sends(press(first, `U${people}`))
+    expect(await state(who, first)).toEqual(TAKEN)
+
+    const second = await called(who)
+    const [ts, channel] = [second.sid("slack"), "D1"]
+    const write = (event: JsonObject): Sent =>
+      bySlack({ type: "event_callback", event_id: `Ev${++updates}`, event: { type: "message", channel, ...event } })
+    await sends(write({ ts: "1.1", text: "ok" }))
+    await sends(write({ ts: "1.2", thread_ts: ts, text: "ok", bot_id: "B1" }))
+    expect(await state(who, second)).toEqual(OPEN)
+    await sends(write({ ts: "1.3", thread_ts: ts, text: "ok" }))
+    expect(await state(who, second)).toEqual(TAKEN)
   })
 
   test("is heard on open screens", async () => {
