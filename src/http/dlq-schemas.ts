@@ -48,7 +48,7 @@ export const DLQ_SCHEMAS: Readonly<Record<string, Schema>> = {
   },
   ReplayPreview: {
     type: "object",
-    properties: { dry_run: { const: true }, matched: MATCHED, late: LATE, groups: GROUPS },
+    properties: { dry_run: { const: true }, replayed: { const: 0 }, matched: MATCHED, late: LATE, groups: GROUPS },
   },
   Replayed: {
     type: "object",

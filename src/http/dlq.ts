@@ -1,6 +1,5 @@
 /** Dead letters: what will not be tried again by itself, why, and the way to send it again. */
-import type { DeliveryId } from "../domain/ids.ts"
-import { asDeliveryId } from "../domain/ids.ts"
+import { asDeliveryId, type DeliveryId } from "../domain/ids.ts"
 import { actorOf, confinedTo } from "../domain/principal.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
@@ -143,12 +142,12 @@ async function preview(db: Database, { what }: AskedReplay, { principal }: Call)
     countDeadLetters(db, businesses, what.filter),
     deadLetterGroups(db, businesses, what.filter),
   ])
-  return json(200, { dry_run: true, ...counts, groups })
+  return json(200, { dry_run: true, replayed: 0, ...counts, groups })
 }
 
 async function previewOne(db: Database, id: DeliveryId, businesses: ReturnType<typeof confinedTo>): Promise<Answer> {
   const found = await getDelivery(db, id, businesses)
   if (found === null) return notFound("delivery")
   const dead = found["status"] === "dead" || found["status"] === "unknown"
-  return json(200, { dry_run: true, matched: dead ? 1 : 0, late: 0, groups: [] })
+  return json(200, { dry_run: true, replayed: 0, matched: dead ? 1 : 0, late: 0, groups: [] })
 }
