@@ -306,8 +306,24 @@ describe("a rescue", () => {
       await claimOne("a")
       await pass(16_000)
       await rescue()
+      await pass(1_000)
     }
     expect(await row(id)).toMatchObject({ status: "dead", reason: "attempts_exhausted", attempt: 12 })
+  })
+
+  test("tries what was lost twice in a row one a second: one of them may be what its holders die of", async () => {
+    for (let n = 0; n < 3; n++) await one()
+    await claim("a")
+    await pass(16_000)
+    expect(await rescue()).toHaveLength(3)
+    expect(await claim("b")).toHaveLength(3)
+    await pass(16_000)
+    expect(await rescue()).toHaveLength(3)
+    expect(await claim("c")).toHaveLength(0)
+    for (let n = 0; n < 3; n++) {
+      await pass(1_000)
+      expect(await claim("c")).toHaveLength(1)
+    }
   })
 
   test("ends a delivery that has become too old", async () => {

@@ -4,7 +4,9 @@ import type { DeliveryStatus, RetryPolicy } from "../domain/delivery.ts"
 import type { Database } from "./database.ts"
 import type { Lease } from "./deliveries.ts"
 
-// Whether a lost attempt was sent nobody knows. `hold` channels therefore wait for a person, the others try again.
+// Whether a lost attempt was sent nobody knows. `hold` channels therefore wait for a person, the others try again: at once,
+// but one a second where the try before was lost too. One of them may be what its holders die of, and its neighbours
+// would otherwise be in hand each time, until they had no tries left.
 const RESCUE = `
 with policy as (
   select * from unnest($2::text[], $3::int[], $4::float8[], $5::bool[]) as t (channel, max_attempts, max_age_ms, hold)
@@ -14,17 +16,19 @@ with policy as (
 ), seen as (
   select d.id, d.attempt, d.claimed_at, p.hold or d.hold_unknown as hold, d.attempt - d.forgiven >= p.max_attempts as spent,
     extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms as old,
-    d.expires_at <= now() as over
+    d.expires_at <= now() as over, d.priority,
+    exists (select from attempts a where a.delivery_id = d.id and a.number = d.attempt - 1 and a.outcome = 'lost') as twice
   from deliveries d join expired using (id) join policy p using (channel)
 ), judged as (
   select id, attempt, claimed_at,
     case when hold then 'unknown' when spent or old then 'dead' when over then 'expired' else 'retrying' end as status,
     case when hold then 'lost' when spent then 'attempts_exhausted' when old then 'too_old' when over then 'expires_in'
-      else 'lost' end as reason
+      else 'lost' end as reason,
+    case when twice then row_number() over (partition by twice order by priority desc, id) else 0 end as place
   from seen
 ), rescued as (
   update deliveries d set status = j.status, reason = j.reason, maybe_duplicate = true, owner = null, lease_until = null,
-    next_attempt_at = case j.status when 'retrying' then now() end,
+    next_attempt_at = case j.status when 'retrying' then now() + j.place * interval '1 second' end,
     settled_at = case j.status when 'retrying' then null else now() end
   from judged j where d.id = j.id and d.status = 'sending' and d.lease_until < now()
   returning d.id, d.channel, d.status, d.reason, d.attempt, d.claimed_at, d.next_attempt_at
