@@ -18,6 +18,7 @@ import { connectionBudget } from "./18-connection-budget.ts"
 import { locks } from "./19-locks.ts"
 import { unknownCommit } from "./21-unknown-commit.ts"
 import { clockJumps } from "./22-clock-jumps.ts"
+import { poisonCrash } from "./25-poison-crash.ts"
 import { retryHerd } from "./33-retry-herd.ts"
 import { schedulerDrift } from "./36-scheduler-drift.ts"
 import { forgery } from "./42-forgery.ts"
@@ -50,6 +51,7 @@ export const FAULTS: readonly Fault[] = [
   unknownCommit,
   clockJumps,
   natsFlood,
+  poisonCrash,
   retryHerd,
   schedulerDrift,
   forgery,

@@ -12,6 +12,7 @@ export const HOSTILE_WORDS: readonly string[] = [
   "a\nBcc: everybody@evil.example",
   "\u202egnp.exe\u202c \u2066hidden\u2069",
   "bell \u0007 escape \u001b[31m delete \u007f",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what somebody may write
   "<%= 7*7 %> <%~ include('/etc/passwd') %> {{ 7*7 }} ${7*7}",
   "javascript:alert(1) data:text/html,<script>1</script>",
   "</Say><Dial>+15005550001</Dial><Say>",

@@ -3,6 +3,7 @@ import { rollingRestart } from "./11-rolling-restart.ts"
 import { termThenKill } from "./12-term-then-kill.ts"
 import { crashPoints } from "./13-crash-points.ts"
 import { replayUnderKill } from "./15-replay.ts"
+import { poisonCrash } from "./25-poison-crash.ts"
 import { shows } from "./shown.ts"
 
 shows(pauses, "a node that was stopped past its lease settles nothing that others have taken over")
@@ -15,4 +16,8 @@ shows(crashPoints, "a hub may die at any place where something is half done, and
 shows(
   replayUnderKill,
   "dead letters that are replayed while hubs are killed are each sent once more, whoever asks again",
+)
+shows(
+  poisonCrash,
+  "a message that ends the process is a dead letter when its tries are spent, and takes nobody with it",
 )
