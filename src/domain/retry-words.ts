@@ -136,5 +136,6 @@ const SUPPRESSED: ReadonlyMap<string, string> = new Map([
   ["unsubscribed", "Its reader has unsubscribed."],
   ["bounced", "Mail to its address came back before."],
   ["complained", "Its reader has reported such mail as unwanted."],
+  ["gone", "Its provider has said that nobody is there: it is not asked again for 30 days, or until they write."],
   ["shadow", "Its rule is being tried out and tells nobody yet."],
 ])

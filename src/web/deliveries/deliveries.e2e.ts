@@ -96,13 +96,18 @@ test("a message that its provider throttles, refuses to answer for and then take
 
 test("a dead letter is sent again from its timeline, and keeps its history", async () => {
   await fail("gone")
-  const page = await open(`/deliveries/${await sendOne("9")}`)
+  const id = await sendOne("9")
+  const page = await open(`/deliveries/${id}`)
   await page.getByRole("heading", { name: "Given up" }).waitFor()
   await page.locator(".then[data-again=false]", { hasText: "for good" }).waitFor()
   await shot(page, "deliveries-4-dead")
-  await page.getByRole("button", { name: "Send again" }).click()
+  // They have the bot back, or the hub would not write to them for 30 days.
+  const back = { delivery_id: id, answer: "reply", text: "/start" }
+  expect(await jsonOf<JsonObject>(hub.call("/admin/outbox/answers", { json: back }))).toMatchObject({ effect: "done" })
+  await page.getByRole("button", { name: "Send again" }).press("Enter")
   await page.getByRole("heading", { name: "Kept in the outbox" }).waitFor()
   await page.getByRole("heading", { name: "Sent again by an operator" }).waitFor()
+  expect(await page.evaluate("document.activeElement.id")).toBe("how")
   await page.getByRole("heading", { name: "Try 1 Refused for good" }).waitFor()
   await page.getByRole("link", { name: "See the message" }).click()
   await page.getByText("Short of 9.").first().waitFor()
@@ -149,6 +154,6 @@ test("what is not there, what is another business's and who may not look are tol
 })
 
 test("the page broke no rule of its own policy and threw nothing", () => {
-  // The browser itself writes a line for each refusal that the tests provoke.
-  expect(broken.filter((text) => !/status of 40[134]/.test(text))).toEqual([])
+  // The browser itself writes a line for each refusal that the tests provoke, and for a line cut by going elsewhere.
+  expect(broken.filter((text) => !/status of 40[134]|closed before the connection/.test(text))).toEqual([])
 })

@@ -50,7 +50,7 @@ function hero(delivery: Delivery, replay: () => Promise<string | null>): HTMLEle
       { class: "hero-words" },
       el(
         "h2",
-        { id: "how" },
+        { id: "how", tabindex: "-1" },
         title,
         next?.at == null
           ? null

@@ -87,6 +87,8 @@ export function createTimeline({ api, desk, refused, signal }: Desk, id: string)
   const replay = async (): Promise<string | null> => {
     const answer = await api.call("POST", "admin/dlq/replay", { job_id: id })
     await load()
+    // The button is gone with what it was for: the headline says what came of it.
+    if (document.activeElement === document.body) document.getElementById("how")?.focus({ preventScroll: true })
     return answer.kind === "ok" ? null : answer.detail
   }
 

@@ -97,6 +97,12 @@ test("Telegram's button acknowledges, and a key of a call finds it done", async 
   await chat.getByRole("button", { name: "Acknowledge" }).click()
   await chat.getByText("Acknowledged, on every screen and channel").waitFor()
   await shot(page, "answers-2-telegram")
+  await chat.getByLabel("Message").pressSequentially("/stop")
+  await page.keyboard.press("Enter")
+  await chat.getByText("Stopped: nothing more goes to this address").waitFor()
+  await chat.getByRole("button", { name: "/start" }).press("Enter")
+  await chat.getByText("Resumed: messages go to this address again.").waitFor()
+  await page.locator(".chip:focus", { hasText: "/start" }).waitFor()
   const phone = await look("voice", "Margin call")
   await phone.getByRole("button", { name: "Press key 1" }).click()
   await phone.locator(".said.note").waitFor()
@@ -175,5 +181,6 @@ test("a refused account pauses its channel and says so, until it is well again",
 })
 
 test("the page broke no rule of its own policy and threw nothing", () => {
-  expect(broken).toEqual([])
+  // The browser itself writes a line where a line to the hub is cut by going elsewhere.
+  expect(broken.filter((text) => !text.includes("closed before the connection"))).toEqual([])
 })

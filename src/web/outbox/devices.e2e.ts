@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core"
 import { launchBrowser, STEP_DEADLINE_MS, shot } from "../../testing/browser.ts"
 import { ADMIN_KEY } from "../../testing/front.ts"
 import { type Folders, ruleFolders } from "../../testing/rule-fixtures.ts"
+import { seedDeliveries } from "../../testing/seed-deliveries.ts"
 import { startTestHub, type TestHub } from "../../testing/start-hub.ts"
 
 setDefaultTimeout(30_000)
@@ -57,6 +58,23 @@ test("a push is a card on a locked screen, and says which device without its tok
   ])
   expect((filter?.x ?? 0) + (filter?.width ?? 0)).toBeLessThanOrEqual((list?.x ?? 0) + (list?.width ?? 0))
   await shot(page, "outbox-push")
+})
+
+test("a push to a browser stands in the corner of a desk, also where its service is gone", async () => {
+  const device = { platform: "web", token: "no subscription" }
+  const link = { actionUrl: null, actionLabel: null }
+  const words = {
+    title: "New prices",
+    text: "Toner is 5 % cheaper.",
+    priority: "normal",
+    expiresAt: null,
+    topic: null,
+  } as const
+  await seedDeliveries(hub.db, [{ channel: "push", message: { channel: "push", device, ...words, ...link } }])
+  await page.locator("#list .entry", { hasText: "a browser" }).click()
+  await page.locator(".push.desktop .card-title", { hasText: "New prices" }).waitFor()
+  await page.getByText("Its reader has not had this message").waitFor()
+  await shot(page, "outbox-push-browser")
 })
 
 test("a call is what is heard, twice, in its language", async () => {

@@ -247,7 +247,8 @@ document.addEventListener("keydown", (event) => {
       draw()
     } else if (typing) search.blur()
     else if (narrow.matches) close()
-  } else if (event.key === "/" && !typing) {
+  } else if (event.target instanceof HTMLInputElement && event.target.type === "text") return
+  else if (event.key === "/" && !typing) {
     event.preventDefault()
     search.focus()
   } else if (event.target instanceof HTMLInputElement && !typing) return

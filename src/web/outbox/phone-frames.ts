@@ -34,7 +34,11 @@ export function sms(message: MessageOn<"sms">, createdAt: string, hands: Hands |
           ["delivered", "It arrived"],
           ["undelivered", "It did not arrive"],
         ]),
-    el("figcaption", {}, `To ${message.to ?? "?"} · ${parts}, ${length} characters in ${encoding}`),
+    el(
+      "figcaption",
+      {},
+      `To ${message.to ?? "?"} · ${parts}, ${length} characters in ${encoding}${hands === null ? "" : " · answers are to the last message of the number"}`,
+    ),
   )
 }
 

@@ -38,7 +38,7 @@ export function icon(name: string): SVGSVGElement {
 export const words = (text: string, className = ""): HTMLElement =>
   el("span", { dir: "auto", class: className === "" ? null : className }, text)
 
-/** A button that does `act` and cannot be pressed twice meanwhile. */
+/** A button that does `act` and cannot be pressed twice meanwhile; whoever pressed it by keyboard is still there after. */
 export function button(
   attributes: Readonly<Record<string, string | boolean | null>>,
   label: string | Node,
@@ -51,6 +51,7 @@ export function button(
     node.disabled = true
     void doing.finally(() => {
       node.disabled = false
+      if (document.activeElement === document.body) node.focus({ preventScroll: true })
     })
   })
   return node
