@@ -23,8 +23,8 @@ interface Load {
 /** Well below what the consumer allows unacknowledged, and enough that a limit is used while messages come back. */
 export const LANE_BOUNDS: LaneBounds = {
   lanes: 256,
-  lane: { messages: 500, bytes: 4 * 1024 * 1024 },
-  all: { messages: 4_000, bytes: 32 * 1024 * 1024 },
+  lane: { messages: 500, bytes: 2 * 1024 * 1024 },
+  all: { messages: 4_000, bytes: 16 * 1024 * 1024 },
 }
 
 /** A message to be let go of, and for how long. */
@@ -101,7 +101,8 @@ export class Lanes {
     if (limits === null) return
     const lanes = [...this.#lanes.values()]
     await Promise.all(lanes.map((lane) => lane.ask(limits)))
-    this.ready.push(...lanes.flatMap((lane) => lane.take()).toSorted((a, b) => inOrder(a.hand, b.hand)))
+    const passed = lanes.flatMap((lane) => lane.take()).sort((a, b) => inOrder(a.hand, b.hand))
+    for (const entry of passed) this.ready.push(entry)
   }
 
   /** What of the messages that came since the last time waits and is too much; the oldest first. */
