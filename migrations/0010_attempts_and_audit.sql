@@ -1,5 +1,7 @@
 -- Why a try was or was not the last, who changed what, and that neither is ever rewritten.
 
+-- A number is given out once and settled once, which the fence holds; were it to break, the row would be refused.
+alter table attempts drop constraint attempts_pkey, add primary key (delivery_id, number);
 alter table attempts
   -- What the delivery became by it, the code of why, and when it was to be tried again. Null: of an older version.
   add column became text,

@@ -75,7 +75,8 @@ async function delivery(event: string, days: number, status = "delivered", settl
 }
 const attempt = (id: string, days: number) =>
   db.execute(
-    "insert into attempts (delivery_id, number, started_at, finished_at, outcome) values ($1, 1, $2, $2, 'delivered')",
+    `insert into attempts (delivery_id, number, started_at, finished_at, outcome)
+    select $1, count(*) + 1, $2, $2, 'delivered' from attempts where delivery_id = $1`,
     [id, ago(days)],
   )
 async function notification(event: string, days: number, recipient = "u1"): Promise<string> {
