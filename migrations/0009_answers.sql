@@ -31,3 +31,6 @@ create table inbound_seen (
   seen_at timestamptz not null default now()
 );
 create index inbound_seen_by_age on inbound_seen (seen_at);
+
+-- Telegram gives its updates to one who asks.
+insert into chores (name) values ('telegram_updates');

@@ -47,6 +47,7 @@ import { unsubscribeRoutes } from "./http/unsubscribe.ts"
 import { whyRoutes } from "./http/why.ts"
 import { rehearsalRoutes } from "./inbound/rehearsal.ts"
 import { inboundRoutes } from "./inbound/routes.ts"
+import { telegramPolling } from "./inbound/telegram-polling.ts"
 import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
 import { jetStreamHealth, jetStreamSource } from "./ingest/jetstream.ts"
@@ -242,6 +243,12 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       new Map([...(await inboxCounts(db, recipients))].map(([id, within]) => [id, (own) => countsJson(within(own))])),
   })
 
+  // What people answer. Telegram without a webhook is asked for it.
+  const answers = { db, accept, pubsub, clock, telemetry, rejections, links }
+  const { botToken, webhookSecret, apiRoot } = config.telegram
+  const polling =
+    botToken === null || webhookSecret !== null ? null : telegramPolling({ ...answers, token: botToken, apiRoot })
+
   // The front.
   const about = { version: pkg.version }
   const described: readonly RouteFile[] = [
@@ -262,7 +269,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     unsubscribeRoutes({ db, links, wall: () => clock.wall().getTime() }),
     acknowledgeRoutes({ db, pubsub, links }),
     inboundRoutes({
-      ...{ db, accept, pubsub, clock, telemetry, rejections, links },
+      ...answers,
       twilio: {
         authToken: config.twilio.authToken,
         publicUrl: config.http.publicUrl,
@@ -352,6 +359,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   }
   treeMetrics(metrics, () => glance()?.kinds ?? null)
 
+  const sources = [...(stream === null ? [] : [stream.child]), ...(polling === null ? [] : [polling])]
   const children: readonly ChildSpec[] = [
     ...(embedded === null ? [] : [embeddedServer(embedded.server, embedded.options)]),
     databasePool(db),
@@ -363,7 +371,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       children: [deliveries, rules.spec, routing, later, silences.spec, pruning],
     }),
     realtime.child,
-    ...(stream === null ? [] : [supervisor({ id: "sources", strategy: "one_for_one", children: [stream.child] })]),
+    ...(sources.length === 0 ? [] : [supervisor({ id: "sources", strategy: "one_for_one", children: sources })]),
     http.child,
   ]
   const tree = await startTree(

@@ -2,7 +2,6 @@
 import type { Config } from "../config/shape.ts"
 import { type PersonalChannel, SENDING_CHANNELS, type SendingChannel } from "../domain/channel.ts"
 import type { DeliveryId } from "../domain/ids.ts"
-import type { Secret } from "../domain/secret.ts"
 import { captureChannel } from "./capture.ts"
 import { type ChannelWorker, forAnyMessage } from "./channel.ts"
 import { emailChannel } from "./email.ts"
@@ -92,8 +91,6 @@ function liveWorker(
   answers: AnswerSettings | null,
 ): ChannelWorker | null {
   const { telegram, slack, email, twilio } = settings
-  // A button that nobody hears is worse than none.
-  const button = (secret: Secret | null) => (secret === null ? null : (answers?.button ?? null))
   switch (channel) {
     case "telegram":
       return telegram.botToken === null
@@ -102,7 +99,7 @@ function liveWorker(
             telegramChannel({
               token: telegram.botToken,
               apiRoot: telegram.apiRoot,
-              acknowledge: button(telegram.webhookSecret),
+              acknowledge: answers?.button ?? null,
             }),
           )
     case "slack":
@@ -112,7 +109,8 @@ function liveWorker(
             slackChannel({
               webhookUrl: slack.webhookUrl,
               bot: slack.botToken === null ? null : { token: slack.botToken, apiRoot: slack.apiRoot },
-              acknowledge: button(slack.signingSecret),
+              // A button that nobody hears is worse than none.
+              acknowledge: slack.signingSecret === null ? null : (answers?.button ?? null),
               loopback: !settings.production,
             }),
           )

@@ -63,17 +63,27 @@ export function doorRoute(
       if ("kind" in body) return refused(body)
       // Asked whether there is a secret or not: both take as long.
       if (!isSigned(call, body) || secret === null) return refused(notSigned())
-      const taken = await take(call, body)
-      if ("kind" in taken) {
-        const { code, detail, errors } = taken
-        if (PROBLEMS[code].status < 500)
-          await rejections.keep([{ via, code, business: null, origin: via, detail, errors, raw: body, identity: null }])
-        return refused(taken)
-      }
-      telemetry.emit({ kind: "answer_taken", via, what: taken.what, effect: taken.effect })
-      return taken.effect === "late" ? unavailable("not stored in time; send it again", AGAIN_S) : taken.reply
+      return counted(via, body, await take(call, body), { telemetry, rejections })
     },
   }
+}
+
+/** What an answer that was taken is answered with, once it is counted; and what could not be read is kept. */
+export async function counted(
+  via: Answering["via"],
+  body: Uint8Array,
+  taken: Taken | Problem,
+  { telemetry, rejections }: Pick<DoorOptions, "telemetry" | "rejections">,
+): Promise<Reply | Problem> {
+  if ("kind" in taken) {
+    const { code, detail, errors } = taken
+    if (PROBLEMS[code].status < 500)
+      await rejections.keep([{ via, code, business: null, origin: via, detail, errors, raw: body, identity: null }])
+    telemetry.emit({ kind: "event_rejected", via, code, count: 1 })
+    return taken
+  }
+  telemetry.emit({ kind: "answer_taken", via, what: taken.what, effect: taken.effect })
+  return taken.effect === "late" ? unavailable("not stored in time; send it again", AGAIN_S) : taken.reply
 }
 
 /** An object in JSON. */

@@ -7,7 +7,7 @@ import { sameSpelling } from "../domain/address.ts"
 import { ACKNOWLEDGE } from "../domain/answer-button.ts"
 import { asDeliveryId, type DeliveryId } from "../domain/ids.ts"
 import type { Secret } from "../domain/secret.ts"
-import { problem } from "../http/problem.ts"
+import { type Problem, problem } from "../http/problem.ts"
 import { json, noContent, type Reply } from "../http/route.ts"
 import { lastSentTo, messageOf, sentAs } from "../store/inbound.ts"
 import { TELEGRAM_DOC } from "./docs.ts"
@@ -22,7 +22,10 @@ type Fields = Readonly<Record<string, unknown>>
 const NOBODYS_SECRET = crypto.randomUUID()
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
-export function telegramDoor(secret: Secret | null, { db, effects, links }: DoorOptions): Door {
+/** Takes one update, however it came. */
+export type TakeUpdate = (body: Uint8Array) => Promise<Taken | Problem>
+
+export function telegramUpdates({ db, effects, links }: DoorOptions): TakeUpdate {
   /** A button of one of our messages, pressed where it was sent. */
   const pressed = async (id: string, callback: Fields): Promise<Taken> => {
     const data = asText(callback["data"], ID_LENGTH) ?? ""
@@ -73,6 +76,19 @@ export function telegramDoor(secret: Secret | null, { db, effects, links }: Door
     return { what, effect, reply: noContent() }
   }
 
+  return async (body) => {
+    const read = objectIn(body)
+    if ("kind" in read) return read
+    const id = asText(read.value["update_id"], ID_LENGTH)
+    if (id === null) return problem("invalid", "expected an update of Telegram, with its update_id")
+    const [callback, message] = [asObject(read.value["callback_query"]), asObject(read.value["message"])]
+    if (callback !== null) return pressed(id, callback)
+    return message === null ? NOTHING : said(id, message)
+  }
+}
+
+export function telegramDoor(secret: Secret | null, options: DoorOptions): Door {
+  const take = telegramUpdates(options)
   return {
     via: "telegram",
     doc: TELEGRAM_DOC,
@@ -82,15 +98,7 @@ export function telegramDoor(secret: Secret | null, { db, effects, links }: Door
       const same = timingSafeEqual(digest(secret?.reveal() ?? NOBODYS_SECRET), digest(given ?? ""))
       return same && given !== null && given !== ""
     },
-    async take(_, body) {
-      const read = objectIn(body)
-      if ("kind" in read) return read
-      const id = asText(read.value["update_id"], ID_LENGTH)
-      if (id === null) return problem("invalid", "expected an update of Telegram, with its update_id")
-      const [callback, message] = [asObject(read.value["callback_query"]), asObject(read.value["message"])]
-      if (callback !== null) return pressed(id, callback)
-      return message === null ? NOTHING : said(id, message)
-    },
+    take: (_, body) => take(body),
   }
 }
 
