@@ -82,7 +82,7 @@ async function unsent({ providers }: World, acked: ReadonlyMap<string, string>):
 }
 
 /** From an event's acceptance to its Telegram call, of those accepted since; both clocks are this machine's. */
-async function latencies({ db, providers }: World, since: number): Promise<readonly number[]> {
+export async function latencies({ db, providers }: World, since: number): Promise<readonly number[]> {
   const calledAt = new Map(providers.callsOf("telegram").map(({ text, at }) => [accountIn(text), at]))
   const rows = await db.query<{ key: string; at: number }>(
     `select idempotency_key as key, (extract(epoch from accepted_at) * 1000)::float8 as at from events

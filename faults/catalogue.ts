@@ -19,7 +19,10 @@ import { locks } from "./19-locks.ts"
 import { unknownCommit } from "./21-unknown-commit.ts"
 import { clockJumps } from "./22-clock-jumps.ts"
 import { poisonCrash } from "./25-poison-crash.ts"
+import { restartStorm } from "./26-restart-storm.ts"
+import { blockedLoop } from "./27-blocked-loop.ts"
 import { retryHerd } from "./33-retry-herd.ts"
+import { ordering } from "./34-ordering.ts"
 import { schedulerDrift } from "./36-scheduler-drift.ts"
 import { forgery } from "./42-forgery.ts"
 import { fuzzing } from "./45-fuzz.ts"
@@ -52,7 +55,10 @@ export const FAULTS: readonly Fault[] = [
   clockJumps,
   natsFlood,
   poisonCrash,
+  restartStorm,
+  blockedLoop,
   retryHerd,
+  ordering,
   schedulerDrift,
   forgery,
   fuzzing,
