@@ -60,6 +60,8 @@ export interface Explained {
   readonly at: string
   readonly verdict: "matched" | "not_matched" | "failed"
   readonly reason: string
+  /** What beside the condition decided what follows. */
+  readonly notes: readonly string[]
   readonly clauses: Clause | null
   readonly people: number
   readonly told: readonly Told[]
@@ -101,6 +103,7 @@ function readRule(value: unknown): Explained | null {
     at: text(of["at"]),
     verdict: matched ? "matched" : failures.length > 0 ? "failed" : "not_matched",
     reason: text(of["reason"]),
+    notes: each(of["notes"], textOrNull),
     clauses,
     people: typeof people === "number" ? people : told.length,
     told,

@@ -62,12 +62,15 @@ function ruleView(rule: Explained, asked: string, open: boolean): HTMLElement {
     "details",
     { open: opened.get(rule.rule) ?? open },
     head,
-    rule.clauses === null ? el("p", { class: "reason", dir: "auto" }, sentence(rule.reason)) : clauseView(rule.clauses),
+    rule.clauses === null
+      ? el("p", { class: "reason", dir: "auto" }, sentence(reasonOf(rule)))
+      : clauseView(rule.clauses),
+    ...rule.notes.map((note) => el("p", { class: "note", dir: "auto" }, sentence(note))),
     ...unsaid.map((why) => el("p", { class: "problem", dir: "auto" }, sentence(why))),
     rule.whyNot === null
       ? null
       : el("p", { class: "why-not" }, el("b", { dir: "auto" }, asked), " would not be told: ", words(rule.whyNot), "."),
-    rule.verdict === "matched" ? whomView(rule, asked) : null,
+    rule.verdict === "matched" && !isSilent(rule) ? whomView(rule, asked) : null,
     rule.rendered.length === 0 ? null : renderings(rule.rule, rule.rendered),
     el("p", { class: "foot" }, el("a", { href: `./rules#${encodeURIComponent(rule.rule)}` }, "The rule itself")),
   )
@@ -78,6 +81,14 @@ function ruleView(rule: Explained, asked: string, open: boolean): HTMLElement {
     box,
   )
 }
+
+/** Nothing would follow, and a note says why. */
+const isSilent = ({ people, systems, later, notes }: Explained): boolean =>
+  people + systems.length + later.length === 0 && notes.length > 0
+
+/** What follows from it is shown apart. */
+const reasonOf = ({ reason, verdict }: Explained): string =>
+  verdict === "matched" ? (reason.split("; ", 1)[0] ?? reason) : reason
 
 const heldBack = ({ inbox, channels }: Told): boolean =>
   !inbox && channels.every(({ status }) => status === "suppressed" || status === "expired")
