@@ -27,7 +27,7 @@ export const PREFERENCES_SCHEMAS: Readonly<Record<string, Schema>> = {
       categories: {
         type: "object",
         additionalProperties: byChannel(yesOrNo),
-        description: "The same for one category",
+        description: "The same for one category; `commercial` is that of all advertising, beside its own",
       },
       severity_min: { ...byChannel(severity, disturbing), description: "Nothing less grave is sent there" },
       quiet_hours: {

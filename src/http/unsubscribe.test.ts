@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { asRecipientId, type RecipientId } from "../domain/ids.ts"
 import { linkTokens } from "../domain/link-token.ts"
 import { Secret } from "../domain/secret.ts"
+import { listAudit } from "../store/audit.ts"
 import { type Front, SERVICE_KEY, startFront } from "../testing/front.ts"
 import { preferencesRoutes } from "./preferences.ts"
 import { recipientRoutes } from "./recipients.ts"
@@ -71,6 +72,10 @@ describe("the unsubscribe link", () => {
       expect(answer.redirected).toBe(false)
       expect(await wishes(bea)).toMatchObject({ channels: {}, categories: { offers: { email: false } } })
     }
+    const { entries } = await listAudit(front.db, { businesses: null, after: null, limit: 100 })
+    expect(entries.filter(({ actor }) => actor === "person:bea")).toMatchObject([
+      { action: "preferences.unsubscribe", detail: { by: "link", ...mail } },
+    ])
   })
 
   test("stops all advertising where somebody wants that, or where the mail has no category", async () => {

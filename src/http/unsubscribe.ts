@@ -3,10 +3,13 @@
  * program is all it takes, and a GET only shows the button. `preferences` shows what one gets, and changes it.
  */
 import { type Channel, PERSONAL_CHANNELS, type PersonalChannel } from "../domain/channel.ts"
+import type { RecipientId } from "../domain/ids.ts"
+import type { JsonObject } from "../domain/json.ts"
 import type { LinkTokens, PreferencesLink, UnsubscribeLink } from "../domain/link-token.ts"
 import { COMMERCIAL, type Preferences, unsubscribed } from "../domain/preferences.ts"
-import type { Database } from "../store/database.ts"
-import { changePreferences, getPreferences } from "../store/preferences.ts"
+import { appendAudit } from "../store/audit.ts"
+import type { Database, Queryable } from "../store/database.ts"
+import { changePreferencesIn, getPreferences } from "../store/preferences.ts"
 import { decode, mediaType, readBytes, unsupported } from "./body.ts"
 import { deadLink, type LinkChoice, type LinkForm, linkPage } from "./link-page.ts"
 import type { Answer, Call, Method, Route, RouteFile } from "./route.ts"
@@ -33,9 +36,13 @@ const NAMES: Readonly<Record<PersonalChannel, string>> = {
 
 export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFile {
   /** Of every person whom the message reached: an address that several share is one mailbox. */
-  const stop = async (link: UnsubscribeLink): Promise<void> => {
-    for (const recipient of link.recipients) await changePreferences(db, recipient, (now) => unsubscribed(now, link))
-  }
+  const stop = ({ recipients, channel, category, commercial }: UnsubscribeLink): Promise<void> =>
+    db.transaction(async (tx) => {
+      for (const recipient of recipients.toSorted()) {
+        const link = { channel, category, commercial }
+        await consents(tx, recipient, "unsubscribe", link, (now) => unsubscribed(now, link))
+      }
+    })
   const unsubscribe = async (call: Call, acts: boolean): Promise<Answer> => {
     const link = links.readUnsubscribe(call.params["token"] ?? "")
     if (link === null || link.recipients.length === 0) return deadLink()
@@ -57,7 +64,7 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
     const body = decode(bytes)
     if (typeof body !== "string") return body
     const on = new Set(new URLSearchParams(body).keys())
-    await changePreferences(db, link.recipient, (now) => chosen(now, on))
+    await db.transaction((tx) => consents(tx, link.recipient, "choose", {}, (now) => chosen(now, on)))
     return linkPage(200, { title: "Saved", says: "From now on you are told as you chose." })
   }
 
@@ -87,6 +94,30 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
       ...routesOf("preferences", ["Show what the reader of a message gets", "Change what the reader gets"], wishesOf),
     ],
   }
+}
+
+/** Changes what somebody wishes, and notes that they did; a mail program that asks again changes nothing. */
+async function consents(
+  tx: Queryable,
+  recipient: RecipientId,
+  verb: "unsubscribe" | "choose",
+  detail: JsonObject,
+  change: (now: Preferences) => Preferences,
+): Promise<void> {
+  let before: Preferences | null = null
+  const after = await changePreferencesIn(tx, recipient, (now) => {
+    before = now
+    return change(now)
+  })
+  if (Bun.deepEquals(before, after)) return
+  const action = `preferences.${verb}`
+  await appendAudit(tx, {
+    actor: `person:${recipient}`,
+    action,
+    businesses: null,
+    key: null,
+    detail: { by: "link", ...detail },
+  })
 }
 
 /** `e-mails about billing` */
