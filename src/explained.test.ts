@@ -26,6 +26,13 @@ const RULES = `rules:
         template: invoice
         escalate: [{ after: 5m, channels: [sms] }, { after: 15m, channels: [voice], to: { roles: [cook] } }]
         until: read
+  - name: quiet
+    event_type: pump.down
+    conditions: { ">": [{ var: payload.days_overdue }, 1] }
+    actions:
+      - { type: notify, to: { roles: [nobody-has-it] }, channels: [inapp], template: invoice, delay: 5m }
+      - { type: notify, to: { roles: [nobody-has-it] }, channels: [inapp], template: invoice }
+      - { type: broadcast, topic: "resources:b1", event: pump_down }
   - name: gathered
     event_type: invoice.*
     actions:
@@ -69,6 +76,7 @@ interface Explained {
     readonly rule: string
     readonly matched: boolean
     readonly reason: string
+    readonly notes: readonly string[]
     readonly clauses: { holds: boolean; children: { text: string; holds: boolean; decides: boolean }[] } | null
     readonly audience: {
       people: number
@@ -107,6 +115,7 @@ describe("what the running rules make of a pasted event", () => {
     })
     // Of what is gathered it is told who would hear of it.
     expect(rules[1]).toMatchObject({ audience: { told: [{ recipient: "ann" }] }, later: [{ kind: "digest" }] })
+    expect(rules[1]?.reason).toContain("gathered in a digest, 1 of 100 events")
     expect(rules[2]).toMatchObject({ clauses: null, reason: expect.stringContaining("event.source") })
     expect(JSON.stringify(rules)).not.toContain("ann@example.com")
   })
@@ -125,7 +134,14 @@ describe("what the running rules make of a pasted event", () => {
 
   test("each step that would follow, with its time, its channels and whom it tells", async () => {
     const { rules } = await explained({ event: { ...EVENT, type: "pump.down" } })
-    const [first] = rules
+    const [first, quiet] = rules
+    // Beside the condition, what decided: on the page the clauses stand in the place of the whole sentence.
+    expect(quiet).toMatchObject({
+      notes: [
+        "nobody is told: nobody in business b1, location l1, has the role nobody-has-it",
+        "broadcast as pump_down to resources:b1",
+      ],
+    })
     expect(first?.later).toEqual([
       { kind: "escalate", due_at: expect.any(String), channels: ["sms"], to: to("accountant"), until: "read" },
       { kind: "escalate", due_at: expect.any(String), channels: ["voice"], to: to("cook"), until: "read" },

@@ -178,6 +178,12 @@ const EXPLAINED: JsonObject = {
           at: { type: "string" },
           matched: { type: "boolean" },
           reason: { type: "string" },
+          notes: {
+            type: "array",
+            description:
+              "What beside the condition decided: what silenced it, who is held back, why nobody is told, a broadcast",
+            items: { type: "string" },
+          },
           clauses: {
             type: ["object", "null"],
             description: "The condition's parts, each `{text, holds, decides, operands, children}`",

@@ -16,6 +16,7 @@ import { type BatchOptions, decideBatch } from "./decide-batch.ts"
 import { type Later, laterJson, laterOf } from "./explain-later.ts"
 import { factsOf } from "./facts.ts"
 import { fireBatch } from "./fire-batch.ts"
+import { notesOf } from "./reasons.ts"
 import type { LoadedRule, RuleSet } from "./rule-set.ts"
 import { type SampleWords, sampleWords } from "./sample-words.ts"
 import type { PlanSettings } from "./telling.ts"
@@ -60,6 +61,8 @@ export interface RuleExplained {
   readonly at: string
   readonly matched: boolean
   readonly reason: string
+  /** What beside the condition decided what follows: what silenced it, who is held back, why nobody is told, a broadcast. */
+  readonly notes: readonly string[]
   /** Null: the rule has no condition, or its source decided. */
   readonly clauses: Clause | null
   readonly people: number
@@ -115,7 +118,9 @@ export async function explainEvent(
       rule: rule.name,
       at: rule.at,
       matched: decision.matched,
-      reason: decision.reason,
+      // Nothing is stored, so no digest has an id.
+      reason: decision.reason.replace(/gathered in tmr_\w+/, "gathered in a digest"),
+      notes: notesOf(decision),
       clauses: clausesOf(rule, event, facts, decision.matched, problems, budget),
       people: told.length,
       told: shownOf(told, asked),
@@ -230,6 +235,7 @@ export const explainedJson = ({ revision, rules }: EventExplained): JsonObject =
       at: one.at,
       matched: one.matched,
       reason: one.reason,
+      notes: one.notes,
       clauses: one.clauses === null ? null : clauseJson(one.clauses),
       audience: {
         people: one.people,

@@ -90,6 +90,17 @@ export class Reasons {
   }
 }
 
+const LATER = /^(escalated at|delayed until|gathered in) /
+
+/** What a decision's sentence says beyond its clause, but for what is to happen later. */
+export const notesOf = ({ reason, clause }: RuleDecision): readonly string[] =>
+  clause === undefined || clause === reason
+    ? []
+    : reason
+        .slice(clause.length + "; ".length)
+        .split("; ")
+        .filter((note) => !LATER.test(note))
+
 const PHRASE: Readonly<Record<Refusal, (turn: Turn) => string>> = {
   cooldown: (turn) => `cooldown${limitText(turn, "cooldown")}`,
   throttled: (turn) => `throttled${limitText(turn, "throttle")}`,
