@@ -20,26 +20,32 @@ export interface Lease {
   readonly attempt: number
 }
 
+/** No claim takes more. */
+const MOST_CLAIMED = 1_000
+
 // One priority after the other, each straight down its own piece of deliveries_due: sorting by priority first and due
-// time second would walk over every retry that is not due yet. Only rows that are taken are locked.
+// time second would walk over every retry that is not due yet. Only rows that are taken are locked: the outer limit stops
+// the inner ones, which are there so that the plan does not depend on how many wait, and is made once. For the same reason
+// rows and messages are fetched one by one by their keys, in a way that leaves the planner no choice.
 const CLAIM = `
 with due as (
-  select d.id, d.expired from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
+  select d.id from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
   cross join lateral (
-    select id, coalesce(expires_at <= now(), false) as expired from deliveries
+    select id from deliveries
     where channel = $1 and priority = p.priority and status in ('queued', 'retrying', 'scheduled') and next_attempt_at <= now()
-    order by next_attempt_at limit $2 for update skip locked
+    order by next_attempt_at limit ${MOST_CLAIMED} for update skip locked
   ) d limit $2
 ), claimed as (
   update deliveries d set
-    status = case when due.expired then 'expired' else 'sending' end,
-    reason = case when due.expired then 'expires_in' else d.reason end,
-    attempt = case when due.expired then d.attempt else d.attempt + 1 end,
-    owner = case when due.expired then null else $3 end,
-    claimed_at = now(), lease_until = case when due.expired then null else now() + $4 * interval '1 millisecond' end,
-    next_attempt_at = case when due.expired then null else d.next_attempt_at end,
-    settled_at = case when due.expired then now() else d.settled_at end
-  from due where d.id = due.id
+    status = case when d.expires_at <= now() then 'expired' else 'sending' end,
+    reason = case when d.expires_at <= now() then 'expires_in' else d.reason end,
+    attempt = case when d.expires_at <= now() then d.attempt else d.attempt + 1 end,
+    owner = case when d.expires_at <= now() then null else $3 end,
+    claimed_at = now(),
+    lease_until = case when d.expires_at <= now() then null else now() + $4 * interval '1 millisecond' end,
+    next_attempt_at = case when d.expires_at <= now() then null else d.next_attempt_at end,
+    settled_at = case when d.expires_at <= now() then now() else d.settled_at end
+  where d.id = any (array(select id from due))
   returning d.id, d.priority, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
     d.bypass_quiet_hours, d.category, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("claimed")}
@@ -51,7 +57,9 @@ select c.id, c.attempt, c.attempt - c.forgiven as tries,
       'wishes', case when c.wishes then json_build_object('category', c.category, 'commercial', c.commercial,
         'bypassQuietHours', c.bypass_quiet_hours) end,
       'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason) end as special
-from claimed c join messages m on m.delivery_id = c.id left join suppressions s on s.address = m.sent_to and ${HOLDS}`
+from claimed c
+cross join lateral (select message, sent_to from messages where delivery_id = c.id limit 1) m
+left join lateral (select s.reason from suppressions s where s.address = m.sent_to and ${HOLDS} limit 1) s on true`
 
 interface ClaimedRow {
   readonly id: DeliveryId
@@ -109,7 +117,8 @@ export async function claimDue(
     readonly onUnsent?: (unsent: readonly Unsent[]) => void
   },
 ): Promise<readonly ClaimedDelivery[]> {
-  const rows = await db.query<ClaimedRow>(CLAIM, [ask.channel, ask.limit, ask.owner, ask.leaseMs])
+  const limit = Math.min(MOST_CLAIMED, ask.limit)
+  const rows = (await db.query<ClaimedRow>(CLAIM, [ask.channel, limit, ask.owner, ask.leaseMs])).toSorted(urgentFirst)
   const expired = rows.filter((row) => row.special?.expired)
   if (expired.length > 0) ask.onUnsent?.(expired.map(expiredFromRow))
   return rows.flatMap((row) => {
@@ -122,6 +131,9 @@ export async function claimDue(
     }
   })
 }
+
+const priorityOf = ({ special }: ClaimedRow): number => (special ?? NOTHING_SPECIAL).priority
+const urgentFirst = (one: ClaimedRow, other: ClaimedRow): number => priorityOf(other) - priorityOf(one)
 
 function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelivery {
   const { priority, maybeDuplicate, holdUnknown, wishes, suppressed } = row.special ?? NOTHING_SPECIAL
