@@ -2,8 +2,12 @@ import { describe, expect, test } from "bun:test"
 import { asRecipientId, newDeliveryId, type RecipientId } from "../domain/ids.ts"
 import { linkTokens } from "../domain/link-token.ts"
 import { Secret } from "../domain/secret.ts"
+import { hubEvent, oneRule, ruleFolders, ruleSetOf } from "../testing/rule-fixtures.ts"
 import { withFooter, withStop } from "./advertising.ts"
+import { factsOf } from "./facts.ts"
 import { type Linked, linksOf, sampleLinks } from "./links.ts"
+import { testRules } from "./rule-tests/test-rules.ts"
+import { sampleWords } from "./sample-words.ts"
 
 const id = (text: string): RecipientId => {
   const made = asRecipientId(text)
@@ -41,6 +45,36 @@ describe("links of a message", () => {
     expect(sample.acknowledge).toBe("https://hub.example/v1/acknowledge/sample")
     expect(linksOf({ publicUrl: "https://hub.example" }, offer, "email", "a", linked)).toEqual(sample)
   })
+})
+
+test("tests of rules and whoever explains one see samples of the links", async () => {
+  const files = {
+    "templates/t/default.eta":
+      "---\ntitle: T\n---\nHave it: <%= it.links.acknowledge %> Stop: <%= it.links.unsubscribe %>",
+    "rules/a.yaml": oneRule({ action: "to: { roles: [r] }\nchannels: [sms]\ntemplate: t\ncommercial: true" }),
+  }
+  const folders = await ruleFolders({
+    ...files,
+    "rules/a.test.yaml": `tests:
+  - name: it
+    recipients: [{ id: u1, roles: [r], phone: "+9647700000001", timezone: UTC }]
+    events: [{ type: test.happened }]
+    expect:
+      - { to: u1, channels: [sms], body: "Have it: https://hub.example/v1/acknowledge/sample Stop: https://hub.example/v1/unsubscribe/sample" }
+`,
+  })
+  try {
+    const { errors, results } = await testRules(folders, 0)
+    expect([errors, results.flatMap(({ failures }) => failures)]).toEqual([[], []])
+  } finally {
+    await folders.remove()
+  }
+  const set = await ruleSetOf(files)
+  const [rule] = set.rules
+  if (rule === undefined) throw new Error("there is a rule")
+  const settings = { publicUrl: "https://hub.example", defaultSlack: false, tokens }
+  const said = sampleWords(set, rule, factsOf(hubEvent()), null, settings)
+  expect(JSON.stringify(said)).toContain("https://hub.example/v1/unsubscribe/sample")
 })
 
 describe("what advertises", () => {
