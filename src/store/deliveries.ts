@@ -181,11 +181,14 @@ export type Settled =
 
 // The status is compared as an expression so that rows are found by their key: the index of all that is leased looks
 // small to the planner, and is full of the dead entries of everything that was sent since the last vacuum.
+// How many items there are is kept from the planner as well, or it would plan each batch of less than ten anew.
 const SETTLE = `
-with input as (
-  select *, now() + delay_ms * interval '1 millisecond' as again_at
-  from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::bool[], $8::int[],
-    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) with ordinality
+with arrays as materialized (
+  select $2::text[] as a, $3::int[] as b, $4::text[] as c, $5::text[] as d, $6::float8[] as e, $7::bool[] as f, $8::int[] as g,
+    $9::text[] as h, $10::text[] as i, $11::text[] as j, $12::text[] as k, $13::text[] as l, $14::text[] as m
+), input as (
+  select t.*, now() + t.delay_ms * interval '1 millisecond' as again_at
+  from arrays, unnest(a, b, c, d, e, f, g, h, i, j, k, l, m) with ordinality
     as t (id, attempt, status, reason, delay_ms, maybe_duplicate, forgiven, outcome, outcome_reason, detail,
       provider_message_id, because, account, place)
 ), settled as (
