@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { newDeliveryId } from "../domain/ids.ts"
 import { Secret } from "../domain/secret.ts"
 import { startSmtpServer } from "../testing/smtp-server.ts"
-import { type ChannelSettings, channelCatalogue } from "./catalogue.ts"
+import { type ChannelSettings, channelCatalogue, twilioAnswers } from "./catalogue.ts"
 
 const bare: ChannelSettings = {
   production: false,
@@ -86,4 +86,21 @@ test("a captured message goes nowhere, and a message for another channel is refu
   const telegram = channelCatalogue({ ...bare, telegram: { ...bare.telegram, botToken: new Secret("x") } })
   const worker = telegram.find(({ channel }) => channel === "telegram")?.worker
   expect(() => worker?.send(request)).toThrow("message for sms")
+})
+
+test("Twilio is told where to report only where it can reach the hub", () => {
+  const id = newDeliveryId(0)
+  const told = (publicUrl: string, apiRoot = "https://api.twilio.com") =>
+    twilioAnswers(apiRoot, { publicUrl, button: () => "" })?.(id) ?? null
+  expect(told("https://hub.example.com/prefix")).toBe(`https://hub.example.com/prefix/v1/inbound/twilio?delivery=${id}`)
+  for (const here of [
+    "http://localhost:4000",
+    "http://hub:4000",
+    "http://10.0.0.7",
+    "http://hub.internal",
+    "http://[::1]",
+  ])
+    expect([here, told(here)]).toEqual([here, null])
+  expect(told("http://localhost:4000", "http://127.0.0.1:9")).toContain("http://localhost:4000/v1/inbound/twilio")
+  expect(twilioAnswers("https://api.twilio.com", null)).toBeNull()
 })

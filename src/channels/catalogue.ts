@@ -140,14 +140,21 @@ function liveWorker(
 }
 
 /**
- * Where Twilio asks and reports; null: it could not reach the hub. It refuses a message that names an address of this machine,
- * and whoever presses a key that nobody answers is told of an application error.
+ * Where Twilio asks and reports; null: it could not reach the hub. It refuses a message that names an address within a network
+ * of ours, and whoever presses a key that nobody answers is told of an application error.
  */
-function twilioAnswers(apiRoot: string, answers: AnswerSettings | null): ((id: DeliveryId) => string) | null {
+export function twilioAnswers(apiRoot: string, answers: AnswerSettings | null): ((id: DeliveryId) => string) | null {
   if (answers === null) return null
   const { publicUrl } = answers
-  const here = (url: string): boolean => ["localhost", "127.0.0.1", "[::1]"].includes(new URL(url).hostname)
-  // A stand-in for Twilio on this machine reaches the hub on this machine.
-  if (here(publicUrl) && !here(apiRoot)) return null
+  // A stand-in for Twilio on this machine reaches whatever the hub does.
+  if (!isPublicName(publicUrl) && !LOOPBACK.has(new URL(apiRoot).hostname)) return null
   return (id) => `${publicUrl}/v1/inbound/twilio?delivery=${id}`
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"])
+
+/** A name that the whole world can look up, as far as it can be told from the name. */
+function isPublicName(url: string): boolean {
+  const { hostname } = new URL(url)
+  return hostname.includes(".") && !/^[\d.]+$|^\[|\.(local|localhost|internal|lan|home|test)$/.test(hostname)
 }
