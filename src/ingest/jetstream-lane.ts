@@ -92,7 +92,7 @@ export class Lane {
       // Together, so that they share a lease.
       const answers = await Promise.all(asked.map((waiting) => admit(waiting, limits)))
       const stop = answers.find((answer) => answer !== null)
-      if (stop !== undefined && stop !== null) this.#stop(stop)
+      if (stop !== undefined) this.#stop(stop)
       passed += count
     }
   }

@@ -93,6 +93,16 @@ function world() {
       (JSON.parse(new TextDecoder().decode(bodies[sequence])) as { idempotency_key: string }[]).map(
         (one) => one.idempotency_key, // as `step` wrote it
       ),
+    /** Messages of `l1` that come again, in this order. */
+    async again(sequences: readonly number[]): Promise<void> {
+      for (const sequence of sequences) {
+        const key = `l1/${sequence}/0`
+        const event = { type: "t", source: "s", business_id: "l1", idempotency_key: key }
+        bodies[sequence] = new TextEncoder().encode(JSON.stringify(event))
+      }
+      settling.take(sequences.map((sequence) => message(sequence, true)))
+      await settling.round()
+    },
     /** New messages, each a list of businesses, behind what comes again. */
     async step(lists: readonly (readonly string[])[], during: Weather = "fair"): Promise<void> {
       const fresh = lists.map((businesses) => {
@@ -179,4 +189,16 @@ test("a flood of one business beyond its lane keeps its order, and each message 
   // At its limit: five at once, and five a second.
   expect(clock.now()).toBeLessThanOrEqual(30_000)
   expect(settling.limited()).toBe(0)
+})
+
+test("what comes again a little out of order is stored in the order of the stream", async () => {
+  const { clock, order, again } = world()
+  await again([0, 1, 2, 3, 4, 7])
+  await again([6])
+  await again([8, 5])
+  for (let turn = 0; turn < 10; turn += 1) {
+    await clock.advance(250)
+    await again([])
+  }
+  expect(order).toEqual(Array.from({ length: 9 }, (_, n) => `l1/${n}/0`))
 })

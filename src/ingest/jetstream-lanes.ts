@@ -112,11 +112,8 @@ export class Lanes {
     const all = { ...this.waiting }
     for (const { hand, lanes } of this.#fresh.toReversed()) {
       const its = lanes.filter((lane) => lane.has(hand))
-      if (
-        its.length === 0 ||
-        !(exceeds(all, this.#bounds.all) || this.#tooMany() || its.some((lane) => this.#full(lane)))
-      )
-        continue
+      const tooMuch = exceeds(all, this.#bounds.all) || this.#tooMany() || its.some((lane) => this.#full(lane))
+      if (its.length === 0 || !tooMuch) continue
       for (const lane of its) {
         lane.drop(hand)
         all.messages -= 1
@@ -129,9 +126,13 @@ export class Lanes {
     return over.reverse().map(handBack)
   }
 
-  #tooMany = (): boolean => this.#lanes.size > this.#bounds.lanes
+  #tooMany(): boolean {
+    return this.#lanes.size > this.#bounds.lanes
+  }
 
-  #full = (lane: Lane): boolean => lane.messages > 1 && exceeds(lane, this.#bounds.lane)
+  #full(lane: Lane): boolean {
+    return lane.messages > 1 && exceeds(lane, this.#bounds.lane)
+  }
 
   /** Empty lanes go; one that waits for what it handed back stays, unless there are too many. */
   #tidy(): void {
