@@ -42,6 +42,10 @@ beforeAll(async () => {
     event_type: offer.made
     actions:
       - { type: notify, to: { users: [{ var: payload.who }] }, channels: [sms], template: call }
+  - name: note
+    event_type: note.made
+    actions:
+      - { type: notify, to: { users: [{ var: payload.who }] }, channels: [telegram, slack], template: call }
   - name: later
     event_type: offer.later
     actions:
@@ -191,6 +195,17 @@ describe("a message", () => {
     expect(told.sent("voice").text).toContain(`action="${heard("voice")}"`)
     expect(told.sent("email").body["tags"]).toEqual([{ name: "delivery", value: told.id("email") }])
   })
+})
+
+test("a message of a rule that waits for nobody has no button", async () => {
+  const who = await person()
+  const event = await happen("note.made", who.who)
+  const sent = (found: readonly JsonObject[]): boolean =>
+    found.filter(({ status }) => status === "delivered").length === 2
+  await eventually(() => deliveries(event), sent, within("a note"))
+  const [telegram, slack] = [fake.callsOf("telegram").at(-1)?.body, fake.callsOf("slack").at(-1)?.body]
+  expect([telegram?.["chat_id"], telegram?.["reply_markup"]]).toEqual([who.chat, undefined])
+  expect([slack?.["text"], slack?.["blocks"]]).toEqual(["Short.", undefined])
 })
 
 describe("a receipt", () => {
