@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test"
 import { connect, headers, type Msg, type NatsConnection } from "nats"
 import { systemClock } from "../runtime/clock.ts"
 import { eventually } from "../testing/eventually.ts"
-import { natsServer } from "../testing/nats.ts"
+import { freePort, natsServer } from "../testing/nats.ts"
 import { createPuller, type PullEnd, type Puller, readAck } from "./jetstream-pull.ts"
 
 /** Plays JetStream on a server that has none, so that it can fall silent and end requests. */
@@ -16,7 +16,7 @@ let hub: NatsConnection
 let other: NatsConnection
 let open: Puller[] = []
 beforeAll(async () => {
-  const port = 20_000 + (process.pid % 20_000)
+  const port = await freePort()
   server = Bun.spawn([await natsServer(), "-a", "127.0.0.1", "-p", String(port)], { stderr: "ignore" })
   const there = () => connect({ servers: `127.0.0.1:${port}`, timeout: 1_000 }).catch(() => null)
   hub = (await eventually(there, (link) => link !== null, { withinMs: 10_000, what: "a server" })) ?? hub

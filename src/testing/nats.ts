@@ -123,7 +123,7 @@ async function fetchFromArchive(): Promise<string> {
  * A port for a server that may be started again on it. Not one of those that the system gives to connections on their way
  * out: between two starts any of them could have it.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT))
     if (await isFree(port)) return port
