@@ -2,6 +2,7 @@
 
 import { DELIVERY_STATUSES } from "../domain/delivery.ts"
 import type { JsonObject } from "../domain/json.ts"
+import { RECEIPTS } from "../domain/receipt.ts"
 import { NEXT_CODES } from "../domain/retry-words.ts"
 import { ref, type Schema } from "./route.ts"
 
@@ -60,7 +61,7 @@ export const DELIVERY_SCHEMAS: Readonly<Record<string, Schema>> = {
       channel: { type: "string" },
       status: { enum: [...DELIVERY_STATUSES] },
       reason: text,
-      receipt: text,
+      receipt: { ...text, description: `What the provider reported later: ${RECEIPTS.join(", ")}; never backwards` },
       maybe_duplicate: { type: "boolean" },
       next_attempt_at: time,
       next: { ...ref("DeliveryNext"), description: "Whether it is tried again, and why or why not" },

@@ -130,9 +130,9 @@ test("what Telegram refuses is said once, without the token, and asked again", a
   fake.give({ update_id: 1 })
   await fake.until((asked) => asked.length === 3)
   const said = front.emitted.slice(before)
-  expect(said.filter(({ kind }) => kind.startsWith("updates_"))).toEqual([
-    { kind: "updates_down", reason: "provider_error" },
-    { kind: "updates_up" },
+  expect(said.filter(({ kind }) => kind.startsWith("telegram_updates_"))).toEqual([
+    { kind: "telegram_updates_down", reason: "provider_error" },
+    { kind: "telegram_updates_up" },
   ])
   expect(JSON.stringify(said)).not.toContain("canary")
 })

@@ -145,13 +145,13 @@ class Polling {
   }
 
   #failed(trouble: string, waitMs: number | null): number {
-    if (trouble !== this.#trouble) this.#options.telemetry.emit({ kind: "updates_down", reason: trouble })
+    if (trouble !== this.#trouble) this.#options.telemetry.emit({ kind: "telegram_updates_down", reason: trouble })
     this.#trouble = trouble
     return waitMs ?? this.#again()
   }
 
   #well(): void {
-    if (this.#trouble !== null) this.#options.telemetry.emit({ kind: "updates_up" })
+    if (this.#trouble !== null) this.#options.telemetry.emit({ kind: "telegram_updates_up" })
     this.#trouble = null
   }
 

@@ -105,8 +105,8 @@ export type IngestEvent =
   /** Something that a provider or a person has answered, and what became of it; both are words of `inbound/door.ts`. */
   | { readonly kind: "answer_taken"; readonly via: string; readonly what: string; readonly effect: string }
   /** Telegram's updates cannot be asked for, and why in a word; said once for each reason. */
-  | { readonly kind: "updates_down"; readonly reason: string }
-  | { readonly kind: "updates_up" }
+  | { readonly kind: "telegram_updates_down"; readonly reason: string }
+  | { readonly kind: "telegram_updates_up" }
 
 /** The stream that events come by (contract §5.3). */
 export type JetStreamEvent =

@@ -39,7 +39,7 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "jetstream_held":
     case "jetstream_repaired":
     case "reader_dropped":
-    case "updates_down":
+    case "telegram_updates_down":
       return "warn"
     case "actor_restart_asked":
     case "hub_starting":
@@ -51,7 +51,7 @@ export function levelOf(event: TelemetryEvent): LineLevel {
     case "dead_letters_replayed":
     case "breaker_closed":
     case "rows_pruned":
-    case "updates_up":
+    case "telegram_updates_up":
     case "database_up":
     case "migration_applied":
     case "pubsub_up":
