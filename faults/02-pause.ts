@@ -7,18 +7,31 @@ import { broken, endings, inWorld } from "./world.ts"
 const IN_FLIGHT = 32
 /** A provider that takes its time, so that something is always in hand. */
 const ANSWER_MS = 150
+/** Longer than a lease by a look of the other node's rescuer, so that what is taken over is taken over meanwhile. */
+const LONGER_MS = 3_000
 
 export const pauses = fault({
   number: 2,
   name: "pause past lease",
-  short: { pauses: 2, leaseMs: 1_500, perSecond: 100 },
+  short: { pauses: 1, leaseMs: 1_500, perSecond: 60 },
   full: { pauses: 20, leaseMs: 4_000, perSecond: 150 },
   injected: ({ pauses, leaseMs, perSecond }) =>
-    `SIGSTOP of one of 2 nodes for ${(1.5 * leaseMs) / 1_000} s, their lease being ${leaseMs / 1_000} s, × ${pauses} in turn, ${perSecond} events/s`,
+    `SIGSTOP of one of 2 nodes for ${(leaseMs + LONGER_MS) / 1_000} s, their lease being ${leaseMs / 1_000} s, × ${pauses} in turn, ${perSecond} events/s`,
   run: ({ pauses, leaseMs, perSecond }, mutant) =>
     inWorld({ mutant }, async (world) => {
       const { providers, db } = world
-      providers.always("telegram", () => ({ kind: "wait", released: Bun.sleep(ANSWER_MS) }))
+      let held: PromiseWithResolvers<void> | null = null
+      providers.always("telegram", () => ({ kind: "wait", released: held?.promise ?? Bun.sleep(ANSWER_MS) }))
+      /** More is being sent than one node may, so both have something in hand. */
+      const untilBoth = async (): Promise<() => void> => {
+        const { promise, resolve, reject } = Promise.withResolvers<void>()
+        held = { promise, resolve, reject }
+        await providers.waitFor(providers.calls.length + IN_FLIGHT + 1, "telegram")
+        return () => {
+          held = null
+          resolve()
+        }
+      }
       const settings = { PACE_LEASE_MS: String(leaseMs) }
       const preloads = [join(import.meta.dirname, "pace.ts")]
       const [first, second] = await Promise.all([world.hub({ settings, preloads }), world.hub({ settings, preloads })])
@@ -28,8 +41,10 @@ export const pauses = fault({
       await load.more(perSecond)
       for (let n = 0; n < pauses; n += 1) {
         const { pid } = hubs[n % 2] ?? first
+        const answer = await untilBoth()
         process.kill(pid, "SIGSTOP")
-        await Bun.sleep(1.5 * leaseMs) // how long it is stopped is what is tried
+        answer()
+        await Bun.sleep(leaseMs + LONGER_MS) // how long it is stopped is what is tried
         process.kill(pid, "SIGCONT")
         // Not the next one's before this one has found out what it lost.
         await load.more(perSecond / 2)

@@ -25,11 +25,11 @@ interface Case {
 export const providerChaos = fault({
   number: 7,
   name: "provider chaos",
-  short: { copies: 1, patienceMs: 1_000 },
-  full: { copies: 20, patienceMs: 15_000 },
+  short: { copies: 1, patienceMs: 1_000, accounts: 1 },
+  full: { copies: 20, patienceMs: 15_000, accounts: 2 },
   injected: ({ copies, patienceMs }) =>
     `${REPLIES.length} kinds of answers on ${SENDING_CHANNELS.length} channels, ${copies} of each, patience ${patienceMs / 1_000} s`,
-  run: ({ copies, patienceMs }, mutant) =>
+  run: ({ copies, patienceMs, accounts: most }, mutant) =>
     inWorld({ mutant }, async (world) => {
       const { providers } = world
       const start = () =>
@@ -62,7 +62,7 @@ export const providerChaos = fault({
       const grown = (await megabytes(hub.pid)) - before
 
       let well = true
-      for (const reply of REPLIES.filter(({ account }) => account === true)) {
+      for (const reply of REPLIES.filter(({ account }) => account === true).slice(0, most)) {
         const ours = await seed(world, [reply], 1)
         cases.push(...ours)
         await tried(world, ours)

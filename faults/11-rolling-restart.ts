@@ -14,7 +14,7 @@ const ENDED_MS = 20_000
 export const rollingRestart = fault({
   number: 11,
   name: "rolling restart",
-  short: { rounds: 1, perSecond: 60, sockets: 6 },
+  short: { rounds: 1, perSecond: 40, sockets: 4 },
   full: { rounds: 10, perSecond: 100, sockets: 50 },
   injected: ({ rounds, perSecond, sockets }) =>
     `SIGTERM of each of 2 nodes in turn × ${rounds} under ${perSecond} events/s, ${sockets} sockets`,

@@ -12,7 +12,7 @@ const LEASE_MS = 2_000
 export const termThenKill = fault({
   number: 12,
   name: "SIGTERM, then SIGKILL",
-  short: { after: [0, 300, 1_500], perSecond: 100 },
+  short: { after: [0, 1_000], perSecond: 60 },
   full: { after: Array.from({ length: 20 }, (_, n) => n * 500), perSecond: 100 },
   injected: ({ after, perSecond }) =>
     `SIGTERM, and SIGKILL up to ${(after.at(-1) ?? 0) / 1_000} s later, × ${after.length} under ${perSecond} events/s`,

@@ -15,7 +15,7 @@ const WISH_S = 2
 export const clockJumps = fault({
   number: 22,
   name: "wall clock jumps",
-  short: { perSecond: 80, events: 300, everyMs: 600, lateMs: null },
+  short: { perSecond: 80, events: 160, everyMs: 300, lateMs: null },
   full: { perSecond: 200, events: 12_000, everyMs: 1_000, lateMs: 2_000 },
   injected: ({ perSecond, everyMs }) =>
     `the hub's clock is an hour behind, two ahead, a second ahead or right, changing each ${everyMs / 1_000} s, and 5 % too fast; ${perSecond} events/s`,

@@ -6,7 +6,7 @@ import { seedDeliveries } from "../src/testing/seed-deliveries.ts"
 import { fault } from "./fault.ts"
 import { endings, inWorld } from "./world.ts"
 
-const LEASE_MS = 1_500
+const LEASE_MS = 1_000
 /** Each is a crash: with as many as the hub allows by itself, twelve. */
 const TRIES = 3
 /** More than it may take. */
@@ -16,7 +16,7 @@ const HEALTHY_MS = 60_000
 export const poisonCrash = fault({
   number: 25,
   name: "poison crash",
-  short: { poison: 1, good: 8 },
+  short: { poison: 1, good: 4 },
   full: { poison: 1, good: 2_000 },
   injected: ({ poison, good }) =>
     `${poison} message${poison === 1 ? " that ends" : "s that end"} the process whenever it is tried, among ${good} that are well; ${TRIES} tries`,

@@ -13,7 +13,7 @@ const DRAINED_MS = 600_000
 export const retryHerd = fault({
   number: 33,
   name: "retry herd",
-  short: { herd: 300, perSecond: 100 },
+  short: { herd: 200, perSecond: 100 },
   full: { herd: 20_000, perSecond: 400 },
   injected: ({ herd, perSecond }) =>
     `${herd} deliveries to systems fail at once, then none does; ${perSecond} a second are allowed`,

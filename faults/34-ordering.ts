@@ -14,7 +14,7 @@ const SEEN_MS = 60_000
 export const ordering = fault({
   number: 34,
   name: "ordering",
-  short: { messages: 2_000, places: 10 },
+  short: { messages: 1_000, places: 10 },
   full: { messages: 50_000, places: 50 },
   injected: ({ messages, places }) =>
     `${messages} messages of ${places} places, brought to 2 nodes at once, screens on both`,
