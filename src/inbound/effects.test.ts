@@ -6,6 +6,7 @@ import { RECEIPTS } from "../domain/receipt.ts"
 import { createAccept } from "../ingest/accept.ts"
 import { hashOfAddress } from "../store/address-hash.ts"
 import { claimDue } from "../store/deliveries.ts"
+import { sweepSeen } from "../store/inbound.ts"
 import { type Front, startFront } from "../testing/front.ts"
 import { seedDeliveries, seedReader } from "../testing/seed-deliveries.ts"
 import { createEffects, type Effects, type Reply } from "./effects.ts"
@@ -124,6 +125,14 @@ describe("a suppressed address", () => {
     )
     expect(row?.all).not.toContain(PHONE.slice(4))
   })
+})
+
+test("an answer that was seen is forgotten after 30 days, and not before", async () => {
+  await front.db.execute(
+    "insert into inbound_seen (key, seen_at) values ('old', now() - interval '31 days'), ('new', now() - interval '29 days')",
+  )
+  expect(await sweepSeen(front.db, 10)).toBe(1)
+  expect(await front.db.query("select key from inbound_seen")).toEqual([{ key: "new" }])
 })
 
 test("whatever order reports come in, the last word of them stays", async () => {
