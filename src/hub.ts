@@ -352,6 +352,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
 
   workGauges(metrics, db)
   metrics.total("hub_rule_matches_total", "Events that each running rule fitted, on this node", tally.matches)
+  metrics.gauge("hub_broken_channels", "Channels that are paused for their account, or crash", () => broken.size)
   metrics.gauge("hub_silent_sources", "Sources that promised to speak and do not", () => silences.silent().length)
   if (stream !== null) {
     metrics.gauge("hub_jetstream_pending", "Messages not stored yet", () => stream.status().pending)

@@ -220,6 +220,7 @@ test("a provider that is away is told to the operator, disturbs nobody, and has 
   await eventually(channels, ({ slack }) => slack === "provider_error", { withinMs: 20_000, what: "the open breaker" })
   expect(await jsonOf<object>(get("/health/detailed"))).toMatchObject({ status: "degraded" })
   expect((await get("/ready")).status).toBe(200)
+  expect(await figure("hub_broken_channels")).toBe(1)
   expect(hub.log()).toMatch(/"level":"warn","event":"breaker_opened","channel":"slack","reason":"provider_error"/)
   providers.always("slack", { kind: "ok" })
   await eventually(
