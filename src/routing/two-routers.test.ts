@@ -212,7 +212,7 @@ describe("two nodes that work at once", () => {
         expect(timers.filter(({ outcome }) => outcome === "fired").length * 2).toBe(seen.length)
         expect(timers.every(({ outcome }) => outcome === "fired" || outcome === "acknowledged")).toBe(true)
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
     expect(climbed).toBeGreaterThan(0)
   }, 30_000)
