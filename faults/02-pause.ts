@@ -1,5 +1,6 @@
 /** A node that is stopped for longer than its lease, and goes on as if nothing had been: what it had in hand is others' by then. */
 import { join } from "node:path"
+import type { HubProcess } from "../src/testing/hub-process.ts"
 import { fault } from "./fault.ts"
 import { broken, endings, inWorld } from "./world.ts"
 
@@ -21,7 +22,15 @@ export const pauses = fault({
     inWorld({ mutant }, async (world) => {
       const { providers, db } = world
       let held: PromiseWithResolvers<void> | null = null
-      providers.always("telegram", () => ({ kind: "wait", released: held?.promise ?? Bun.sleep(ANSWER_MS) }))
+      const seen = new Set<string>()
+      let again = Promise.withResolvers<void>()
+      world.defer(() => again.resolve())
+      // Whoever takes something over has it in hand still when the other one wakes and speaks of it.
+      providers.always("telegram", ({ text }) => {
+        if (seen.has(text)) return { kind: "wait", released: again.promise }
+        seen.add(text)
+        return { kind: "wait", released: held?.promise ?? Bun.sleep(ANSWER_MS) }
+      })
       /** More is being sent than one node may, so both have something in hand. */
       const untilBoth = async (): Promise<() => void> => {
         const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -39,8 +48,11 @@ export const pauses = fault({
       let asked = 0
       const load = world.load({ perSecond, url: () => `http://127.0.0.1:${hubs[asked++ % 2]?.port}` })
       await load.more(perSecond)
+      let wrongly = 0
       for (let n = 0; n < pauses; n += 1) {
         const { pid } = hubs[n % 2] ?? first
+        const other = hubs[(n + 1) % 2] ?? second
+        const lostBefore = lostBy(other)
         const answer = await untilBoth()
         process.kill(pid, "SIGSTOP")
         answer()
@@ -48,14 +60,23 @@ export const pauses = fault({
         process.kill(pid, "SIGCONT")
         // Not the next one's before this one has found out what it lost.
         await load.more(perSecond / 2)
+        again.resolve()
+        again = Promise.withResolvers<void>()
+        await load.more(perSecond / 2)
+        wrongly += lostBy(other) - lostBefore
       }
+      again.resolve()
       const figures = await world.judged(load, { again: pauses * IN_FLIGHT })
       const [taken] = await db.query<{ n: number }>("select count(*)::int as n from attempts where outcome = 'lost'")
       return [
         { what: "taken over", value: taken?.n ?? 0, atLeast: pauses },
+        { what: "lost by who was not stopped", value: wrongly, atMost: 0 },
         ...figures,
         ...hubs.map(broken),
         await endings(world, hubs),
       ]
     }),
 })
+
+/** How often it has said that what it held was somebody else's. */
+const lostBy = (hub: HubProcess): number => hub.log().split('"event":"lease_lost"').length - 1
