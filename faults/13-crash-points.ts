@@ -37,7 +37,8 @@ export const crashPoints = fault({
           settings: {
             ...settings,
             CRASH_AT: String(at),
-            CRASH_NTH: String(1 + Math.floor(Math.random() * 3)),
+            // A stop comes by once.
+            CRASH_NTH: String(CRASH_POINTS[at]?.stopping === true ? 1 : 1 + Math.floor(Math.random() * 3)),
             PACE_LEASE_MS: String(LEASE_MS),
           },
         })
