@@ -60,7 +60,9 @@ test("SIGTERM closes sockets with 1012, lets sends finish, gives leases back and
     "select 1 from deliveries where status = 'sending' or owner is not null and lease_until > now() and status <> 'delivered'",
   )
   expect(held).toHaveLength(0)
-  const burned = await db.query("select 1 from deliveries where status in ('queued', 'retrying') and attempt > forgiven")
+  const burned = await db.query(
+    "select 1 from deliveries where status in ('queued', 'retrying') and attempt > forgiven",
+  )
   expect(burned).toHaveLength(0)
   const delivered = await db.query(
     "select 1 from deliveries d join events e on e.id = d.event_id where d.status = 'delivered' and e.idempotency_key like 'term-%'",

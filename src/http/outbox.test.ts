@@ -44,9 +44,10 @@ describe("the outbox", () => {
     ])
     expect((await get("/v1/outbox", SERVICE_KEY)).status).toBe(403)
     expect((await get("/v1/outbox?channel=pigeon")).status).toBe(422)
+    expect((await get("/v1/outbox?every=yes")).status).toBe(422)
   })
 
-  test("shows of a captured channel also what is on its way, given up or sent without an account, and of others neither", async () => {
+  test("shows where asked, of a captured channel, also what is on its way, given up or sent without an account, and of others neither", async () => {
     const channels = ["telegram", "telegram", "telegram", "telegram", "slack"] as const
     const ids = await seedDeliveries(
       front.db,
@@ -55,11 +56,12 @@ describe("the outbox", () => {
     const statuses = ["retrying", "dead", "delivered", "suppressed", "retrying"]
     for (const [index, id] of ids.entries()) await become(id, statuses[index] ?? "")
     const key = await tokenFor({ sub: "op", roles: ["admin"], tenants: [{ business: "way" }] })
-    expect((await get("/v1/outbox", key)).body.data.map(({ status }) => status)).toEqual([
+    expect((await get("/v1/outbox?every=true", key)).body.data.map(({ status }) => status)).toEqual([
       "delivered",
       "dead",
       "retrying",
     ])
+    expect((await get("/v1/outbox", key)).body.data).toEqual([])
   })
 })
 

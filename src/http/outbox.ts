@@ -43,11 +43,12 @@ export function outboxRoutes(deps: OutboxDeps): RouteFile {
       summary: "Captured messages, as their readers would see them",
       tag: "Deliveries",
       description:
-        "Without credentials a channel captures in development: nothing leaves the machine. What such a channel has still " +
-        "to send, gave up because its provider was made to fail, or sent where no account is needed (to browsers, to systems " +
-        "on this machine) is listed too; the status says which.",
+        "Without credentials a channel captures in development: nothing leaves the machine. With `every=true` also what such " +
+        "a channel has still to send, gave up because its provider was made to fail, or sent where no account is needed (to " +
+        "browsers, to systems on this machine); the status says which.",
       parameters: [
         { name: "channel", in: "query", description: SENDING_CHANNELS.join(", ") },
+        { name: "every", in: "query", description: "true: whatever became of them; default: those that were captured" },
         { name: "after", in: "query", description: "Go on after this id" },
         { name: "limit", in: "query", description: "1 to 200, default 50" },
       ],
@@ -66,10 +67,12 @@ async function list({ db, captured }: OutboxDeps, call: Call): Promise<Answer> {
   const channel = query(call).get("channel")
   if (channel !== null && !isSendingChannel(channel))
     return invalid([{ pointer: "?channel", detail: `expected ${SENDING_CHANNELS.join(", ")}` }])
+  const every = query(call).get("every") ?? "false"
+  if (every !== "true" && every !== "false") return invalid([{ pointer: "?every", detail: "expected true or false" }])
   const found = await listOutbox(db, {
     businesses: confinedTo(call.principal.tenancy),
     channel: channel ?? undefined,
-    captured,
+    alsoOf: every === "true" ? captured : [],
     after: page.after ?? undefined,
     limit: page.limit,
   })

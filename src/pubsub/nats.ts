@@ -118,12 +118,21 @@ export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
     // Up means that the server knows of our subscription.
     await connection.flush()
     turn("up", null)
+    let lines = 0
     const watch = async (): Promise<void> => {
       for await (const { type, data } of connection.status()) {
-        if (type === Events.Disconnect) turn("down", new Error(`disconnected from ${String(data)}`))
-        else if (type === Events.Reconnect) {
+        if (type === Events.Disconnect) {
+          lines += 1
+          turn("down", new Error(`disconnected from ${String(data)}`))
+        } else if (type === Events.Reconnect) {
           outstanding = 0
-          turn("up", null)
+          const line = lines
+          connection.flush().then(
+            () => {
+              if (line === lines && link === connection) turn("up", null)
+            },
+            () => undefined, // it is away again, and says so itself
+          )
         }
       }
     }

@@ -96,10 +96,10 @@ describe("deliveries", () => {
     }
     await seedDeliveries(db, [{ channel: "slack", message }, { channel: "slack" }])
     await db.execute("update deliveries set status = 'captured'")
-    const page = await listOutbox(db, { captured: [], businesses: [B1], limit: 1 })
+    const page = await listOutbox(db, { alsoOf: [], businesses: [B1], limit: 1 })
     expect(page.hasMore).toBe(true)
     expect(page.deliveries).toMatchObject([{ status: "captured", message: { to: null, text: "message 1" } }])
-    const [, last] = (await listOutbox(db, { captured: [], businesses: [B1], channel: "slack", limit: 50 })).deliveries
+    const [, last] = (await listOutbox(db, { alsoOf: [], businesses: [B1], channel: "slack", limit: 50 })).deliveries
     expect(last).toMatchObject({
       message: {
         to: "https://hooks.slack.com/…",
@@ -108,7 +108,7 @@ describe("deliveries", () => {
         action_label: null,
       },
     })
-    expect((await listOutbox(db, { captured: [], businesses: [B2], limit: 50 })).deliveries).toHaveLength(0)
+    expect((await listOutbox(db, { alsoOf: [], businesses: [B2], limit: 50 })).deliveries).toHaveLength(0)
   })
 })
 

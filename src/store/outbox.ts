@@ -10,8 +10,8 @@ export interface OutboxFilter {
   /** Null: every business. */
   readonly businesses: readonly BusinessId[] | null
   readonly channel?: SendingChannel | undefined
-  /** Channels that are captured now: of them also what is on its way, was given up, or went to a browser or this machine. */
-  readonly captured: readonly SendingChannel[]
+  /** Of these channels also what is on its way, was given up, or went to a browser or this machine. */
+  readonly alsoOf: readonly SendingChannel[]
   readonly after?: DeliveryId | undefined
   readonly limit: number
 }
@@ -22,9 +22,9 @@ export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<D
   const bind = (value: SqlValue): string => `$${values.push(value)}`
   // Spelt out where that is all, because there is an index that is kept for it.
   const clauses = [
-    filter.captured.length === 0
+    filter.alsoOf.length === 0
       ? "d.status = 'captured'"
-      : `(d.status = 'captured' or d.channel = any (${bind(filter.captured)}::text[])
+      : `(d.status = 'captured' or d.channel = any (${bind(filter.alsoOf)}::text[])
           and d.status in ('queued', 'sending', 'retrying', 'unknown', 'dead', 'delivered'))`,
   ]
   if (filter.businesses !== null) clauses.push(`d.business_id = any (${bind(filter.businesses)}::text[])`)

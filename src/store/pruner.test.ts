@@ -73,9 +73,10 @@ async function grown(count: number): Promise<void> {
 const left = async (): Promise<number> =>
   (await db.query<{ n: number }>("select count(*)::int as n from rejected"))[0]?.n ?? -1
 const finished = async (): Promise<boolean> =>
-  (await db.query<{ done: boolean }>("select finished_at is not null as done from chores"))[0]?.done ?? false
+  (await db.query<{ done: boolean }>("select finished_at is not null as done from chores where name = 'prune'"))[0]
+    ?.done ?? false
 const holder = async (): Promise<string | null> =>
-  (await db.query<{ holder: string | null }>("select holder from chores"))[0]?.holder ?? null
+  (await db.query<{ holder: string | null }>("select holder from chores where name = 'prune'"))[0]?.holder ?? null
 const untilFinished = () => eventually(finished, (done) => done, { withinMs: 20_000, what: "a run is finished" })
 /** The database, and how often it has answered who may prune and that it was done. */
 function counted(): { readonly db: Database; readonly claims: () => number; readonly ends: () => number } {

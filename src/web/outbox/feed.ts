@@ -32,7 +32,7 @@ export function createFeed(api: Api): Feed {
   let epoch = 0
 
   const ask = async (after: string | null) => {
-    const query = new URLSearchParams({ limit: String(PAGE) })
+    const query = new URLSearchParams({ every: "true", limit: String(PAGE) })
     if (channel !== null) query.set("channel", channel)
     if (after !== null) query.set("after", after)
     const answer = await api.call("GET", `v1/outbox?${query}`)
