@@ -32,6 +32,14 @@ export interface WordsCheck {
 
 const MAX_SEGMENTS = 3
 
+/** `told`: what its words could tell apart. */
+interface Telling {
+  readonly rule: LoadedRule
+  readonly action: LoadedNotify
+  readonly sample: Sample
+  readonly told: string
+}
+
 /** Writes them; what cannot be written is a warning with its line, and so is a text message of more than three segments. */
 export function checkWords(ruleSet: RuleSet, samples: Samples): WordsCheck {
   const check = new Check(ruleSet)
@@ -68,9 +76,11 @@ class Check {
       if (action.type === "broadcast") for (const sample of samples) this.#topic(rule, action, sample)
       if (action.type !== "notify") continue
       const used = samples.length > 0 ? samples : [this.#madeUp(rule, action)]
-      for (const channel of channelsOf(action)) {
-        for (const locale of this.#locales(action.template, channel)) {
-          for (const sample of used) this.#write(rule, action, channel, locale, sample)
+      for (const sample of used) {
+        const told = this.#told(rule, action, sample)
+        for (const channel of channelsOf(action)) {
+          for (const locale of this.#locales(action.template, channel))
+            this.#write({ rule, action, sample, told }, channel, locale)
         }
       }
     }
@@ -107,20 +117,13 @@ class Check {
     return [...new Set([null, ...locales])]
   }
 
-  #write(rule: LoadedRule, action: LoadedNotify, channel: Channel, locale: string | null, sample: Sample): void {
+  #write({ rule, action, sample, told }: Telling, channel: Channel, locale: string | null): void {
     const { templates } = this.#ruleSet
     const template = templates.find(action.template, channel, locale)
-    if (
-      template === null ||
-      !this.#isNew(
-        rule,
-        action,
-        channel,
-        `${template.path} ${templates.findDefault(action.template, locale)?.path}`,
-        sample,
-      )
-    )
-      return
+    if (template === null) return
+    const key = `${channel} ${template.path} ${templates.findDefault(action.template, locale)?.path} ${told}`
+    if (this.#done.has(key)) return
+    this.#done.add(key)
     const events = [itemOf(sample.facts)]
     const rendering = {
       templates,
@@ -145,16 +148,14 @@ class Check {
   }
 
   /** Rules that share a template, and say nothing of their own, are one; so are made-up events that it cannot tell apart. */
-  #isNew(rule: LoadedRule, action: LoadedNotify, channel: Channel, files: string, sample: Sample): boolean {
+  #told(rule: LoadedRule, action: LoadedNotify, sample: Sample): string {
     const { actionUrl, actionLabel, data } = action.overrides
     const own = actionUrl !== null || actionLabel !== null || data !== null
+    const words = own ? JSON.stringify([action.actionUrl, action.actionLabel, action.data]) : ""
     if (!this.#numbers.has(sample)) this.#numbers.set(sample, this.#numbers.size)
+    if (sample.from !== null) return `${this.#numbers.get(sample)} ${words}`
     const type = own || this.#looksAtTypes(action.template) ? rule.eventTypes[0] : "of any type"
-    const told = sample.from === null ? `${type} ${shapeOf(sample.facts.payload)}` : this.#numbers.get(sample)
-    const key = `${channel} ${files} ${told} ${own ? JSON.stringify([action.actionUrl, action.actionLabel, action.data]) : ""}`
-    if (this.#done.has(key)) return false
-    this.#done.add(key)
-    return true
+    return `${type} ${shapeOf(sample.facts.payload)} ${words}`
   }
 
   /** Whether its words, or what they may include, can name more of an event than every made-up one has alike. */
