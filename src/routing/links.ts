@@ -39,7 +39,18 @@ const linksBy = (publicUrl: string, tokenOf: (kind: keyof ReaderLinks) => string
     const token = tokenOf(kind)
     return token === null ? null : `${publicUrl.replace(/\/+$/, "")}/v1/${kind}/${token}`
   }
-  return { preferences: link("preferences"), unsubscribe: link("unsubscribe"), acknowledge: link("acknowledge") }
+  // Made when a template asks: most messages show none of them, and three signatures take as long as a plan.
+  return {
+    get preferences() {
+      return link("preferences")
+    },
+    get unsubscribe() {
+      return link("unsubscribe")
+    },
+    get acknowledge() {
+      return link("acknowledge")
+    },
+  }
 }
 
 export const sampleLinks = (publicUrl: string): ReaderLinks => linksBy(publicUrl, () => "sample")

@@ -155,8 +155,8 @@ function advertised(
   { language }: Words,
   mail: MailWords,
 ): MailWords & Pick<MessageOf<"email">, "unsubscribeUrl"> {
-  const { unsubscribe } = links
-  if (!action.commercial || unsubscribe === null) return mail
+  const unsubscribe = action.commercial ? links.unsubscribe : null
+  if (unsubscribe === null) return mail
   return { ...withFooter(mail, { unsubscribe, postalAddress, language }), unsubscribeUrl: unsubscribe }
 }
 
@@ -188,7 +188,19 @@ class Words {
       payload: facts.payload,
       events,
       recipient: { id, name, locale, timezone },
-      links: { action: null, ...links },
+      // Handed on as they are asked for: a link that nobody shows is not made.
+      links: {
+        action: null,
+        get preferences() {
+          return links.preferences
+        },
+        get unsubscribe() {
+          return links.unsubscribe
+        },
+        get acknowledge() {
+          return links.acknowledge
+        },
+      },
     }
     this.link = this.#readLink()
     this.#data.links.action = this.absoluteLink
