@@ -93,8 +93,11 @@ export interface Hub {
   readonly port: number
   readonly db: Database
   readonly tree: Tree
-  /** Drains and stops: no new work, sockets closed with 1012, sends in flight finish, leases given back, database last. */
-  stop(why: string): Promise<void>
+  /**
+   * Drains and stops: no new work, sockets closed with 1012, sends in flight finish, leases given back, database last.
+   * `lingerMs`: so long it only says that it is not ready, and still serves.
+   */
+  stop(why: string, lingerMs?: number): Promise<void>
 }
 
 export interface HubOptions {
@@ -397,10 +400,11 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     port,
     db,
     tree,
-    async stop(why) {
+    async stop(why, lingerMs = 0) {
       const asked = clock.now()
       telemetry.emit({ kind: "shutdown_started", signal: why })
       draining = true
+      if (lingerMs > 0) await new Promise((done) => clock.after(lingerMs, () => done(null)))
       await tree.stop()
       telemetry.emit({ kind: "shutdown_finished", ms: clock.now() - asked, clean: true })
       closeTelemetry()

@@ -8,6 +8,8 @@ import { endOnWhatNobodyCaught } from "./last-resort.ts"
 
 /** A drain that takes longer than this is no drain: whoever started us must get an answer. */
 const STOP_DEADLINE_MS = 15_000
+/** From "not ready" to the closed door: a balancer that asks often has heard it, and sends nobody who would be cut off. */
+const LINGER_MS = 300
 /** One wish to stop may arrive several times: from the terminal, from npm and from its shell. Later it is impatience. */
 const SAME_WISH_MS = 2_000
 
@@ -61,8 +63,9 @@ export const serve: Command = {
       })
       if (!config.production) await firstSteps(config, hub, invocation, values.json)
       const why = await told
-      await hub.stop(why)
-      return why.startsWith("gave_up") ? 1 : 0
+      const gaveUp = why.startsWith("gave_up")
+      await hub.stop(why, gaveUp ? 0 : LINGER_MS)
+      return gaveUp ? 1 : 0
     } catch (error) {
       if (early.signal.aborted) return 0
       if (error instanceof StartRefused) throw new Misuse(error.lines.join("\n"))
