@@ -76,8 +76,9 @@ export class Connection implements JoinedOn {
     const transport = this.#transport
     if (transport === null) return
     this.#transport = null
-    for (const { family } of this.#joined.values()) this.#left(family)
+    const all = [...this.#joined.values()]
     this.#joined.clear()
+    for (const joined of all) this.#left(joined)
     this.#busy = null
     const ms = this.#deps.clock.now() - this.#openedAt
     this.#deps.telemetry.emit({ kind: "socket_closed", transport: transport.name, code, ms })
@@ -126,6 +127,22 @@ export class Connection implements JoinedOn {
   pushTo(joined: JoinedTopic, event: string, payload: Payload): void {
     if (this.#joined.get(joined.topic) !== joined) return
     this.#send(this.#serializer.push(joined.replyRef, null, joined.topic, event, payload))
+  }
+
+  isJoined(joined: JoinedTopic): boolean {
+    return this.#joined.get(joined.topic) === joined
+  }
+
+  /** For a topic's family: this client hears what is published under one more name, while it has joined. */
+  followFor(joined: JoinedTopic, subscription: (version: "1" | "2") => string): void {
+    if (!this.isJoined(joined) || joined.followed !== "") return
+    joined.followed = subscription(this.#serializer.version)
+    this.#transport?.subscribe(joined.followed)
+  }
+
+  /** For a topic's family: its topic ends on this connection, and the client rejoins. */
+  failFor(joined: JoinedTopic, reason: string): void {
+    if (this.isJoined(joined)) this.#crashTopic(joined.topic, joined, reason)
   }
 
   /** What feeds a view is gone: its topics on this connection end with `phx_error`, and the client rejoins. */
@@ -337,11 +354,13 @@ export class Connection implements JoinedOn {
   #remove(topic: string, joined: JoinedTopic): void {
     this.#joined.delete(topic)
     this.#transport?.unsubscribe(joined.subscription)
-    this.#left(joined.family)
+    if (joined.followed !== "") this.#transport?.unsubscribe(joined.followed)
+    this.#left(joined)
   }
 
-  #left(family: TopicFamily): void {
+  #left({ family, left }: JoinedTopic): void {
     this.#deps.telemetry.emit({ kind: "topic_left", family: family.name })
+    left?.()
   }
 
   #closeFrame(topic: string, joined: JoinedTopic): Encoded {

@@ -6,6 +6,9 @@ import type { TopicClient, TopicFamily } from "./topic.ts"
 /** What a joined topic needs of its connection. */
 export interface JoinedOn {
   pushTo(joined: JoinedTopic, event: string, payload: Payload): void
+  isJoined(joined: JoinedTopic): boolean
+  followFor(joined: JoinedTopic, subscription: (version: "1" | "2") => string): void
+  failFor(joined: JoinedTopic, reason: string): void
 }
 
 export class JoinedTopic implements TopicClient {
@@ -18,6 +21,9 @@ export class JoinedTopic implements TopicClient {
   /** Empty until the join is admitted. */
   view = ""
   subscription = ""
+  /** A second name that is passed on; empty: none. */
+  followed = ""
+  left: (() => void) | null = null
   readonly #on: JoinedOn
 
   constructor(on: JoinedOn, family: TopicFamily, topic: string, joinRef: Json, ref: Json) {
@@ -30,5 +36,19 @@ export class JoinedTopic implements TopicClient {
 
   push(event: string, payload: Payload): void {
     this.#on.pushTo(this, event, payload)
+  }
+
+  whenLeft(left: () => void): boolean {
+    if (!this.#on.isJoined(this)) return false
+    this.left = left
+    return true
+  }
+
+  follow(subscription: (version: "1" | "2") => string): void {
+    this.#on.followFor(this, subscription)
+  }
+
+  fail(reason: string): void {
+    this.#on.failFor(this, reason)
   }
 }

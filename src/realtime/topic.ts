@@ -10,6 +10,12 @@ import type { Payload, ReplyStatus } from "./frame.ts"
 export interface TopicClient {
   /** To this socket alone; does nothing once the topic was left. */
   push(event: string, payload: Payload): void
+  /** `left` runs once when this client leaves the topic, however that comes. False: it has left already. */
+  whenLeft(left: () => void): boolean
+  /** Passes on what is published under one more name, until the topic is left. */
+  follow(subscription: (version: "1" | "2") => string): void
+  /** Ends the topic for this client with `phx_error`: it rejoins by itself. */
+  fail(reason: string): void
 }
 
 export interface JoinRequest {
