@@ -1,4 +1,6 @@
-/** What hub and rivals do alike in their processes: count the work, and time what is commanded at a steady rate. */
+/** What hub and rivals do alike in their processes: count the work, time what is commanded at a steady rate, and what it costs. */
+import { readdirSync, readFileSync } from "node:fs"
+import { Client } from "pg"
 
 /** The only line that the parent reads. */
 export interface Result {
@@ -6,6 +8,13 @@ export interface Result {
   readonly ms: number
   /** From the commit to the call, where work came at a steady rate. */
   readonly latencies: readonly number[]
+  /** Processor time meanwhile, of this process and of the server's, in microseconds. */
+  readonly cpu: Cpu
+}
+
+export interface Cpu {
+  readonly process: number
+  readonly server: number
 }
 
 export interface Counting {
@@ -13,6 +22,8 @@ export interface Counting {
   called(number: number): void
   /** Resolves with the first and the last call's moment when all were called. */
   readonly all: Promise<{ readonly first: number; readonly last: number }>
+  /** Since the first call. */
+  cpu(): Cpu
   /** Inserts so many a second, in fives, and waits for their calls; how long each waited after its commit. */
   paced(seconds: number, insert: (numbers: readonly number[]) => Promise<void>): Promise<readonly number[]>
 }
@@ -23,7 +34,13 @@ export const RATE = 1_000
 export const WARM_UP_SECONDS = 2
 const TOGETHER = 5
 
-export function counting(expected: number): Counting {
+export async function counting(expected: number, url: string): Promise<Counting> {
+  const postmaster = await postmasterOf(url)
+  const cpuNow = (): Cpu => {
+    const { user, system } = process.cpuUsage()
+    return { process: user + system, server: cpuOfServer(postmaster) }
+  }
+  let before: Cpu = cpuNow()
   const calledAt = new Map<number, number>()
   const { promise, resolve } = Promise.withResolvers<{ first: number; last: number }>()
   let calls = 0
@@ -31,12 +48,19 @@ export function counting(expected: number): Counting {
   return {
     called(number) {
       const now = performance.now()
-      if (calls === 0) first = now
+      if (calls === 0) {
+        before = cpuNow()
+        first = now
+      }
       calls += 1
       calledAt.set(number, now)
       if (calls === expected) resolve({ first, last: now })
     },
     all: promise,
+    cpu() {
+      const now = cpuNow()
+      return { process: now.process - before.process, server: now.server - before.server }
+    },
     async paced(seconds, insert) {
       const committedAt = new Map<number, number>()
       const open: Promise<void>[] = []
@@ -58,6 +82,40 @@ export function counting(expected: number): Counting {
       const counted = [...committedAt].filter(([number]) => number >= RATE * WARM_UP_SECONDS)
       return counted.map(([number, at]) => Math.max(0, (calledAt.get(number) ?? Number.NaN) - at))
     },
+  }
+}
+
+/** The server's first process, which all of its others are children of. It runs on this machine. */
+async function postmasterOf(url: string): Promise<number> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid")
+  const pid = statOf(String(rows[0]?.pid))?.parent ?? 0
+  await client.end()
+  return pid
+}
+
+const TICK_MICROS = 10_000
+
+/** Of all processes of the server, those that have ended included. */
+function cpuOfServer(postmaster: number): number {
+  let ticks = statOf(String(postmaster))?.ended ?? 0
+  for (const entry of readdirSync("/proc")) {
+    const stat = /^\d+$/.test(entry) ? statOf(entry) : null
+    if (stat?.parent === postmaster) ticks += stat.own
+  }
+  return ticks * TICK_MICROS
+}
+
+/** Null: it has ended. Times in ticks, see proc(5). */
+function statOf(pid: string): { readonly parent: number; readonly own: number; readonly ended: number } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ") // from the third field on
+    const [parent, user, system, endedUser, endedSystem] = [1, 11, 12, 13, 14].map((at) => Number(fields[at]))
+    return { parent: parent ?? 0, own: (user ?? 0) + (system ?? 0), ended: (endedUser ?? 0) + (endedSystem ?? 0) }
+  } catch {
+    return null
   }
 }
 

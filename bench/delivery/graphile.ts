@@ -8,7 +8,7 @@ const BATCH = 500
 
 const { url, mode, amount } = asked()
 const expected = mode === "backlog" ? amount : amount * RATE
-const count = counting(expected)
+const count = await counting(expected, url)
 const logger = new Logger(() => () => undefined)
 const utils = await makeWorkerUtils({ connectionString: url, logger })
 await utils.migrate()
@@ -43,6 +43,6 @@ const runner = await run({
 })
 const latencies = mode === "paced" ? await count.paced(amount, add) : []
 const { first, last } = await count.all
-console.log(JSON.stringify({ ms: last - first, latencies } satisfies Result))
+console.log(JSON.stringify({ ms: last - first, latencies, cpu: count.cpu() } satisfies Result))
 await runner.stop()
 await utils.release()

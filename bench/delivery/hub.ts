@@ -17,7 +17,7 @@ const BATCH = 500
 
 const { url, mode, amount } = asked()
 const expected = mode === "backlog" ? amount : amount * RATE
-const count = counting(expected)
+const count = await counting(expected, url)
 const db = openDatabase({ url, applicationName: "bench" })
 const pubsub = localPubSub((error) => {
   throw error
@@ -80,6 +80,7 @@ const tree = await startTree(
 )
 const latencies = mode === "paced" ? await count.paced(amount, add) : []
 const { first } = await count.all
-console.log(JSON.stringify({ ms: (await allSettled) - first, latencies } satisfies Result))
+const ms = (await allSettled) - first
+console.log(JSON.stringify({ ms, latencies, cpu: count.cpu() } satisfies Result))
 await tree.stop()
 await db.close()

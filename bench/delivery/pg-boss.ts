@@ -8,7 +8,7 @@ const BATCH = 1_000
 
 const { url, mode, amount } = asked()
 const expected = mode === "backlog" ? amount : amount * RATE
-const count = counting(expected)
+const count = await counting(expected, url)
 const boss = new PgBoss({ connectionString: url, useListenNotify: true, supervise: false, schedule: false, max: 10 })
 boss.on("error", (error: unknown) => console.error(error))
 await boss.start()
@@ -31,5 +31,5 @@ await boss.work<{ number: number }>(QUEUE, options, async (jobs) => {
 })
 const latencies = mode === "paced" ? await count.paced(amount, add) : []
 const { first, last } = await count.all
-console.log(JSON.stringify({ ms: last - first, latencies } satisfies Result))
+console.log(JSON.stringify({ ms: last - first, latencies, cpu: count.cpu() } satisfies Result))
 await boss.stop({ graceful: true })
