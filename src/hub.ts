@@ -74,9 +74,9 @@ import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, source
 import type { Database } from "./store/database.ts"
 import { inboxCounts } from "./store/notifications.ts"
 import { businessesOf } from "./store/outbox.ts"
-import { pruner } from "./store/pruner.ts"
+import { HISTORY_ROUND, type PrunerOptions, pruner } from "./store/pruner.ts"
 import { dueWork } from "./store/queue-depth.ts"
-import { streamHeads, streamHistory } from "./store/streams.ts"
+import { streamHeads, streamHistory, streamTail } from "./store/streams.ts"
 import { databasePool, embeddedServer } from "./store/supervised-database.ts"
 import { brokenAccounts } from "./telemetry/broken-accounts.ts"
 import { fromRuntime } from "./telemetry/from-runtime.ts"
@@ -201,12 +201,11 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   tellOfDeliveries(telemetry, { pubsub, clock })
 
   // And what is older than it is to be kept goes, at night.
-  const pruning = pruner({
-    db,
-    retention: config.retention,
-    random: Math.random,
-    pruned: (table, count, ms) => telemetry.emit({ kind: "rows_pruned", table, count, ms }),
-  })
+  const { retention } = config
+  const pruned: PrunerOptions["pruned"] = (table, count, ms) =>
+    telemetry.emit({ kind: "rows_pruned", table, count, ms })
+  const pruning = pruner({ db, retention, random: Math.random, pruned })
+  const history = pruner({ db, retention, random: Math.random, pruned, round: HISTORY_ROUND })
 
   // What runs all this, once it does: shown to operators, over HTTP and live.
   let running: Tree | null = null
@@ -242,6 +241,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     businessesOf: (ids) => businessesOf(db, ids),
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
+    tail: (stream, after, most) => streamTail(db, stream, after, most),
     countsOf: async (recipients) =>
       new Map([...(await inboxCounts(db, recipients))].map(([id, within]) => [id, (own) => countsJson(within(own))])),
   })
@@ -372,7 +372,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     supervisor({
       id: "path",
       strategy: "one_for_one",
-      children: [deliveries, rules.spec, routing, later, silences.spec, pruning],
+      children: [deliveries, rules.spec, routing, later, silences.spec, pruning, history],
     }),
     realtime.child,
     ...(sources.length === 0 ? [] : [supervisor({ id: "sources", strategy: "one_for_one", children: sources })]),

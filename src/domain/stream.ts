@@ -7,6 +7,9 @@ import type { BusinessId, LocationId, RecipientId } from "./ids.ts"
 
 export type StreamKey = string & { readonly __brand: "StreamKey" }
 
+/** How many of its last messages a stream keeps for those who come back; its own age ends each of them too. */
+export const HISTORY_MESSAGES = 1_000
+
 /** What the hub itself pushes, and what Phoenix has for presence: a rule that said one of them would speak in another's name. */
 export const OWN_MESSAGES = [
   "resource_update",

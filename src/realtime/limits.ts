@@ -1,3 +1,5 @@
+import { HISTORY_MESSAGES } from "../domain/stream.ts"
+
 /** Every bound of a socket in one place: what one client can make the hub hold or do. */
 export interface RealtimeLimits {
   /** A larger frame from a client ends the connection with 1009. */
@@ -21,6 +23,15 @@ export interface RealtimeLimits {
   /** Many sockets are closed spread over this long at a drain. */
   readonly drainMs: number
   readonly sweepMs: number
+  /** Long polling: how long a poll is held; a session ends after half as long again without one. */
+  readonly pollWindowMs: number
+  /** What one POST may hold. */
+  readonly pollBodyBytes: number
+  readonly pollLines: number
+  /** Frames that wait for one session's next poll, and characters for those of all sessions. */
+  readonly pollMessages: number
+  readonly pollBufferedBytes: number
+  readonly pollSessions: number
 }
 
 export const defaultLimits: RealtimeLimits = {
@@ -32,9 +43,16 @@ export const defaultLimits: RealtimeLimits = {
   waitingFrames: 100,
   joinBurst: 200,
   joinsPerSecond: 20,
-  recoveredMessages: 1_000,
-  recoveredBytes: 1024 * 1024,
+  recoveredMessages: HISTORY_MESSAGES,
+  // In one frame, so below the polite backlog: else whoever reads slowly is dropped for it each time they come back.
+  recoveredBytes: 704 * 1024,
   joinTimeoutMs: 8_000, // below the client's own 10 s, so that it hears why
   drainMs: 3_000,
   sweepMs: 1_000,
+  pollWindowMs: 10_000,
+  pollBodyBytes: 1024 * 1024,
+  pollLines: 100,
+  pollMessages: 5_000,
+  pollBufferedBytes: 64 * 1024 * 1024,
+  pollSessions: 10_000,
 }

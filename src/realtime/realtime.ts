@@ -26,7 +26,7 @@ import { notificationsTopic } from "./notifications-topic.ts"
 import { resourcesTopic } from "./resources-topic.ts"
 import type { TopicFamily } from "./topic.ts"
 import { topicActor } from "./topic-actor.ts"
-import type { ReadHistory } from "./topic-message.ts"
+import type { ReadHistory, ReadTail } from "./topic-message.ts"
 import { Topics } from "./topics.ts"
 import { type SocketData, websocketHandler } from "./websocket.ts"
 
@@ -37,6 +37,7 @@ export interface RealtimeDeps extends HandshakeSettings {
   /** store/streams.ts, bound to the database. */
   readonly heads: ReadHeads
   readonly history: ReadHistory
+  readonly tail: ReadTail
   readonly countsOf: CountsOf
   /** What admins see on the topic `dashboard`; without it there is no such topic. */
   readonly watched?: Watched
@@ -184,6 +185,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
         native,
         heads,
         history: deps.history,
+        tail: deps.tail,
         telemetry,
         limits,
         started: (started, self) => topics.started(started, self),

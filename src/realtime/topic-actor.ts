@@ -14,13 +14,15 @@ import type { Payload } from "./frame.ts"
 import type { Heads, ReadHeads } from "./heads.ts"
 import type { RealtimeLimits } from "./limits.ts"
 import { notRecovered, recovered, startsHere } from "./recovery.ts"
+import { found, Returning, remembered, type Tail, type Verdict } from "./returning.ts"
 import { Sequencer, type StreamItem } from "./sequencer.ts"
-import type { Entry, ReadHistory, StreamNews, TopicMessage } from "./topic-message.ts"
+import type { Entry, ReadHistory, ReadTail, StreamNews, TopicMessage } from "./topic-message.ts"
 
 export interface TopicActorDeps {
   readonly native: NativeTopics
   readonly heads: ReadHeads
   readonly history: ReadHistory
+  readonly tail: ReadTail
   readonly telemetry: Emitter
   readonly limits: RealtimeLimits
   started(view: TopicView, self: ActorRef<TopicMessage>): void
@@ -66,8 +68,9 @@ class Topic {
   #early: StreamNews[] = []
   #entering: Entry[] = []
   readonly #refilling = new Set<StreamKey>()
-  /** Clients that come back, by the offset that they come back with: they share one query. */
-  readonly #returning = new Map<number, Entry[]>()
+  readonly #returning = new Returning()
+  /** Somebody asks the database where the streams are. */
+  #opening = false
   /** Clients that have seen more than this node: they wait for it to catch up. */
   #ahead: Entry[] = []
 
@@ -75,7 +78,6 @@ class Topic {
     this.#view = view
     this.#deps = deps
     this.#ctx = ctx
-    this.#readHeads()
     ctx.sendAfter(AUDIENCE_CHECK_MS, { kind: "audience_check" })
   }
 
@@ -99,8 +101,8 @@ class Topic {
       case "refilled":
         this.#refilled(message.stream, message.outcome)
         return
-      case "missed_read":
-        this.#missedRead(message.stream, message.offset, message.outcome)
+      case "tail_read":
+        this.#tailRead(message.stream, message.from, message.outcome)
         return
       case "audience_check":
         this.#checkAudience()
@@ -130,8 +132,7 @@ class Topic {
   #enter(entry: Entry): void {
     const epoch = this.#epoch
     if (epoch === null) {
-      if (this.#entering.length >= MOST_WAITING) entry.reply({ kind: "unavailable" })
-      else this.#entering.push(entry)
+      this.#wait(entry)
       return
     }
     const { recover } = entry
@@ -151,37 +152,47 @@ class Topic {
       this.#refill(stream)
       return
     }
-    const missed = sequencer.since(recover.offset)
-    if (missed !== null) {
-      this.#bringBack(entry, epoch, sequencer, missed)
+    this.#answer(entry, epoch, sequencer, remembered(sequencer, recover.offset))
+    this.#readTail(stream)
+  }
+
+  /** Until somebody has asked where the streams are. Who comes back asks for what was missed in the same statement. */
+  #wait(entry: Entry): void {
+    const [only, other] = this.#view.streams
+    if (this.#entering.length >= MOST_WAITING) {
+      entry.reply({ kind: "unavailable" })
       return
     }
-    const waiting = this.#returning.get(recover.offset)
-    if (waiting === undefined) {
-      this.#returning.set(recover.offset, [entry])
-      this.#readMissed(stream, recover.offset)
-    } else if (waiting.length >= MOST_WAITING) entry.reply({ kind: "unavailable" })
-    else waiting.push(entry)
+    this.#entering.push(entry)
+    if (this.#opening) return
+    this.#opening = true
+    if (entry.recover === null || only === undefined || other !== undefined) this.#readHeads()
+    else this.#askForTail(only, entry.recover.offset)
   }
 
   #started(outcome: TaskOutcome<Heads>): void {
-    const entering = this.#entering
-    this.#entering = []
-    if (outcome.kind !== "done") {
-      // The clients ask again by themselves; so does whoever enters next.
-      for (const { reply } of entering) reply({ kind: "unavailable" })
-      this.#desert(true)
-      return
-    }
-    this.#epoch = outcome.value.epoch
+    if (outcome.kind === "done") this.#open(outcome.value)
+    else this.#unopened()
+  }
+
+  #open({ epoch, positions }: Heads): void {
+    this.#epoch = epoch
     for (const stream of this.#view.streams) {
-      const position = outcome.value.positions.get(stream)
+      const position = positions.get(stream)
       if (position !== undefined) this.#sequencers.set(stream, new Sequencer(position))
     }
     const early = this.#early
     this.#early = []
     this.#news(early)
+    const entering = this.#entering
+    this.#entering = []
     for (const entry of entering) this.#enter(entry)
+  }
+
+  /** The clients ask again by themselves; so does whoever enters next. */
+  #unopened(): void {
+    for (const { reply } of this.#entering) reply({ kind: "unavailable" })
+    this.#desert(true)
   }
 
   #reaches(positions: ReadonlyMap<StreamKey, number>): void {
@@ -249,46 +260,68 @@ class Topic {
     }
   }
 
-  #readMissed(stream: StreamKey, offset: number): void {
+  #readTail(stream: StreamKey): void {
+    const from = this.#returning.begin()
+    if (from !== null) this.#askForTail(stream, from)
+  }
+
+  #askForTail(stream: StreamKey, from: number): void {
+    const { recoveredMessages: messages, recoveredBytes: bytes } = this.#deps.limits
     this.#ctx.task(
-      () => this.#deps.history(stream, offset, this.#deps.limits.recoveredMessages + 1),
-      (outcome) => ({ kind: "missed_read", stream, offset, outcome }),
+      () => this.#deps.tail(stream, from, { messages, bytes }),
+      (outcome) => ({ kind: "tail_read", stream, from, outcome }),
       { timeoutMs: QUERY_TIMEOUT_MS },
     )
   }
 
-  #missedRead(stream: StreamKey, offset: number, outcome: TaskOutcome<readonly StreamItem[] | "pruned">): void {
-    const entries = this.#returning.get(offset) ?? []
-    this.#returning.delete(offset)
+  #tailRead(stream: StreamKey, from: number, outcome: TaskOutcome<Tail>): void {
+    if (outcome.kind !== "done") {
+      for (const { entry } of this.#returning.end()) entry.reply({ kind: "unavailable" })
+      if (this.#epoch === null) this.#unopened()
+      return
+    }
+    const tail = outcome.value
+    if (this.#epoch === null) {
+      // What waits comes back by what was just read, where it can.
+      const waiting = this.#entering
+      this.#entering = []
+      for (const entry of waiting) {
+        if (entry.recover?.epoch !== tail.epoch || entry.recover.offset > tail.head) this.#entering.push(entry)
+        else if (!this.#returning.add(entry, entry.recover)) entry.reply({ kind: "unavailable" })
+      }
+      this.#open({ epoch: tail.epoch, positions: new Map([[stream, tail.head]]) })
+    }
     const epoch = this.#epoch
-    if (outcome.kind !== "done" || epoch === null) {
-      for (const { reply } of entries) reply({ kind: "unavailable" })
+    if (epoch !== tail.epoch) {
+      // Another database answers: what is known here means nothing there.
+      for (const { entry } of this.#returning.end()) entry.reply({ kind: "unavailable" })
+      this.#desert(true)
       return
     }
     const sequencer = this.#sequencer(stream)
-    const history = outcome.value
-    const missed = history === "pruned" ? null : this.#join(sequencer, offset, history)
-    for (const entry of entries) {
-      if (missed === null) this.#admit(entry, notRecovered(epoch, this.#offset()), null)
-      else this.#bringBack(entry, epoch, sequencer, missed)
+    for (const { entry, recover, readings } of this.#returning.end()) {
+      this.#answer(entry, epoch, sequencer, found(sequencer, recover.offset, tail, from), readings + 1)
     }
-    if (history !== "pruned") sequencer.remember(history)
+    sequencer.remember(tail.messages)
+    sequencer.reaches(tail.head)
+    if (sequencer.behind) this.#awaitRefill(stream, GAP_PATIENCE_MS)
+    this.#readTail(stream)
   }
 
-  /** What was read, up to what has gone out here, and what went out while it was read. Null: not all of it. */
-  #join(sequencer: Sequencer, offset: number, history: readonly StreamItem[]): readonly StreamItem[] | null {
-    if (history.length > this.#deps.limits.recoveredMessages) return null
-    const read = history.filter(({ position }) => position <= sequencer.last)
-    const since = sequencer.since(read.at(-1)?.position ?? offset)
-    return since === null ? null : [...read, ...since]
-  }
-
-  #bringBack(entry: Entry, epoch: string, sequencer: Sequencer, all: readonly StreamItem[]): void {
-    const missed = shown(this.#view, all)
-    const characters = missed.reduce((sum, { payload }) => sum + payload.length, 0)
-    if (characters > this.#deps.limits.recoveredBytes) {
-      this.#admit(entry, notRecovered(epoch, sequencer.last), null)
-    } else this.#admit(entry, recovered(epoch, sequencer.last, missed), missed.length)
+  #answer(entry: Entry, epoch: string, sequencer: Sequencer, verdict: Verdict, readings = 0): void {
+    const { recover } = entry
+    switch (verdict.kind) {
+      case "missed": {
+        const missed = shown(this.#view, verdict.messages)
+        this.#admit(entry, recovered(epoch, sequencer.last, missed), missed.length)
+        return
+      }
+      case "pruned":
+        this.#admit(entry, notRecovered(epoch, this.#offset()), null)
+        return
+      case "again":
+        if (recover === null || !this.#returning.add(entry, recover, readings)) entry.reply({ kind: "unavailable" })
+    }
   }
 
   #admit(entry: Entry, response: Payload, count: number | null): void {

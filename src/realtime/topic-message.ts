@@ -4,6 +4,7 @@ import type { TaskOutcome } from "../runtime/actor.ts"
 import type { Payload } from "./frame.ts"
 import type { Heads } from "./heads.ts"
 import type { Recover } from "./recovery.ts"
+import type { Tail } from "./returning.ts"
 import type { StreamItem } from "./sequencer.ts"
 
 /** A message of a stream; `position` null: it has no place in the history and goes out as it comes. */
@@ -16,6 +17,13 @@ export interface StreamNews {
 
 /** What came after a position, in order; `pruned` where a part of it is gone. */
 export type ReadHistory = (stream: StreamKey, after: number, limit: number) => Promise<readonly StreamItem[] | "pruned">
+
+/** What came after a position, or the newest of it; with the epoch, so that one statement answers a client that comes back. */
+export type ReadTail = (
+  stream: StreamKey,
+  after: number,
+  most: { readonly messages: number; readonly bytes: number },
+) => Promise<Tail>
 
 export interface Entered {
   readonly kind: "joined" | "unavailable"
@@ -40,10 +48,11 @@ export type TopicMessage =
       readonly stream: StreamKey
       readonly outcome: TaskOutcome<readonly StreamItem[] | "pruned">
     }
+  /** The end of a stream, read from `from` on for clients that come back. */
   | {
-      readonly kind: "missed_read"
+      readonly kind: "tail_read"
       readonly stream: StreamKey
-      readonly offset: number
-      readonly outcome: TaskOutcome<readonly StreamItem[] | "pruned">
+      readonly from: number
+      readonly outcome: TaskOutcome<Tail>
     }
   | { readonly kind: "audience_check" }

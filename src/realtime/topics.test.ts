@@ -117,7 +117,7 @@ describe("lost hints", () => {
   })
 
   test("two nodes of which one hears half of the news show the same, in the same order", async () => {
-    const deaf = await startRoom({ heads: room.streams.heads, history: room.streams.history })
+    const deaf = await startRoom({ heads: room.streams.heads, history: room.streams.history, tail: room.streams.tail })
     const far = await RawClient.open(deaf.url())
     await far.join(TOPIC)
     await client.join(TOPIC)

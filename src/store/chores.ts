@@ -4,7 +4,7 @@
  */
 import type { Queryable } from "./database.ts"
 
-export type Chore = "prune" | "telegram_updates"
+export type Chore = "prune" | "history" | "telegram_updates"
 
 export type ChoreClaim =
   /** Ours until the lease runs out. `now`: the database's clock, milliseconds since the Unix epoch. */

@@ -5,8 +5,9 @@
  */
 import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
-import { type ChoreClaim, claimChore, leaveChore, renewChore } from "./chores.ts"
+import { type Chore, type ChoreClaim, claimChore, leaveChore, renewChore } from "./chores.ts"
 import { type Database, databaseProblem } from "./database.ts"
+import { HISTORY_STEP } from "./history-bound.ts"
 import { untilQuiet } from "./quiet-hours.ts"
 import { type Batch, PRUNE_STEPS, type PruneStep, type Retention } from "./retention.ts"
 
@@ -21,6 +22,28 @@ export interface PrunerOptions {
   readonly firstLookMs?: number
   /** Least rest between two batches. Default 20. */
   readonly restMs?: number
+  /** What it deletes; by default everything that has grown old, at night. */
+  readonly round?: PruneRound
+}
+
+/** Work that one node does for all, again and again. */
+export interface PruneRound {
+  /** Its actor. */
+  readonly id: string
+  readonly chore: Chore
+  readonly steps: readonly PruneStep[]
+  /** Null: once a night. */
+  readonly everyMs: number | null
+}
+
+const NIGHTLY: PruneRound = { id: "pruner", chore: "prune", steps: PRUNE_STEPS, everyMs: null }
+
+/** Streams grow with what happens, so that the bound of their history cannot wait for the night. */
+export const HISTORY_ROUND: PruneRound = {
+  id: "history",
+  chore: "history",
+  steps: [HISTORY_STEP],
+  everyMs: 600_000,
 }
 
 export type PrunerMessage =
@@ -31,7 +54,6 @@ export type PrunerMessage =
   | { readonly kind: "deleted"; readonly outcome: TaskOutcome<Batch | "lost">; readonly began: number }
   | { readonly kind: "left"; readonly outcome: TaskOutcome<void> }
 
-const CHORE = "prune"
 const LEASE_MS = 60_000
 const RENEW_MS = 15_000
 const FIRST_LOOK_MS = 20_000
@@ -50,9 +72,11 @@ const SLOW_MS = 400
 /** A bug in it must not take down what runs beside it. */
 const BACKOFF = { minMs: 60_000, maxMs: 3_600_000 } as const
 
-/** The actor `pruner`. */
-export const pruner = (options: PrunerOptions): ChildSpec =>
-  actor<PrunerMessage>({ id: "pruner", backoff: BACKOFF, start: (ctx) => new Pruner(ctx, options) })
+/** The actor `pruner`, or the round's own. */
+export const pruner = (options: PrunerOptions): ChildSpec => {
+  const round = options.round ?? NIGHTLY
+  return actor<PrunerMessage>({ id: round.id, backoff: BACKOFF, start: (ctx) => new Pruner(ctx, options, round) })
+}
 
 /** A claim and how far it has come. */
 interface Run {
@@ -69,15 +93,17 @@ interface Run {
 class Pruner implements Behaviour<PrunerMessage> {
   readonly #ctx: ActorContext<PrunerMessage>
   readonly #options: PrunerOptions
+  readonly #round: PruneRound
   #holder = ""
   #run: Run | null = null
   #limit = MOST_ROWS
 
-  constructor(ctx: ActorContext<PrunerMessage>, options: PrunerOptions) {
+  constructor(ctx: ActorContext<PrunerMessage>, options: PrunerOptions, round: PruneRound) {
     this.#ctx = ctx
     this.#options = options
+    this.#round = round
     const first = options.firstLookMs ?? FIRST_LOOK_MS * (1 + 2 * options.random())
-    ctx.sendAfter(first, { kind: "look", restMs: DAILY_MS })
+    ctx.sendAfter(first, { kind: "look", restMs: round.everyMs ?? DAILY_MS })
   }
 
   handle(message: PrunerMessage): void {
@@ -97,7 +123,7 @@ class Pruner implements Behaviour<PrunerMessage> {
       case "left":
         // A lease that could not be given back runs out by itself.
         this.#weather(message.outcome)
-        this.#sleepUntilNight()
+        this.#sleep()
     }
   }
 
@@ -107,7 +133,7 @@ class Pruner implements Behaviour<PrunerMessage> {
     if (run === null) return
     this.#report(run)
     try {
-      await leaveChore(this.#options.db, CHORE, run.holder, false)
+      await leaveChore(this.#options.db, this.#round.chore, run.holder, false)
     } catch (error) {
       if (databaseProblem(error) === null) throw error
     }
@@ -117,7 +143,7 @@ class Pruner implements Behaviour<PrunerMessage> {
     this.#holder = crypto.randomUUID()
     const holder = this.#holder
     this.#ctx.task(
-      () => claimChore(this.#options.db, CHORE, holder, { leaseMs: LEASE_MS, restMs }),
+      () => claimChore(this.#options.db, this.#round.chore, holder, { leaseMs: LEASE_MS, restMs }),
       (outcome) => ({ kind: "claimed", outcome }),
     )
   }
@@ -130,7 +156,7 @@ class Pruner implements Behaviour<PrunerMessage> {
         this.#lookAgain()
         return
       case "done":
-        this.#sleepUntilNight()
+        this.#sleep()
         return
       case "claimed": {
         const began = this.#ctx.clock.now()
@@ -144,12 +170,12 @@ class Pruner implements Behaviour<PrunerMessage> {
   #next(): void {
     const run = this.#run
     if (run === null) return
-    const step = PRUNE_STEPS[run.step]
+    const step = this.#round.steps[run.step]
     const began = this.#ctx.clock.now()
     if (step === undefined) {
       this.#run = null
       this.#ctx.task(
-        () => leaveChore(this.#options.db, CHORE, run.holder, true),
+        () => leaveChore(this.#options.db, this.#round.chore, run.holder, true),
         (outcome) => ({ kind: "left", outcome }),
       )
     } else {
@@ -163,7 +189,7 @@ class Pruner implements Behaviour<PrunerMessage> {
   async #batch(run: Run, step: PruneStep, began: number): Promise<Batch | "lost"> {
     const { db, retention } = this.#options
     if (began - run.renewedAt > RENEW_MS) {
-      if (!(await renewChore(db, CHORE, run.holder, LEASE_MS))) return "lost"
+      if (!(await renewChore(db, this.#round.chore, run.holder, LEASE_MS))) return "lost"
       run.renewedAt = began
     }
     return step.batch(db, retention, run.now, run.after, this.#limit)
@@ -214,11 +240,16 @@ class Pruner implements Behaviour<PrunerMessage> {
   }
 
   #lookAgain(): void {
-    this.#ctx.sendAfter(LOOK_AGAIN_MS * (0.8 + 0.4 * this.#options.random()), { kind: "look", restMs: NIGHTLY_MS })
+    this.#ctx.sendAfter(LOOK_AGAIN_MS * (0.8 + 0.4 * this.#options.random()), {
+      kind: "look",
+      restMs: this.#round.everyMs ?? NIGHTLY_MS,
+    })
   }
 
-  #sleepUntilNight(): void {
-    const wait = untilQuiet(this.#ctx.clock.wall(), this.#options.random())
-    this.#ctx.sendAfter(wait, { kind: "look", restMs: NIGHTLY_MS })
+  #sleep(): void {
+    const { everyMs } = this.#round
+    const { random } = this.#options
+    const wait = everyMs === null ? untilQuiet(this.#ctx.clock.wall(), random()) : everyMs * (1 + 0.2 * random())
+    this.#ctx.sendAfter(wait, { kind: "look", restMs: everyMs ?? NIGHTLY_MS })
   }
 }

@@ -42,6 +42,17 @@ interface Row extends NotificationRow {
   readonly payload: Buffer | null
 }
 
+/** Null: what it refers to is gone. */
+function messageOf(row: Row, position: number): StreamMessage | null {
+  if (row.payload !== null) {
+    const text = JSON.stringify(openAs<JsonObject>(row.payload))
+    return { position, event: "resource_update", payload: withOffset(text, position) }
+  }
+  if (!row.ref.startsWith("ntf_") || row.content === null) return null
+  const text = JSON.stringify(notificationItem(notificationFromRow(row)))
+  return { position, event: "notification", payload: withOffset(text, position) }
+}
+
 /**
  * What came after `after`, in order, at most `limit` messages. `pruned`: the history no longer reaches back that far,
  * or a message in it is gone; a part is never given.
@@ -62,14 +73,59 @@ export async function streamHistory(
   )
   const messages: StreamMessage[] = []
   for (const [i, row] of rows.entries()) {
-    if (row.position !== after + 1 + i) return "pruned"
-    if (row.payload !== null) {
-      const text = JSON.stringify(openAs<JsonObject>(row.payload))
-      messages.push({ position: row.position, event: "resource_update", payload: withOffset(text, row.position) })
-    } else if (row.ref.startsWith("ntf_") && row.content !== null) {
-      const text = JSON.stringify(notificationItem(notificationFromRow(row)))
-      messages.push({ position: row.position, event: "notification", payload: withOffset(text, row.position) })
-    } else return "pruned"
+    if (row.position === null || row.position !== after + 1 + i) return "pruned"
+    const message = messageOf(row, row.position)
+    if (message === null) return "pruned"
+    messages.push(message)
   }
   return messages
+}
+
+/** The end of a stream, as somebody who comes back is given it. */
+export interface StreamTail {
+  readonly epoch: string
+  /** The last position; 0: nothing was ever pushed. */
+  readonly head: number
+  /** `messages` is everything after this position, up to the head. */
+  readonly since: number
+  readonly messages: readonly StreamMessage[]
+}
+
+// Newest first, so that it ends where the history does: at a position that is gone, or when enough has been read.
+const TAIL = `
+select m.epoch, h.position::float8 as head, s.position::float8 as position, s.ref, s.payload, ${NOTIFICATION_COLUMNS}
+from hub_meta m left join streams h on h.key = $1 left join lateral (
+  select x.position, x.ref, e.payload,
+    sum(coalesce(octet_length(e.payload) + 64, octet_length(o.content) + 512, 0)) over (order by x.position desc) as bytes
+  from (
+    select position, ref from stream_entries
+    where stream = h.key and position > greatest($2, h.position - $3) order by position desc limit $3
+  ) x left join events e on e.id = x.ref left join notifications o on o.id = x.ref
+) s on s.bytes <= $4 left join notifications n on n.id = s.ref
+order by s.position desc`
+
+/**
+ * What came after `after`, or the newest part of it where the history does not reach back that far, holds more than
+ * `messages`, or is larger than about `bytes` on the wire: `since` says which. One statement, with the epoch.
+ */
+export async function streamTail(
+  db: Queryable,
+  stream: StreamKey,
+  after: number,
+  most: { readonly messages: number; readonly bytes: number },
+): Promise<StreamTail> {
+  const rows = await db.query<Row & { readonly epoch: string; readonly head: number | null }>(TAIL, [
+    stream,
+    after,
+    most.messages,
+    most.bytes,
+  ])
+  const head = rows[0]?.head ?? 0
+  const messages: StreamMessage[] = []
+  for (const [i, row] of rows.entries()) {
+    const message = row.position === head - i ? messageOf(row, head - i) : null
+    if (message === null) break
+    messages.push(message)
+  }
+  return { epoch: rows[0]?.epoch ?? "", head, since: head - messages.length, messages: messages.reverse() }
 }

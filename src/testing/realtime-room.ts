@@ -47,6 +47,24 @@ export class MemoryStreams {
     this.#prunedTo.set(stream, upTo)
   }
 
+  readonly tail: RealtimeDeps["tail"] = async (stream, after, most) => {
+    this.historyReads += 1
+    if (this.failing) throw new Error("the database is away")
+    const entries = this.entries.get(stream) ?? []
+    const head = entries.at(-1)?.position ?? 0
+    const least = Math.max(after, head - most.messages, this.#prunedTo.get(stream) ?? 0)
+    let bytes = 0
+    const messages = entries
+      .filter(({ position }) => position > least)
+      .reverse()
+      .filter(({ payload }) => {
+        bytes += payload.length
+        return bytes <= most.bytes
+      })
+      .reverse()
+    return { epoch: this.epoch, head, since: head - messages.length, messages }
+  }
+
   readonly heads: RealtimeDeps["heads"] = async (streams) => {
     if (this.failing) throw new Error("the database is away")
     const positions = new Map<StreamKey, number>()
@@ -93,6 +111,7 @@ export async function startRoom(
     telemetry,
     heads: streams.heads,
     history: streams.history,
+    tail: streams.tail,
     countsOf: async () => new Map([...counts].map(([id, json]) => [id, () => json])),
     authenticate: async (token) => options.people?.[token] ?? null,
     anonymousTopics: true,
