@@ -8,7 +8,7 @@ import { type FakeClock, fakeClock } from "../testing/fake-clock.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { claimChore, leaveChore, renewChore } from "./chores.ts"
 import { type Database, openDatabase } from "./database.ts"
-import { type PrunerOptions, pruner } from "./pruner.ts"
+import { HISTORY_ROUND, type PrunerOptions, pruner } from "./pruner.ts"
 
 let database: TestDatabase
 let db: Database
@@ -251,4 +251,38 @@ describe("a chore", () => {
     const claims = await Promise.all(Array.from({ length: 10 }, (_, n) => claimChore(db, "prune", `n${n}`, lease)))
     expect(claims.filter(({ kind }) => kind === "claimed")).toHaveLength(1)
   })
+})
+
+test("the history of streams has a round of its own: every ten minutes, by one node for all", async () => {
+  const entries = async (): Promise<number> =>
+    (await db.query<{ n: number }>("select count(*)::int as n from stream_entries"))[0]?.n ?? -1
+  const push = async (count: number): Promise<void> => {
+    await db.execute(
+      `with moved as (
+         insert into streams (key, position) values ('resources:b1', $1)
+         on conflict (key) do update set position = streams.position + $1 returning position
+       ) insert into stream_entries (stream, position, ref)
+       select 'resources:b1', m.position - $1 + n, 'evt_' || n from moved m, generate_series(1, $1::int) as n`,
+      [count],
+    )
+  }
+  await push(1_300)
+  const clock = fakeClock()
+  const watched = counted()
+  const first = await start(clock, { db: watched.db, round: HISTORY_ROUND })
+  const second = await start(clock, { db: watched.db, round: HISTORY_ROUND })
+  await settle(clock, async () => watched.ends() === 1)
+  expect(await entries()).toBe(1_000)
+  expect([...first.pruned, ...second.pruned]).toEqual([{ table: "stream_entries", count: 300 }])
+  await push(50)
+  // The database's clock says when it was last done.
+  await db.execute("update chores set finished_at = now() - interval '11 minutes' where name = 'history'")
+  await clock.advance(10 * 60_000 - 1_000)
+  expect(await entries()).toBe(1_050)
+  // In steps, because what is asked of the database has a deadline on this clock.
+  const look = async (): Promise<number> => {
+    await clock.advance(1_000)
+    return entries()
+  }
+  await eventually(look, (left) => left === 1_000, { withinMs: 20_000, everyMs: 5, what: "the second round" })
 })
