@@ -221,6 +221,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const auth = createAuthenticator({ config, db, clock })
   const realtime = createRealtime({
     pubsub,
+    peers: nats,
     clock,
     telemetry,
     authenticate: async (token) => {

@@ -57,6 +57,8 @@ function isNews(value: unknown): value is News {
     }
     case "counts_changed":
       return typeof value["recipient"] === "string"
+    case "presence":
+      return isJsonObject(value["message"])
     default:
       // A newer node's news, which this one does not know: left out.
       return false

@@ -5,6 +5,7 @@
 import type { SendingChannel } from "../domain/channel.ts"
 import type { Severity } from "../domain/event.ts"
 import type { EventId } from "../domain/ids.ts"
+import type { JsonObject } from "../domain/json.ts"
 import type { StreamKey } from "../domain/stream.ts"
 
 /** Which event it is, without what it says; as it goes out. */
@@ -44,6 +45,8 @@ export type News =
     }
   /** A person's counts may have changed: whoever shows them asks the store. */
   | { readonly kind: "counts_changed"; readonly recipient: string }
+  /** Between the presences of the nodes (`realtime/presence-wire.ts`). */
+  | { readonly kind: "presence"; readonly message: JsonObject }
 
 export interface PubSub {
   /** Hands over all news of one commit at once, so that listeners can work in one tick. Never throws, never waits. */

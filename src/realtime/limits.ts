@@ -19,6 +19,8 @@ export interface RealtimeLimits {
   /** What a join with `recover` may bring back. */
   readonly recoveredMessages: number
   readonly recoveredBytes: number
+  /** What the state of one topic's presence may come to: with a diff of all of it, below the backlog. */
+  readonly presenceBytes: number
   readonly joinTimeoutMs: number
   /** Many sockets are closed spread over this long at a drain. */
   readonly drainMs: number
@@ -46,6 +48,7 @@ export const defaultLimits: RealtimeLimits = {
   recoveredMessages: HISTORY_MESSAGES,
   // In one frame, so below the polite backlog: else whoever reads slowly is dropped for it each time they come back.
   recoveredBytes: 704 * 1024,
+  presenceBytes: 384 * 1024,
   joinTimeoutMs: 8_000, // below the client's own 10 s, so that it hears why
   drainMs: 3_000,
   sweepMs: 1_000,

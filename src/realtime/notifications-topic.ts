@@ -6,6 +6,7 @@ import type { BusinessId, RecipientId } from "../domain/ids.ts"
 import { confinedTo } from "../domain/principal.ts"
 import { notificationStream } from "../domain/stream.ts"
 import { spelling, type TopicView } from "./fanout.ts"
+import type { Presence } from "./presence.ts"
 import { recoverFrom } from "./recovery.ts"
 import type { TopicClient, TopicFamily } from "./topic.ts"
 import type { Topics } from "./topics.ts"
@@ -15,6 +16,7 @@ const refused = (reason: string) => ({ kind: "refused", response: { reason } }) 
 /** `tellCounts` sends the person's counts to the one socket that has just joined. */
 export const notificationsTopic = (
   topics: Topics,
+  presence: Presence,
   tellCounts: (recipient: RecipientId, view: TopicView, client: TopicClient) => void,
 ): TopicFamily => ({
   name: "notifications",
@@ -25,10 +27,11 @@ export const notificationsTopic = (
     const recover = recoverFrom(request.payload)
     if (recover === "invalid") return refused("invalid_recover")
     const view = notificationsView(recipient, confinedTo(request.principal.tenancy))
-    const outcome = await topics.enter(request, view, "whole", recover)
+    const outcome = await presence.join(request, view, "whole", () => topics.enter(request, view, "whole", recover))
     if (outcome.kind === "joined") tellCounts(recipient, view, request.client)
     return outcome
   },
+  push: presence.push,
 })
 
 function notificationsView(recipient: RecipientId, businesses: readonly BusinessId[] | null): TopicView {

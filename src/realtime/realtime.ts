@@ -23,6 +23,7 @@ import { type HandshakeSettings, shakeHands } from "./handshake.ts"
 import { type ReadHeads, sharedHeads } from "./heads.ts"
 import { defaultLimits, type RealtimeLimits } from "./limits.ts"
 import { notificationsTopic } from "./notifications-topic.ts"
+import { createPresence } from "./presence.ts"
 import { resourcesTopic } from "./resources-topic.ts"
 import type { TopicFamily } from "./topic.ts"
 import { topicActor } from "./topic-actor.ts"
@@ -34,6 +35,8 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly pubsub: PubSub
   readonly clock: Clock
   readonly telemetry: Emitter
+  /** The news that other nodes hear too, for presence; without it there are no other nodes. */
+  readonly peers?: PubSub | null
   /** store/streams.ts, bound to the database. */
   readonly heads: ReadHeads
   readonly history: ReadHistory
@@ -103,13 +106,14 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     businessesOf === undefined
       ? null
       : deliveriesTopic({ native, pubsub, telemetry, joinTimeoutMs, orphan: crash, businessesOf })
+  const presence = createPresence({ native, telemetry, peers: deps.peers ?? null, limits })
   const families: readonly TopicFamily[] = [
     ...(deps.families ?? []),
     passing.family,
     ...(changing === null ? [] : [changing.family]),
     ...(operators === null ? [] : [operators.family]),
-    resourcesTopic(topics),
-    notificationsTopic(topics, (recipient, view, client) => counts?.send({ kind: "joined", recipient, view, client })),
+    resourcesTopic(topics, presence),
+    notificationsTopic(topics, presence, (recipient, view, client) => counts?.send({ kind: "joined", recipient, view, client })),
   ]
   const websocket = websocketHandler({
     limits,
@@ -248,6 +252,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       strategy: "one_for_one",
       children: [
         topicPool,
+        presence.child,
         countsActor({ native, viewsOf: (of) => topics.viewsOf(of), countsOf: deps.countsOf, telemetry }),
         ...(operators === null ? [] : [operators.child]),
         passing.child,
