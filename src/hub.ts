@@ -335,7 +335,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       ...described,
       openapiRoutes(described, about),
       docsRoutes(),
-      socketRoutes(realtime.upgrade),
+      socketRoutes(realtime),
       pageRoutes(pages),
     ],
   })

@@ -38,7 +38,7 @@ export interface Reply {
 /** `undefined`: the connection was upgraded to a WebSocket, there is nothing to answer. */
 export type Answer = Reply | Problem | Response | undefined
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS"
 
 /** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
 export type Schema = JsonObject

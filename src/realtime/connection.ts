@@ -34,6 +34,12 @@ export interface ConnectionDeps {
   readonly telemetry: Emitter
 }
 
+/** A frame behind its topic's work. */
+interface Waiting {
+  readonly frame: Incoming
+  readonly taken: () => void
+}
+
 const unmatched = { reason: "unmatched topic" } as const
 const sameRef = (a: Json, b: Json): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
 const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => value instanceof Promise
@@ -44,7 +50,7 @@ export class Connection implements JoinedOn {
   readonly #deps: ConnectionDeps
   readonly #joined = new Map<string, JoinedTopic>()
   /** Topics whose join or push is being worked on, with the frames that wait behind it. */
-  #busy: Map<string, Incoming[]> | null = null
+  #busy: Map<string, Waiting[]> | null = null
   #waiting = 0
   #joining = 0
   #joins: TokenBucket | null = null
@@ -93,34 +99,43 @@ export class Connection implements JoinedOn {
     this.#transport?.cut()
   }
 
-  /** One frame from the client. Never throws. */
-  receive(raw: string | Uint8Array<ArrayBuffer>): void {
-    if (this.#transport === null || this.#closing) return
+  /** A sign of life that is no frame: a poll. */
+  heard(): void {
     this.#heardAt = this.#deps.clock.now()
+  }
+
+  /**
+   * One frame from the client. Never throws. A promise where the frame waits behind its topic's work: settles when the
+   * topic takes it, and never if the connection ends before.
+   */
+  receive(raw: string | Uint8Array<ArrayBuffer>): Promise<void> | undefined {
+    if (this.#transport === null || this.#closing) return undefined
+    this.heard()
     try {
       const frame = this.#serializer.decode(raw)
       if (frame === null) {
         this.#deps.telemetry.emit({ kind: "frame_malformed", reason: "not a frame" })
         this.close(1011, "")
-        return
+        return undefined
       }
       if (frame.topic === "phoenix" && frame.event === "heartbeat") {
         // Answered at once, whatever else is waiting, or the client would give the connection up.
         this.#reply(null, frame.ref, frame.topic, "ok", {})
-        return
+        return undefined
       }
       const queue = this.#busy?.get(frame.topic)
       if (queue === undefined) this.#take(frame)
       else if (this.#waiting >= this.#deps.limits.waitingFrames) this.close(1008, "too many frames")
       else {
         this.#waiting += 1
-        queue.push(frame)
+        return new Promise((taken) => queue.push({ frame, taken }))
       }
     } catch (error) {
       // Nothing above is expected to throw: refs nested too deeply to be echoed do.
       this.#deps.telemetry.emit({ kind: "bug_found", where: "realtime connection", error: describeError(error) })
       this.close(1011, "")
     }
+    return undefined
   }
 
   /** For a topic's family: to this client alone, while it has joined. */
@@ -183,9 +198,10 @@ export class Connection implements JoinedOn {
   #next(topic: string): void {
     const queue = this.#busy?.get(topic)
     if (queue === undefined) return
-    for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       this.#waiting -= 1
-      const working = this.#handle(frame)
+      next.taken()
+      const working = this.#handle(next.frame)
       if (isPromise(working)) {
         void working.then(() => this.#next(topic))
         return

@@ -4,6 +4,7 @@
  */
 import type { Principal } from "../domain/principal.ts"
 import { type Serializer, serializerFor } from "./frame.ts"
+import { looksLikeSession } from "./longpoll-token.ts"
 
 const TOKEN_PROTOCOL = "base64url.bearer.phx."
 /** Twice the largest token anybody issues; more is not worth a look. */
@@ -40,17 +41,27 @@ const anonymous: Principal = {
   expiresAt: null,
 }
 
-export async function shakeHands(request: Request, settings: HandshakeSettings): Promise<Handshake> {
+/** Of parameters that come twice the last one counts, as in Phoenix. */
+export async function shakeHands(
+  request: Request,
+  settings: HandshakeSettings,
+  transport: "websocket" | "longpoll" = "websocket",
+): Promise<Handshake> {
   // Not as a URL: the host is the client's word, and may be none that a URL can hold.
   const searchParams = new URLSearchParams(request.url.replace(/^[^?]*/, ""))
-  const serializer = serializerFor(searchParams.get("vsn"))
+  const serializer = serializerFor(searchParams.getAll("vsn").at(-1) ?? null)
   if (serializer === null) return { kind: "refused", reason: "vsn" }
   if (!originAllowed(request.headers.get("origin"), request.headers.get("host"), settings)) {
     return { kind: "refused", reason: "origin" }
   }
-  const offered = offeredProtocols(request.headers.get("sec-websocket-protocol"))
+  const offered =
+    transport === "websocket"
+      ? offeredProtocols(request.headers.get("sec-websocket-protocol"))
+      : { protocol: "" as const, token: request.headers.get("x-phoenix-authtoken") ?? undefined }
   if (offered === null) return { kind: "refused", reason: "protocol" }
-  const { protocol, token = searchParams.get("token") ?? "" } = offered
+  const { protocol } = offered
+  // A client whose session is gone sends its name beside who it is, under the same name.
+  const token = offered.token ?? searchParams.getAll("token").findLast((each) => !looksLikeSession(each)) ?? ""
   if (token === "") {
     return settings.anonymousTopics
       ? { kind: "accepted", principal: anonymous, serializer, protocol }
@@ -77,8 +88,13 @@ export function originAllowed(
   return parsed.origin === origin && (origin === URL.parse(publicUrl)?.origin || parsed.host === host)
 }
 
+interface Offered {
+  readonly protocol: "phoenix" | ""
+  readonly token?: string | undefined
+}
+
 /** `phoenix` and the token among the offered sub-protocols; null: only others, or a token that is no base64. */
-function offeredProtocols(header: string | null): { protocol: "phoenix" | ""; token?: string } | null {
+function offeredProtocols(header: string | null): Offered | null {
   if (header === null) return { protocol: "" }
   const offered = header.split(",").map((item) => item.trim())
   const protocol = offered.includes("phoenix") ? "phoenix" : ""

@@ -11,17 +11,18 @@ import { pool } from "../runtime/pool.ts"
 import type { ActorRef } from "../runtime/ref.ts"
 import { supervisor } from "../runtime/supervisor.ts"
 import type { Emitter } from "../telemetry/bus.ts"
-import { describeError } from "../telemetry/scrub.ts"
-import { Connection } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 import { COUNTS_ACTOR, type CountsMessage, type CountsOf, countsActor } from "./counts.ts"
 import { dashboard } from "./dashboard.ts"
 import type { Watched } from "./dashboard-watch.ts"
 import { type BusinessesOf, deliveriesTopic } from "./deliveries-topic.ts"
+import { doors } from "./doors.ts"
 import { eventsTopic } from "./events-topic.ts"
 import type { NativeTopics, TopicView } from "./fanout.ts"
-import { type HandshakeSettings, shakeHands } from "./handshake.ts"
+import type { HandshakeSettings } from "./handshake.ts"
 import { type ReadHeads, sharedHeads } from "./heads.ts"
 import { defaultLimits, type RealtimeLimits } from "./limits.ts"
+import { longPolling, type ReadBody } from "./longpoll.ts"
 import { notificationsTopic } from "./notifications-topic.ts"
 import { createPresence } from "./presence.ts"
 import { resourcesTopic } from "./resources-topic.ts"
@@ -62,12 +63,18 @@ export interface Realtime {
   readonly websocket: Bun.WebSocketHandler<SocketData>
   /** Answers a request to `/socket/websocket`: undefined when it became a socket. */
   upgrade(request: Request, server: Bun.Server<SocketData>): Promise<Response | undefined>
+  /** Answers a request of any method to `/socket/longpoll`; may hold it for `pollWindowMs`. */
+  longPoll(request: Request, server: Bun.Server<SocketData>, body: ReadBody): Promise<Response>
+  /** How long an answer may be held, in seconds: the listener must not give the request up before. */
+  readonly heldSeconds: number
+  /** Where everybody hears what is published, by sockets and by polls. */
+  readonly native: NativeTopics
   /** Takes no new sockets, closes all with 1012 (many are spread over `drainMs`), resolves when none is left. */
   drain(): Promise<void>
   /** Takes sockets again after a drain: the listener was started anew. */
   reopen(): void
   /** For metrics and health. */
-  readonly gauges: { sockets(): number; joined(): number; topics(): number }
+  readonly gauges: { sockets(): number; joined(): number; topics(): number; heldPolls(): number }
 }
 
 /** Nodes ask how far their streams go about this often, for news that was lost with nothing after it. */
@@ -88,10 +95,23 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   let draining: Promise<void> | null = null
   let emptied: (() => void) | null = null
 
+  const opened = (connection: Connection): void => {
+    connections.add(connection)
+    if (draining !== null) connection.close(1012, "restarting")
+  }
+  const closed = (connection: Connection): void => {
+    connections.delete(connection)
+    if (connections.size === 0) emptied?.()
+  }
+  const { allowedOrigins, publicUrl } = deps
+  const polls = longPolling({ limits, clock, telemetry, allowedOrigins, publicUrl, opened, closed })
   // Before the first socket there is no server to publish to, and nobody to hear it.
   const native: NativeTopics = {
-    publish: (name, frame) => void server?.publish(name, frame),
-    subscribers: (name) => server?.subscriberCount(name) ?? 0,
+    publish(name, frame) {
+      server?.publish(name, frame)
+      polls.topics.publish(name, frame)
+    },
+    subscribers: (name) => (server?.subscriberCount(name) ?? 0) + polls.topics.subscribers(name),
   }
   const crash = (view: string): void => {
     for (const connection of connections) connection.crash(view, "channel_crash")
@@ -113,49 +133,21 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     ...(changing === null ? [] : [changing.family]),
     ...(operators === null ? [] : [operators.family]),
     resourcesTopic(topics, presence),
-    notificationsTopic(topics, presence, (recipient, view, client) => counts?.send({ kind: "joined", recipient, view, client })),
+    notificationsTopic(topics, presence, (recipient, view, client) =>
+      counts?.send({ kind: "joined", recipient, view, client }),
+    ),
   ]
-  const websocket = websocketHandler({
-    limits,
-    telemetry,
-    opened(connection) {
-      connections.add(connection)
-      if (draining !== null) connection.close(1012, "restarting")
-    },
-    closed(connection) {
-      connections.delete(connection)
-      if (connections.size === 0) emptied?.()
+  const websocket = websocketHandler({ limits, telemetry, opened, closed })
+
+  const { upgrade, longPoll } = doors({
+    ...deps,
+    connection: { families, limits, clock, telemetry },
+    polls,
+    isDraining: () => draining !== null,
+    listens(from) {
+      server = from
     },
   })
-
-  const refuse = (reason: string, status: number, headers: Record<string, string> = {}): Response => {
-    telemetry.emit({ kind: "socket_refused", transport: "websocket", reason })
-    return new Response(null, { status, headers })
-  }
-
-  async function upgrade(request: Request, from: Bun.Server<SocketData>): Promise<Response | undefined> {
-    if (request.method !== "GET") return new Response(null, { status: 400 })
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return new Response("this address speaks WebSocket: connect with the `phoenix` client", { status: 400 })
-    }
-    if (draining !== null) return refuse("draining", 503, { "retry-after": "1" })
-    const hands = await shakeHands(request, deps).catch((error: unknown) => {
-      telemetry.emit({ kind: "bug_found", where: "socket handshake", error: describeError(error) })
-      return null
-    })
-    if (hands === null || hands.kind === "unavailable") return refuse("unavailable", 503, { "retry-after": "1" })
-    if (hands.kind === "refused") return refuse(hands.reason, 403)
-    const { serializer, protocol } = hands
-    const misplaced = hands.principal.admin && deps.operatorsFrom?.(request, from) === false
-    const principal = misplaced ? { ...hands.principal, admin: false } : hands.principal
-    const connection = new Connection(principal, serializer, { families, limits, clock, telemetry })
-    server = from
-    // Said by ourselves, because Bun would answer the first one offered, which may be the token.
-    const offered = request.headers.has("sec-websocket-protocol")
-    const headers = offered ? { headers: { "sec-websocket-protocol": protocol } } : {}
-    if (from.upgrade(request, { data: connection, ...headers })) return undefined
-    return refuse("upgrade", 400)
-  }
 
   function drain(): Promise<void> {
     if (draining !== null) return draining
@@ -262,6 +254,9 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     }),
     websocket,
     upgrade,
+    longPoll,
+    heldSeconds: Math.ceil(limits.pollWindowMs / 1_000),
+    native,
     drain,
     reopen() {
       draining = null
@@ -271,6 +266,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       sockets: () => connections.size,
       joined: () => [...connections].reduce((sum, { topics: joined }) => sum + joined, 0),
       topics: () => topics.size,
+      heldPolls: () => polls.held(),
     },
   }
 }

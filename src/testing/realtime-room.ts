@@ -3,6 +3,7 @@ import type { RecipientId } from "../domain/ids.ts"
 import type { Json } from "../domain/json.ts"
 import type { Principal, Tenancy } from "../domain/principal.ts"
 import type { StreamKey } from "../domain/stream.ts"
+import { readBytes } from "../http/body.ts"
 import { localPubSub, type News } from "../pubsub/pubsub.ts"
 import { createRealtime, type Realtime, type RealtimeDeps } from "../realtime/realtime.ts"
 import type { StreamItem } from "../realtime/sequencer.ts"
@@ -127,7 +128,7 @@ export async function startRoom(
   const server = Bun.serve<SocketData>({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: (request, own) => realtime.upgrade(request, own),
+    fetch: (request, own) => enter(realtime, request, own),
     websocket: realtime.websocket,
   })
   return {
@@ -145,6 +146,21 @@ export async function startRoom(
       await server.stop(true)
     },
   }
+}
+
+/** Through either door, as `http/socket.ts` does for the hub. */
+export function enter(
+  realtime: Realtime,
+  request: Request,
+  server: Bun.Server<SocketData>,
+): Promise<Response | undefined> {
+  if (!/^[^?]*\/longpoll(\?|$)/.test(request.url)) return realtime.upgrade(request, server)
+  server.timeout(request, realtime.heldSeconds + 10)
+  return realtime.longPoll(request, server, async (limit) => {
+    const read = await readBytes(request, limit)
+    if (read instanceof Uint8Array) return read
+    return read.code === "too_large" ? "too_large" : "unreadable"
+  })
 }
 
 export type Frame = readonly [joinRef: Json, ref: Json, topic: string, event: string, payload: Json]
