@@ -33,6 +33,7 @@ export interface App {
   readonly routes: readonly Route[]
 }
 
+const JSON_TYPE = "application/json"
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 const JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
@@ -50,6 +51,8 @@ export function createApp(options: AppOptions): App {
   }
   // Copied by each answer as a whole, which costs half of what naming them one by one does.
   const usual = new Headers({ "content-security-policy": JSON_POLICY, "cache-control": "no-store", ...secure })
+  const usualJson = new Headers(usual)
+  usualJson.set("content-type", JSON_TYPE)
 
   /** One request through one route: never throws, always an answer in the house's form. */
   const answer = async (
@@ -121,11 +124,12 @@ export function createApp(options: AppOptions): App {
           "x-request-id": requestId,
         },
       })
-    const response = new Response(given.body, { status: given.status, headers: usual })
+    const isJson = given.body !== null && given.contentType === JSON_TYPE
+    const response = new Response(given.body, { status: given.status, headers: isJson ? usualJson : usual })
     const { headers } = response
-    if (given.body !== null) headers.set("content-type", given.contentType)
-    for (const [name, value] of Object.entries(cors)) headers.set(name, value)
-    for (const [name, value] of Object.entries(given.headers)) headers.set(name, value)
+    if (given.body !== null && !isJson) headers.set("content-type", given.contentType)
+    for (const name in cors) headers.set(name, cors[name] ?? "")
+    for (const name in given.headers) headers.set(name, given.headers[name] ?? "")
     headers.set("x-request-id", requestId)
     return response
   }

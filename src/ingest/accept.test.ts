@@ -178,9 +178,12 @@ describe("accept", () => {
     release()
   })
 
-  test("leaves no timer behind", async () => {
+  test("has one timer for all deadlines, which ends with the last of them", async () => {
     const clock = fakeClock()
-    await make({ clock })([incoming()], "http")
+    const accept = make({ clock, deadlineMs: 5_000 })
+    await Promise.all([accept([incoming()], "http"), accept([incoming()], "http")])
+    expect(clock.pending).toBe(1)
+    await clock.advance(5_000)
     expect(clock.pending).toBe(0)
   })
 })

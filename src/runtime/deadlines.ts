@@ -3,45 +3,60 @@
 
 import type { Clock, Timer } from "./clock.ts"
 
+/** A wait; over when nobody is to be told any more. */
 interface Wait {
   readonly at: number
-  readonly expire: () => void
+  expire: (() => void) | null
 }
 
 /** Waits for a piece of work, but no longer than the deadline; then "late", whatever becomes of the work. Rejects as the work does. */
 export type InTime = <T>(work: Promise<T>) => Promise<T | "late">
 
-/** `ms`: what each wait may take from its own beginning. No timer is left where nothing waits. */
+/** Below so many, waits that are over are left in line until the timer rings. */
+const TIDY_AT = 1_024
+
+/** `ms`: what each wait may take from its own beginning. A timer that nobody waits for any more rings once, and no other follows. */
 export function createDeadlines(clock: Clock, ms: number): InTime {
-  // All are of one length, so they end in the order in which they began, which is the order of a set.
-  const waits = new Set<Wait>()
+  // All are of one length, so they end in the order in which they began.
+  let waits: Wait[] = []
+  let open = 0
   let timer: Timer | null = null
 
-  const arm = (): void => {
-    const [first] = waits
-    timer = first === undefined ? null : clock.after(first.at - clock.now(), ring)
-  }
   const ring = (): void => {
+    timer = null
     const now = clock.now()
     for (const wait of waits) {
       // A timer may come a moment early: it is set again for what is left.
       if (wait.at > now) break
-      waits.delete(wait)
-      wait.expire()
+      wait.expire?.()
     }
-    arm()
+    tidy()
+    const [first] = waits
+    if (first !== undefined) timer = clock.after(first.at - clock.now(), ring)
+  }
+  const tidy = (): void => {
+    waits = waits.filter((wait) => wait.expire !== null)
   }
   const over = (wait: Wait): void => {
-    if (!waits.delete(wait) || waits.size > 0) return
-    timer?.cancel()
-    timer = null
+    if (wait.expire === null) return
+    wait.expire = null
+    open -= 1
+    // What is over is at most as much again as what is open, so a wait is looked at twice in its life.
+    if (waits.length > TIDY_AT && waits.length > 2 * open) tidy()
   }
 
   return <T>(work: Promise<T>) =>
     new Promise<T | "late">((resolve, reject) => {
-      const wait: Wait = { at: clock.now() + ms, expire: () => resolve("late") }
-      waits.add(wait)
-      if (timer === null) arm()
+      const wait: Wait = {
+        at: clock.now() + ms,
+        expire() {
+          over(wait)
+          resolve("late")
+        },
+      }
+      waits.push(wait)
+      open += 1
+      timer ??= clock.after(ms, ring)
       work.then(
         (result) => {
           over(wait)
