@@ -1,7 +1,7 @@
 // One timer for many waits of one length. Where thousands of waits a second begin and nearly all end in time, a timer for
 // each of them costs more than what it guards.
 
-import type { Clock, Timer } from "./clock.ts"
+import type { Clock } from "./clock.ts"
 
 /** A wait; over when nobody is to be told any more. */
 interface Wait {
@@ -20,10 +20,14 @@ export function createDeadlines(clock: Clock, ms: number): InTime {
   // All are of one length, so they end in the order in which they began.
   let waits: Wait[] = []
   let open = 0
-  let timer: Timer | null = null
+  let isArmed = false
 
+  const arm = (inMs: number): void => {
+    isArmed = true
+    clock.after(inMs, ring)
+  }
   const ring = (): void => {
-    timer = null
+    isArmed = false
     const now = clock.now()
     for (const wait of waits) {
       // A timer may come a moment early: it is set again for what is left.
@@ -32,7 +36,7 @@ export function createDeadlines(clock: Clock, ms: number): InTime {
     }
     tidy()
     const [first] = waits
-    if (first !== undefined) timer = clock.after(first.at - clock.now(), ring)
+    if (first !== undefined) arm(first.at - clock.now())
   }
   const tidy = (): void => {
     waits = waits.filter((wait) => wait.expire !== null)
@@ -56,7 +60,7 @@ export function createDeadlines(clock: Clock, ms: number): InTime {
       }
       waits.push(wait)
       open += 1
-      timer ??= clock.after(ms, ring)
+      if (!isArmed) arm(ms)
       work.then(
         (result) => {
           over(wait)
