@@ -1,6 +1,4 @@
 // Nobody looks for what a killed hub had in hand.
 import { patch } from "./patch.ts"
 
-patch("store/rescue.ts", [
-  ["where status = 'sending' and lease_until < now()\n  order by lease_until", "where false\n  order by lease_until"],
-])
+patch("store/rescue.ts", [["where until < now() order by until", "where false order by until"]])

@@ -183,6 +183,15 @@ from deliveries d`
 const stored = async (): Promise<ReadonlyMap<DeliveryId, ReturnType<typeof shown>>> =>
   new Map((await db.query<Row & { id: DeliveryId }>(ROWS)).map(({ id, ...row }) => [id, shown(row)]))
 
+/** What waits and is not in `due`, or is and does not wait; and what is held and would not be looked for. */
+const ASTRAY = `
+(select id, next_attempt_at from deliveries where status in ('scheduled', 'queued', 'retrying')
+  except all select delivery_id, at from due)
+union all (select delivery_id, at from due
+  except all select id, next_attempt_at from deliveries where status in ('scheduled', 'queued', 'retrying'))
+union all select id, lease_until from deliveries d
+where status = 'sending' and not exists (select from leases l where d.id = any (l.delivery_ids) and l.until <= d.lease_until)`
+
 const shown = ({ status, owner, attempt, forgiven, maybeDuplicate, log, failedOver }: Row) => ({
   status,
   owner,
@@ -213,6 +222,7 @@ async function seedLanes(sequences: readonly { readonly failover: boolean; reado
 async function compare(turns: readonly Turn[]): Promise<void> {
   const done = await enact(turns)
   const rows = await stored()
+  expect(await db.query(ASTRAY)).toEqual([])
   for (const [lane, command] of turns) {
     const after = obey(lane.row, command)
     const answer = done.get(lane.id)

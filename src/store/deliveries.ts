@@ -20,21 +20,35 @@ export interface Lease {
   readonly attempt: number
 }
 
+// As an expression, so that rows are found by their key.
+const IS_WAITING = "status || '' in ('queued', 'retrying', 'scheduled')"
+
 /** No claim takes more. */
 const MOST_CLAIMED = 1_000
+/** Of each priority, of which the first may be in other claims' hands. */
+const MOST_LOOKED_AT = 20 * MOST_CLAIMED
 
-// One priority after the other, each straight down its own piece of deliveries_due: sorting by priority first and due
-// time second would walk over every retry that is not due yet. Only rows that are taken are locked: the outer limit stops
-// the inner ones, which are there so that the plan does not depend on how many wait, and is made once. For the same reason
-// rows and messages are fetched one by one by their keys, in a way that leaves the planner no choice.
+// One priority after the other, each straight down its own piece of `due`: sorting by priority first and due time second
+// would walk over every retry that is not due yet. Only rows that are taken are locked: the outer limit stops the inner
+// ones, which are there so that the plan does not depend on how many wait, and is made once. For the same reason rows and
+// messages are fetched one by one by their keys, in a way that leaves the planner no choice. What is locked is the delivery,
+// by whoever takes or stops it; its entry in `due` is only the way to it.
 const CLAIM = `
-with due as (
-  select d.id from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
+with taken as (
+  select q.entry, d.id from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
   cross join lateral (
+    select ctid as entry, delivery_id, at from due where channel = $1 and priority = p.priority and at <= now()
+    order by at limit ${MOST_LOOKED_AT}
+  ) q cross join lateral (
     select id from deliveries
-    where channel = $1 and priority = p.priority and status in ('queued', 'retrying', 'scheduled') and next_attempt_at <= now()
-    order by next_attempt_at limit ${MOST_CLAIMED} for update skip locked
+    where id = q.delivery_id and next_attempt_at = q.at and ${IS_WAITING}
+    limit 1 for update skip locked
   ) d limit $2
+), gone as (
+  delete from due where ctid = any (array(select entry from taken))
+), leased as (
+  insert into leases (until, delivery_ids)
+  select now() + $4 * interval '1 millisecond', array_agg(id) from taken having count(*) > 0
 ), claimed as (
   update deliveries d set
     status = case when d.expires_at <= now() then 'expired' else 'sending' end,
@@ -45,7 +59,7 @@ with due as (
     lease_until = case when d.expires_at <= now() then null else now() + $4 * interval '1 millisecond' end,
     next_attempt_at = case when d.expires_at <= now() then null else d.next_attempt_at end,
     settled_at = case when d.expires_at <= now() then now() else d.settled_at end
-  where d.id = any (array(select id from due))
+  where d.id = any (array(select id from taken))
   returning d.id, d.priority, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
     d.bypass_quiet_hours, d.category, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("claimed")}
@@ -292,12 +306,10 @@ export const releaseClaimed = (db: Database, owner: string, leases: readonly Lea
     : db.execute(RELEASE, [owner, leases.map(({ id }) => id), leases.map(({ attempt }) => attempt)])
 
 const NEXT_DUE = `
-select (extract(epoch from min(d.next_attempt_at) - now()) * 1000)::float8 as ms
+select (extract(epoch from min(d.at) - now()) * 1000)::float8 as ms
 from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
 cross join lateral (
-  select next_attempt_at from deliveries
-  where channel = $1 and priority = p.priority and status in ('queued', 'retrying', 'scheduled')
-  order by next_attempt_at limit 1
+  select at from due where channel = $1 and priority = p.priority order by at limit 1
 ) d`
 
 /** Milliseconds until the channel's next delivery is due (0: now), or null where none waits. */

@@ -15,18 +15,18 @@ export interface DueWork {
   readonly oldest_due_seconds: number
 }
 
-/** Counts on the small partial indexes; cheap while queues are short. */
+/** Counts what is kept small: what waits, what has lately been claimed, what is dead. */
 export async function dueWork(db: Queryable): Promise<DueWork> {
   const [row] = await db.query<DueWork>(`
     select (select count(*)::int from routing_queue) as unrouted,
       (select count(*)::int from timers where done_at is null) as timers,
-      count(*) filter (where status in ('queued', 'retrying', 'scheduled'))::int as waiting,
-      count(*) filter (where status = 'sending')::int as sending,
-      count(*) filter (where status in ('dead', 'unknown'))::int as dead,
+      (select count(*)::int from due) as waiting,
+      (select count(*)::int from (select distinct unnest(delivery_ids) as id from leases) l
+        join deliveries d on d.id = l.id and d.status = 'sending') as sending,
+      (select count(*)::int from deliveries where undelivered in ('dead', 'unknown')) as dead,
       greatest(0, coalesce(extract(epoch from now() - least(
-        min(next_attempt_at) filter (where status in ('queued', 'retrying', 'scheduled') and next_attempt_at <= now()),
+        (select min(at) from due where at <= now()),
         (select min(next_at) from routing_queue where next_at <= now()),
-        (select min(next_at) from timers where done_at is null and next_at <= now()))), 0))::float8 as oldest_due_seconds
-    from deliveries where status in ('queued', 'retrying', 'scheduled', 'sending', 'dead', 'unknown')`)
+        (select min(next_at) from timers where done_at is null and next_at <= now()))), 0))::float8 as oldest_due_seconds`)
   return row ?? { unrouted: 0, waiting: 0, sending: 0, dead: 0, timers: 0, oldest_due_seconds: 0 }
 }
