@@ -42,6 +42,7 @@ import type { RouteFile } from "./http/route.ts"
 import { rulesRoutes } from "./http/rules.ts"
 import { httpListener } from "./http/server.ts"
 import { socketRoutes } from "./http/socket.ts"
+import { socketsRoutes } from "./http/sockets.ts"
 import { traceRoutes } from "./http/trace.ts"
 import { unsubscribeRoutes } from "./http/unsubscribe.ts"
 import { whyRoutes } from "./http/why.ts"
@@ -240,6 +241,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       return adminAllow === null || (address !== null && adminAllow.contains(address))
     },
     businessesOf: (ids) => businessesOf(db, ids),
+    revokedOf: auth.revokedOf,
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
     tail: (stream, after, most) => streamTail(db, stream, after, most),
@@ -267,6 +269,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     outboxRoutes({ db, captured: [...captured], failures, broken: (channel) => broken.get(channel) }),
     dlqRoutes({ db, pubsub, telemetry }),
     auditRoutes({ db }),
+    socketsRoutes({ db, kick: realtime.kick }),
     rejectedRoutes({ db }),
     recipientRoutes({ db }),
     preferencesRoutes({ db }),

@@ -14,6 +14,7 @@ import { rulesSchema } from "./cli/rules-schema.ts"
 import { rulesTest } from "./cli/rules-test.ts"
 import { send } from "./cli/send.ts"
 import { serve } from "./cli/serve.ts"
+import { socketsKick } from "./cli/sockets.ts"
 import { token } from "./cli/token.ts"
 
 const COMMANDS: readonly Command[] = [
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   eventsExport,
   dlqList,
   dlqReplay,
+  socketsKick,
   rulesCheck,
   rulesTest,
   rulesBacktest,

@@ -4,7 +4,7 @@ import type { Principal } from "../domain/principal.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Database } from "../store/database.ts"
 import { type AuthFailure, refused } from "./auth-failure.ts"
-import { createKeyRing } from "./key-ring.ts"
+import { createKeyRing, type KeyRing } from "./key-ring.ts"
 import { createTokenCheck, looksLikeToken } from "./token-check.ts"
 
 export interface Credentials {
@@ -23,6 +23,8 @@ export interface Authenticator {
   readonly authenticate: Authenticate
   /** By a bare JWT or key, for doors that carry it elsewhere (a socket's parameters). */
   authenticateToken(token: string): Found | Promise<Found>
+  /** Of principals' labels those whose key was revoked since. Rejects while the database is away. */
+  readonly revokedOf: KeyRing["revokedOf"]
 }
 
 export interface AuthenticatorOptions {
@@ -48,6 +50,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   return {
     authenticateToken,
+    revokedOf: keys.revokedOf,
     authenticate({ authorization, apiKey }) {
       if (authorization === null) {
         if (apiKey === null) return { failure: "missing" }

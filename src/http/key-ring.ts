@@ -13,6 +13,8 @@ import { type Database, databaseProblem } from "../store/database.ts"
 import { type AuthFailure, refused } from "./auth-failure.ts"
 import { createRecent } from "./recent.ts"
 
+/** How a key's principal is called. */
+const LABEL = "key:"
 const BELIEVED_MS = 2_000
 const REMEMBERED = 10_000
 /** Lookups that may wait: strangers with made-up keys must not queue up behind the database without end. */
@@ -23,6 +25,8 @@ export interface KeyRing {
   configured(key: string): Principal | null
   /** The caller of a key from the database. */
   stored(key: string): Promise<Principal | AuthFailure>
+  /** Of principals' labels those whose key was revoked since. Rejects while the database is away. */
+  revokedOf(labels: readonly string[]): Promise<readonly string[]>
 }
 
 type Found = Awaited<ReturnType<typeof liveApiKeys>> extends ReadonlyMap<string, infer Entry> ? Entry : never
@@ -32,7 +36,7 @@ export function createKeyRing(settings: Config["apiKeys"], db: Database, clock: 
   settings.forEach(({ key, scope, business }, index) => {
     const id = business === null ? null : asBusinessId(business)
     if (business !== null && id === null) throw new Error("HUB_API_KEYS names a business that is no id")
-    configured.set(hashOfKey(key.reveal()).toString("hex"), principalOf(`key:setting-${index + 1}`, scope, id))
+    configured.set(hashOfKey(key.reveal()).toString("hex"), principalOf(`${LABEL}setting-${index + 1}`, scope, id))
   })
 
   // One query for all keys that are asked for at the same time.
@@ -66,7 +70,20 @@ export function createKeyRing(settings: Config["apiKeys"], db: Database, clock: 
         recent.set(id, found, clock.now() + BELIEVED_MS)
       }
       if (found === "none" || !timingSafeEqual(found.hash, hashOfKey(key))) return refused("the key is not known")
-      return principalOf(`key:${id}`, found.apiKey.scope, found.apiKey.business)
+      return principalOf(LABEL + id, found.apiKey.scope, found.apiKey.business)
+    },
+    async revokedOf(labels) {
+      // Keys of the settings end with the process.
+      const stored = labels.filter((label) => label.startsWith(LABEL) && !label.startsWith(`${LABEL}setting-`))
+      if (stored.length === 0) return []
+      const live = await liveApiKeys(
+        db,
+        stored.map((label) => label.slice(LABEL.length)),
+      )
+      const revoked = stored.filter((label) => !live.has(label.slice(LABEL.length)))
+      // Or its client would come back on the strength of what was believed.
+      for (const label of revoked) recent.set(label.slice(LABEL.length), "none", clock.now() + BELIEVED_MS)
+      return revoked
     },
   }
 }

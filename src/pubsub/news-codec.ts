@@ -57,6 +57,10 @@ function isNews(value: unknown): value is News {
     }
     case "counts_changed":
       return typeof value["recipient"] === "string"
+    case "sockets_kicked": {
+      const { recipient, businesses } = value
+      return typeof recipient === "string" && (businesses === null || Array.isArray(businesses))
+    }
     case "presence":
       return isJsonObject(value["message"])
     default:

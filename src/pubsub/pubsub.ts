@@ -45,6 +45,8 @@ export type News =
     }
   /** A person's counts may have changed: whoever shows them asks the store. */
   | { readonly kind: "counts_changed"; readonly recipient: string }
+  /** An operator sends this person's sockets away: `realtime/send-away.ts`. */
+  | { readonly kind: "sockets_kicked"; readonly recipient: string; readonly businesses: readonly string[] | null }
   /** Between the presences of the nodes (`realtime/presence-wire.ts`). */
   | { readonly kind: "presence"; readonly message: JsonObject }
 

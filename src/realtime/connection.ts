@@ -181,9 +181,15 @@ export class Connection implements JoinedOn {
     } else if (this.#deps.clock.now() - this.#heardAt >= this.#deps.limits.idleSeconds * 1_000) {
       this.close(1002, "")
     } else if (this.principal.expiresAt !== null && this.principal.expiresAt <= wallMillis) {
-      for (const [topic, joined] of this.#joined) this.#crashTopic(topic, joined, "token_expired")
-      this.close(1008, "token expired")
+      this.end("token_expired")
     }
+  }
+
+  /** The credential is good no more: each topic is told why, and the client comes back with another or is refused. */
+  end(reason: "token_expired" | "key_revoked"): void {
+    if (this.#transport === null || this.#closing) return
+    for (const [topic, joined] of this.#joined) this.#crashTopic(topic, joined, reason)
+    this.close(1008, reason.replace("_", " "))
   }
 
   #take(frame: Incoming): void {

@@ -26,6 +26,7 @@ import { longPolling, type ReadBody } from "./longpoll.ts"
 import { notificationsTopic } from "./notifications-topic.ts"
 import { createPresence } from "./presence.ts"
 import { resourcesTopic } from "./resources-topic.ts"
+import { endRevoked, type Kick, kickNews, meantBy, obeyKicks, type RevokedOf } from "./send-away.ts"
 import type { TopicFamily } from "./topic.ts"
 import { topicActor } from "./topic-actor.ts"
 import type { ReadHistory, ReadTail } from "./topic-message.ts"
@@ -43,6 +44,8 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly history: ReadHistory
   readonly tail: ReadTail
   readonly countsOf: CountsOf
+  /** Asked every few seconds of the sockets that came with an API key; without it keys are good for ever. */
+  readonly revokedOf?: RevokedOf
   /** What admins see on the topic `dashboard`; without it there is no such topic. */
   readonly watched?: Watched
   /** store/delivery-reads.ts, bound to the database; without it there is no topic `deliveries`. */
@@ -69,6 +72,8 @@ export interface Realtime {
   readonly heldSeconds: number
   /** Where everybody hears what is published, by sockets and by polls. */
   readonly native: NativeTopics
+  /** Closes a person's sockets, on all nodes; gives how many are here. */
+  kick(kick: Kick): number
   /** Takes no new sockets, closes all with 1012 (many are spread over `drainMs`), resolves when none is left. */
   drain(): Promise<void>
   /** Takes sockets again after a drain: the listener was started anew. */
@@ -79,6 +84,8 @@ export interface Realtime {
 
 /** Nodes ask how far their streams go about this often, for news that was lost with nothing after it. */
 const TAIL_CHECK_MS = 10_000
+/** How long a revoked key's sockets may stay: as long as its requests are believed. */
+const KEY_CHECK_MS = 2_000
 /** Fewer sockets than this are closed at once at a drain. */
 const SPREAD_FROM = 200
 const DRAIN_STEP_MS = 100
@@ -200,6 +207,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       counts = ctx.ref<CountsMessage>(COUNTS_ACTOR)
       const unsubscribe = deps.pubsub.subscribe((news) => {
         topics.dispatch(news)
+        obeyKicks(news, connections)
         for (const item of news) {
           if (item.kind !== "counts_changed") continue
           // News carries plain text; whoever published it had a recipient.
@@ -227,6 +235,13 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
         () => TAIL_CHECK_MS * (0.75 + random() / 2),
         () => void checkTails(topics, heads),
       )
+      const { revokedOf } = deps
+      if (revokedOf !== undefined) {
+        every(
+          () => KEY_CHECK_MS,
+          () => void endRevoked(connections, revokedOf),
+        )
+      }
       return {
         async stop() {
           for (const timer of timers) timer.cancel()
@@ -257,6 +272,11 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     longPoll,
     heldSeconds: Math.ceil(limits.pollWindowMs / 1_000),
     native,
+    kick(kick) {
+      const here = meantBy(kick, connections).length
+      pubsub.publish([kickNews(kick)])
+      return here
+    },
     drain,
     reopen() {
       draining = null
