@@ -19,6 +19,7 @@ import { locks } from "./19-locks.ts"
 import { unknownCommit } from "./21-unknown-commit.ts"
 import { clockJumps } from "./22-clock-jumps.ts"
 import { poisonCrash } from "./25-poison-crash.ts"
+import { poisonEvent } from "./25-poison-event.ts"
 import { restartStorm } from "./26-restart-storm.ts"
 import { blockedLoop } from "./27-blocked-loop.ts"
 import { retryHerd } from "./33-retry-herd.ts"
@@ -55,6 +56,7 @@ export const FAULTS: readonly Fault[] = [
   clockJumps,
   natsFlood,
   poisonCrash,
+  poisonEvent,
   restartStorm,
   blockedLoop,
   retryHerd,

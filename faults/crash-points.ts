@@ -27,7 +27,8 @@ const ACCEPT = "const results = await accept([item.incoming], door.via)"
 const INSERT = "const results = await insertOrBisect(db, incoming, clock.wall().getTime())"
 const COMMIT = 'const { command } = await client.query("commit")'
 const DECIDE = "const plans = await decide(events, ports)"
-const ROUTE = "const routed = await routeBatch(db, this.#limit, decide)"
+const ROUTE =
+  "const routed = await (suspect === null ? routeBatch(db, this.#limit, decide) : routeAlone(db, suspect, decide))"
 const ASK = "const response = await fetch(...request(url, init, signal, options.pin ?? null))"
 
 export const CRASH_POINTS: readonly CrashPoint[] = [

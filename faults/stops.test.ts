@@ -4,6 +4,7 @@ import { termThenKill } from "./12-term-then-kill.ts"
 import { crashPoints } from "./13-crash-points.ts"
 import { replayUnderKill } from "./15-replay.ts"
 import { poisonCrash } from "./25-poison-crash.ts"
+import { poisonEvent } from "./25-poison-event.ts"
 import { shows } from "./shown.ts"
 
 shows(pauses, "a node that was stopped past its lease settles nothing that others have taken over")
@@ -21,3 +22,4 @@ shows(
   poisonCrash,
   "a message that ends the process is a dead letter when its tries are spent, and takes nobody with it",
 )
+shows(poisonEvent, "an event that ends the process is given up after three times, and takes nobody with it")

@@ -9,8 +9,9 @@ import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem, tookTooLong } from "../store/database.ts"
-import { type Decide, endUnrouted, putOff, type Routed, routeBatch } from "../store/plans.ts"
+import { type Decide, endUnrouted, putOff, type Routed, routeAlone, routeBatch } from "../store/plans.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
+import { acquit, MOST_CRASHES, nextSuspect } from "../store/suspects.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError, scrub } from "../telemetry/scrub.ts"
 import { broadcastsOf, newsOf } from "./consequence-news.ts"
@@ -50,6 +51,11 @@ const MOST_PUT_OFFS = 5
 /** The set in use is marked so often; retention allows for a day. */
 const MARK_MS = 6 * 3_600_000
 
+/** While there is always something to route, suspects are looked for so often. */
+const LOOK_MS = 1_000
+
+type OnClaim = (ids: readonly EventId[]) => void
+
 /** The actor `router`. */
 export const router = (options: RouterOptions): ChildSpec =>
   actor<RouterMessage>({
@@ -73,6 +79,10 @@ class Router implements Behaviour<RouterMessage> {
   #savedHash = ""
   #savedAt = 0
   readonly #failedAlone = new Map<EventId, number>()
+  /** Events that are counted as a death of ours, which is not true. */
+  readonly #owed = new Set<EventId>()
+  /** When to look for suspects although there is other work, in clock milliseconds. */
+  #lookAt = 0
 
   constructor(ctx: ActorContext<RouterMessage>, options: RouterOptions) {
     this.#ctx = ctx
@@ -90,12 +100,16 @@ class Router implements Behaviour<RouterMessage> {
     if (message === "wake" && this.#ctx.clock.now() < this.#notBefore) return
     let tried: readonly EventId[] = []
     const began = this.#ctx.clock.now()
+    const onClaim = (ids: readonly EventId[]): void => {
+      tried = ids
+    }
     try {
-      const hadMore = await this.#route((ids) => {
-        tried = ids
-      })
+      await this.#acquit()
+      const { plans, hadMore } = await this.#route(null, onClaim)
+      tried = []
+      const another = plans === 0 || began >= this.#lookAt ? await this.#routeSuspect(onClaim) : false
       this.#succeeded()
-      this.#arm(hadMore ? 0 : this.#jittered(POLL_MS))
+      this.#arm(hadMore || another ? 0 : this.#jittered(POLL_MS))
     } catch (error) {
       const [only, another] = tried
       const alone = only !== undefined && another === undefined
@@ -111,8 +125,36 @@ class Router implements Behaviour<RouterMessage> {
     this.#unsubscribe()
   }
 
-  /** One batch; true where there is more. `onClaim` hears which events it is about. */
-  async #route(onClaim: (ids: readonly EventId[]) => void): Promise<boolean> {
+  /** One event that was in hand before, by itself; false where there is none. */
+  async #routeSuspect(onClaim: OnClaim): Promise<boolean> {
+    const { db, telemetry, rules } = this.#options
+    const suspect = await nextSuspect(db)
+    // Where there is one there may be more: while others come without end, one of each.
+    this.#lookAt = this.#ctx.clock.now() + (suspect === null ? LOOK_MS : 0)
+    if (suspect === null) return false
+    const { id, crashes } = suspect
+    if (crashes >= MOST_CRASHES) {
+      const reason = `a hub ended ${crashes + 1} times while it routed this event: nobody is told`
+      await endUnrouted(db, id, rules().revision, reason)
+      telemetry.emit({ kind: "route_failed", eventId: id, rule: null, error: scrub(reason) })
+      return true
+    }
+    this.#owed.add(id)
+    onClaim([id])
+    const { plans } = await this.#route(id, onClaim)
+    if (plans > 0) this.#owed.delete(id)
+    return true
+  }
+
+  /** Whoever lives on has not died of it. */
+  async #acquit(): Promise<void> {
+    if (this.#owed.size === 0) return
+    await acquit(this.#options.db, [...this.#owed])
+    this.#owed.clear()
+  }
+
+  /** One batch, or one suspect. `onClaim` hears which events it is about. */
+  async #route(suspect: EventId | null, onClaim: OnClaim): Promise<Routed> {
     const { db, telemetry, pubsub, settings } = this.#options
     const { clock } = this.#ctx
     const began = clock.now()
@@ -134,7 +176,7 @@ class Router implements Behaviour<RouterMessage> {
       return plans
     }
     await this.#keep(ruleSet)
-    const routed = await routeBatch(db, this.#limit, decide)
+    const routed = await (suspect === null ? routeBatch(db, this.#limit, decide) : routeAlone(db, suspect, decide))
     for (const eventId of routed.unreadable) {
       const error = scrub("its stored content cannot be read by this hub: put off for an hour")
       telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
@@ -142,8 +184,9 @@ class Router implements Behaviour<RouterMessage> {
     if (routed.plans > 0) {
       pubsub.publish([...newsOf(routed), ...broadcastsOf(plans)])
       this.#report(routed, plans, clock.now() - began)
+      for (const { event } of plans) this.#failedAlone.delete(event.id)
     }
-    return routed.hadMore
+    return routed
   }
 
   /** A plan names its rules by revision, so the set is kept before the first plan is. */
@@ -178,7 +221,6 @@ class Router implements Behaviour<RouterMessage> {
   #succeeded(): void {
     this.#failures = 0
     this.#notBefore = 0
-    this.#failedAlone.clear()
     this.#limit = Math.min(BATCH, this.#limit * 2)
   }
 

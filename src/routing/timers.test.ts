@@ -8,6 +8,8 @@ import { startTree, supervisor, type Tree } from "../runtime/supervisor.ts"
 import { type Database, openDatabase } from "../store/database.ts"
 import { insertTimers } from "../store/new-timers.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
+import { nextSuspectTimer } from "../store/suspects.ts"
+import { fireTimers } from "../store/timers.ts"
 import { business } from "../testing/builders.ts"
 import { type Heard, heard } from "../testing/heard.ts"
 import { testDatabase } from "../testing/postgres.ts"
@@ -233,5 +235,30 @@ describe("timers", () => {
     const now = ruleSet.revision
     expect(all.map(({ id }) => used.get(id))).toEqual([now, "r7", now, now, now])
     expect(telemetry.of("bug_found")).toMatchObject([{ where: "timers" }])
+  })
+
+  test("a timer that its hub dies of goes alone, and is given up after the third death; the others are fired", async () => {
+    const [ill, well] = [timer(-2), timer(-1)]
+    await insertTimers(db, [ill, well])
+    // A node that dies with both in hand, and one that dies with each alone, and with the one again.
+    const dies = () => Promise.reject(new Error("died"))
+    await fireTimers(db, { which: "first", limit: 10 }, dies).catch(() => null)
+    for (const one of [ill, well, ill]) {
+      await db.execute("update timers set next_at = now() where id = $1 and crashes > 0", [one.id])
+      const suspect = await nextSuspectTimer(db)
+      expect(suspect?.id).toBe(one.id)
+      await fireTimers(db, { which: "first", suspect: one.id }, dies).catch(() => null)
+    }
+    await db.execute("update timers set next_at = now()")
+    const asked: (readonly string[])[] = []
+    await start((due, ...rest) => {
+      asked.push(due.map(({ timer }) => timer.id))
+      return fireAll(due, ...rest)
+    })
+    await telemetry.waitFor("timer_failed", 1)
+    await telemetry.waitFor("timers_fired", 1)
+    expect(asked).toEqual([[well.id]])
+    expect(telemetry.of("timer_failed")).toMatchObject([{ timerId: ill.id, last: true }] as never)
+    expect(await db.query("select outcome from timers where id = $1", [ill.id])).toEqual([{ outcome: "failed" }])
   })
 })

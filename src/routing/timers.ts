@@ -9,14 +9,9 @@ import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem, tookTooLong } from "../store/database.ts"
-import {
-  type Claimable,
-  type FiredBatch,
-  fireTimers,
-  nextTimer,
-  type SpoiltTimer,
-  spoilTimers,
-} from "../store/timers.ts"
+import { type SpoiltTimer, spoilTimers } from "../store/spoilt-timers.ts"
+import { acquitTimers, MOST_CRASHES, nextSuspectTimer } from "../store/suspects.ts"
+import { type Claimable, type FiredBatch, fireTimers, nextTimer } from "../store/timers.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError, scrub } from "../telemetry/scrub.ts"
 import { newsOf } from "./consequence-news.ts"
@@ -72,6 +67,8 @@ class Timers implements Behaviour<"look"> {
   #notBefore = 0
   #failures = 0
   readonly #limits: Record<Claimable, number> = { ...BATCH }
+  /** Timers that are counted as a death of ours, which is not true. */
+  readonly #owed = new Set<TimerId>()
 
   constructor(ctx: ActorContext<"look">, options: TimersOptions) {
     this.#ctx = ctx
@@ -88,8 +85,29 @@ class Timers implements Behaviour<"look"> {
     this.#next = null
     if (this.#ctx.clock.now() < this.#notBefore) return this.#lookWithin(0)
     const turns = [await this.#turn("first"), await this.#turn("following"), await this.#turn("crowd")]
-    if (turns.includes("more")) return this.#lookWithin(0)
+    if (turns.includes("more") || (await this.#suspect())) return this.#lookWithin(0)
     await this.#sleep()
+  }
+
+  /** One timer that was in hand before, by itself; false where there is none. */
+  async #suspect(): Promise<boolean> {
+    const { db } = this.#options
+    try {
+      if (this.#owed.size > 0) await acquitTimers(db, [...this.#owed])
+      this.#owed.clear()
+      const suspect = await nextSuspectTimer(db)
+      if (suspect === null) return false
+      if (suspect.crashes >= MOST_CRASHES) {
+        this.#tellOf(await spoilTimers(db, [suspect.id], 0))
+        return true
+      }
+      // Whoever lives on has not died of it.
+      this.#owed.add(suspect.id)
+      return (await this.#turn(suspect.which, suspect.id)) === "more"
+    } catch (error) {
+      if (databaseProblem(error) !== "away") throw error
+      return false
+    }
   }
 
   terminate(): void {
@@ -97,11 +115,11 @@ class Timers implements Behaviour<"look"> {
   }
 
   /** One batch. */
-  async #turn(which: Claimable): Promise<"more" | "done"> {
+  async #turn(which: Claimable, suspect: TimerId | null = null): Promise<"more" | "done"> {
     let tried: readonly NewTimer[] = []
     const began = this.#ctx.clock.now()
     try {
-      const hadMore = await this.#fire(which, (due) => {
+      const hadMore = await this.#fire(which, suspect, (due) => {
         tried = due
       })
       this.#failures = 0
@@ -114,11 +132,16 @@ class Timers implements Behaviour<"look"> {
     }
   }
 
-  async #fire(which: Claimable, onClaim: (due: readonly NewTimer[]) => void): Promise<boolean> {
+  async #fire(
+    which: Claimable,
+    suspect: TimerId | null,
+    onClaim: (due: readonly NewTimer[]) => void,
+  ): Promise<boolean> {
     const { db, pubsub, rules, settings, fire = fireBatch } = this.#options
     const { clock } = this.#ctx
     const began = clock.now()
-    const batch = await fireTimers(db, this.#limits[which], which, async (due, ports) => {
+    const ask = suspect === null ? { which, limit: this.#limits[which] } : { which, suspect }
+    const batch = await fireTimers(db, ask, async (due, ports) => {
       const timers = due.map(({ timer }) => timer)
       onClaim(timers)
       const current = rules()
@@ -135,7 +158,7 @@ class Timers implements Behaviour<"look"> {
       pubsub.publish(newsOf(batch))
       this.#report(batch, clock.now() - began)
     }
-    return batch.hadMore
+    return batch.hadMore || suspect !== null
   }
 
   #report({ fired, spoilt, notifications, deliveries, lateMs }: FiredBatch, ms: number): void {

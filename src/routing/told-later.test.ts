@@ -159,7 +159,7 @@ describe("somebody who reacts while a step is being fired", () => {
     if (item === undefined) throw new Error("nobody was told")
     await db.execute("update timers set next_at = now(), due_at = now()")
     const [firing, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const fired = fireTimers(world.nodes[1], 10, "following", async (due, ports) => {
+    const fired = fireTimers(world.nodes[1], { which: "following", limit: 10 }, async (due, ports) => {
       firing.resolve()
       await letGo.promise
       return world.decide(due, ports)

@@ -8,13 +8,14 @@ import type { EventId } from "../domain/ids.ts"
 import type { Plan } from "../domain/plan.ts"
 import { audienceOf } from "./audience.ts"
 import { NO_CONSEQUENCES, type StoredConsequences, storeConsequences } from "./consequences.ts"
-import type { Database, Queryable } from "./database.ts"
+import type { Database, Queryable, SqlValue } from "./database.ts"
 import type { DecisionPorts } from "./decision-ports.ts"
 import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
 import { gatesOf } from "./gates.ts"
 import { inhibitorsOf } from "./inhibitors.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
 import { seal } from "./sealed.ts"
+import { UNTOUCHED } from "./suspects.ts"
 
 /** What follows from a batch of events. One plan for each event; a plan that is missing leaves its event queued. */
 export type Decide = (events: readonly HubEvent[], ports: DecisionPorts) => Promise<readonly Plan[]>
@@ -31,25 +32,37 @@ const NOTHING: Routed = { ...NO_CONSEQUENCES, plans: 0, unreadable: [], hadMore:
 
 // The queue is short and the events are many. A plain join lets the planner, while its statistics are young, walk over
 // every event there is; a lateral limit leaves it nothing but one look into the key for each queued event.
-// What was put off comes again alone, when nothing else is due: in a batch it would spoil the batch again.
-const CLAIM = `
-with fresh as (
-  select event_id from routing_queue where next_at <= now() and attempts = 0
-  order by event_id limit $1 for update skip locked
-), again as (
-  select event_id from routing_queue where next_at <= now() and attempts > 0 and not exists (select from fresh)
-  order by event_id limit 1 for update skip locked
-), due as (
-  select event_id from fresh union all select event_id from again
+const claim = (due: string): string => `
+with due as (
+  select event_id from routing_queue where ${due} for update skip locked
 )
 select e.* from due cross join lateral (
   select ${EVENT_COLUMNS} from events e where e.id = due.event_id limit 1
 ) e order by e.id`
 
-/** Routes up to `limit` events. Throws the driver's error or whatever `decide` throws; then nothing has changed. */
-export function routeBatch(db: Database, limit: number, decide: Decide): Promise<Routed> {
+const CLAIM = claim(`next_at <= now() and ${UNTOUCHED} order by event_id limit $1`)
+const CLAIM_ALONE = claim("event_id = $1")
+
+/**
+ * Routes up to `limit` events that nobody has had in hand before. Throws the driver's error or whatever `decide` throws;
+ * then nothing has changed, but those events are suspects from then on.
+ */
+export const routeBatch = (db: Database, limit: number, decide: Decide): Promise<Routed> =>
+  routeClaimed(db, CLAIM, [limit], limit, decide)
+
+/** Routes a suspect, which would spoil a batch again: by itself. */
+export const routeAlone = (db: Database, event: EventId, decide: Decide): Promise<Routed> =>
+  routeClaimed(db, CLAIM_ALONE, [event], Number.POSITIVE_INFINITY, decide)
+
+function routeClaimed(
+  db: Database,
+  claiming: string,
+  values: readonly SqlValue[],
+  limit: number,
+  decide: Decide,
+): Promise<Routed> {
   return db.transaction(async (tx) => {
-    const rows = await tx.query<EventRow>(CLAIM, [limit])
+    const rows = await tx.query<EventRow>(claiming, values)
     if (rows.length === 0) return NOTHING
     const { events, unreadable } = opened(rows)
     if (unreadable.length > 0) await tx.execute(PUT_OFF, [unreadable])

@@ -15,6 +15,8 @@ import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
 import { gatesOf } from "./gates.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
 import { seal } from "./sealed.ts"
+import { type SpoiltTimer, spoilTimers } from "./spoilt-timers.ts"
+import { UNHELD } from "./suspects.ts"
 
 /** What follows from a batch of timers, in order. One that `failed` is tried again, what is set `apart` stays due. */
 export type Fire = (due: readonly DueTimer[], ports: FiringPorts) => Promise<readonly Fired[]>
@@ -41,22 +43,22 @@ const NOTHING: FiredBatch = { ...NO_CONSEQUENCES, fired: [], spoilt: [], lateMs:
 /** Kept of what one firing could not carry out. */
 const MAX_FAILURES = 50
 
-/** Firings of one timer that may fail. */
-const MOST_ATTEMPTS = 5
-
 const millis = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8 as ${column}`
 
-const claim = (kinds: string): string => `
+const claim = (due: string): string => `
 select id, kind, event_id, business_id, rule, action, step, ${millis("began_at")}, ${millis("due_at")}, until, gate,
   rules_hash, rules_revision, (extract(epoch from now() - next_at) * 1000)::float8 as late_ms
-from timers where done_at is null and next_at <= now() and kind ${kinds}
-order by next_at limit $1 for update skip locked`
+from timers where done_at is null and ${due} for update skip locked`
+
+const claimDue = (kinds: string): string =>
+  claim(`next_at <= now() and ${UNHELD} and kind ${kinds} order by next_at limit $1`)
 
 const CLAIM: Record<Claimable, string> = {
-  first: claim("in ('delay', 'digest') and step = 0"),
-  crowd: claim("in ('delay', 'digest') and step = 1"),
-  following: claim("in ('escalate', 'failover')"),
+  first: claimDue("in ('delay', 'digest') and step = 0"),
+  crowd: claimDue("in ('delay', 'digest') and step = 1"),
+  following: claimDue("in ('escalate', 'failover')"),
 }
+const CLAIM_ALONE = claim("id = $1")
 
 interface TimerRow {
   readonly id: TimerId
@@ -75,10 +77,21 @@ interface TimerRow {
   readonly late_ms: number
 }
 
-/** Fires up to `limit` timers that are due. Throws the driver's error or whatever `fire` throws; then nothing has changed. */
-export function fireTimers(db: Database, limit: number, which: Claimable, fire: Fire): Promise<FiredBatch> {
+/**
+ * Fires up to `limit` timers that are due and nobody has had in hand before, or the one suspect. Throws the driver's error
+ * or whatever `fire` throws; then nothing has changed, but those timers are suspects from then on.
+ */
+export function fireTimers(
+  db: Database,
+  ask: { readonly which: Claimable } & ({ readonly limit: number } | { readonly suspect: TimerId }),
+  fire: Fire,
+): Promise<FiredBatch> {
+  const { which } = ask
+  const limit = "limit" in ask ? ask.limit : Number.POSITIVE_INFINITY
   return db.transaction(async (tx) => {
-    const rows = await tx.query<TimerRow>(CLAIM[which], [limit])
+    const rows = await ("limit" in ask
+      ? tx.query<TimerRow>(CLAIM[which], [limit])
+      : tx.query<TimerRow>(CLAIM_ALONE, [ask.suspect]))
     if (rows.length === 0) return NOTHING
     const timers = rows.map(timerFromRow)
     const [events, told, deliveries] = await Promise.all([
@@ -251,33 +264,6 @@ async function deliveriesOf(
     ]),
   )
 }
-
-// Events that come later must not be gathered into a digest that will never be told.
-const SPOIL = `
-with spoilt as (
-  update timers set attempts = attempts + 1,
-    next_at = now() + least(interval '10 minutes', interval '5 seconds' * power(4, least(attempts, 10))),
-    done_at = case when attempts + 1 >= ${MOST_ATTEMPTS} then now() end,
-    outcome = case when attempts + 1 >= ${MOST_ATTEMPTS} then 'failed' end
-  where id = any($1) and done_at is null
-  returning id, kind, attempts, done_at is not null as last, gate
-), closed as (
-  update gates g set state = null from spoilt s where s.last and g.key = s.gate and g.state ->> 'timer' = s.id
-)
-select id, kind, attempts, last from spoilt`
-
-export interface SpoiltTimer {
-  readonly id: TimerId
-  readonly kind: NewTimer["kind"]
-  /** Firings that failed, this one included. */
-  readonly attempts: number
-  /** Nothing follows from it any more. */
-  readonly last: boolean
-}
-
-/** Their firing failed, and it was their own fault: later again, and after the fifth time never. */
-export const spoilTimers = (db: Queryable, ids: readonly TimerId[]): Promise<readonly SpoiltTimer[]> =>
-  ids.length === 0 ? Promise.resolve([]) : db.query<SpoiltTimer>(SPOIL, [ids])
 
 /** Milliseconds until the next timer is due (0: now), or null where none waits. */
 export async function nextTimer(db: Queryable): Promise<number | null> {

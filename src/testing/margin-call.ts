@@ -1,7 +1,7 @@
 /** An event of the shipped rules that is easy to follow: one Telegram message to one trader, which names its account. */
 import { ADMIN_KEY } from "./front.ts"
 
-const TRADER = "trader-7"
+export const TRADER = "trader-7"
 
 /** The body of `POST /v1/events`; its message holds `acc-<n>.`, which `accountIn` finds again. */
 export const marginCall = (n: number) => ({

@@ -52,7 +52,9 @@ export function routedWorld(db: Database, ruleSet: RuleSet): RoutedWorld {
       await db.execute("update timers set due_at = least(due_at, now()), next_at = now() where done_at is null")
       const all = []
       for (const which of ["first", "following"] as const)
-        all.push(await fireTimers(db, 100, which, (due, ports) => fireBatch(due, () => ruleSet, ports, options())))
+        all.push(
+          await fireTimers(db, { which, limit: 100 }, (due, ports) => fireBatch(due, () => ruleSet, ports, options())),
+        )
       return all.some(({ fired }) => fired.length > 0)
     },
   }

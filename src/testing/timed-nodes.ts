@@ -9,7 +9,8 @@ import { CROWD } from "../routing/plan.ts"
 import type { RuleSet } from "../routing/rule-set.ts"
 import { type Database, openDatabase } from "../store/database.ts"
 import { insertEvents } from "../store/events.ts"
-import { routeBatch } from "../store/plans.ts"
+import { type Decide, routeAlone, routeBatch } from "../store/plans.ts"
+import { nextSuspect, nextSuspectTimer } from "../store/suspects.ts"
 import { type Claimable, type Fire, type FiredBatch, fireTimers } from "../store/timers.ts"
 import { incoming } from "./builders.ts"
 import { testDatabase } from "./postgres.ts"
@@ -28,9 +29,11 @@ export interface TimedNodes {
   change(ruleSet: RuleSet): void
   /** Stores events for the router; answers their ids, in order. */
   accept(events: readonly TimedEvent[]): Promise<readonly EventId[]>
+  /** A batch, or the suspects where there is nothing else, one by one. */
   route(node: Database, limit: number): Promise<number>
   /** What follows from timers, by the rules that they were made under. */
   readonly decide: Fire
+  /** As `route`. */
   fire(node: Database, limit: number, which: Claimable): Promise<FiredBatch>
   /** Both nodes at once, until nothing is queued and no timer is due. What one of them throws is thrown. */
   settle(limits?: readonly [number, number]): Promise<void>
@@ -57,11 +60,32 @@ export async function timedNodes(first: RuleSet): Promise<TimedNodes> {
     },
     breathe: () => Promise.resolve(),
   })
-  const route: TimedNodes["route"] = async (node, limit) =>
-    (await routeBatch(node, limit, (events, ports) => decideBatch(ruleSet, events, ports, options()))).plans
+  const route: TimedNodes["route"] = async (node, limit) => {
+    const decideEvents: Decide = (events, ports) => decideBatch(ruleSet, events, ports, options())
+    const { plans } = await routeBatch(node, limit, decideEvents)
+    if (plans > 0) return plans
+    let alone = 0
+    for (let more = true; more && alone < limit; ) {
+      const suspect = await nextSuspect(node)
+      more = suspect !== null
+      if (suspect !== null) alone += (await routeAlone(node, suspect.id, decideEvents)).plans
+    }
+    return alone
+  }
   const decide: Fire = (due, ports) =>
     fireBatch(due, ({ rulesHash }) => known.get(rulesHash) ?? ruleSet, ports, { ...options(), crowd: CROWD })
-  const fire: TimedNodes["fire"] = (node, limit, which) => fireTimers(node, limit, which, decide)
+  const fire: TimedNodes["fire"] = async (node, limit, which) => {
+    const batch = await fireTimers(node, { which, limit }, decide)
+    let fired = batch.fired
+    for (let more = fired.length === 0; more && fired.length < limit; ) {
+      const suspect = await nextSuspectTimer(node)
+      more = suspect !== null
+      if (suspect === null) continue
+      const alone = await fireTimers(node, { which: suspect.which, suspect: suspect.id }, decide)
+      fired = [...fired, ...alone.fired]
+    }
+    return { ...batch, fired }
+  }
   const work = async (node: Database, limit: number): Promise<void> => {
     for (;;) {
       const done =
