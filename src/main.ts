@@ -1,43 +1,28 @@
 /** The process: picks the command, gives it the terminal, and turns its answer into an exit code. */
 import { type Command, type ExitCode, Misuse } from "./cli/command.ts"
-import { dlqList, dlqReplay } from "./cli/dlq.ts"
-import { doctor } from "./cli/doctor.ts"
-import { eventsTail } from "./cli/events.ts"
-import { eventsExport } from "./cli/events-export.ts"
-import { init } from "./cli/init.ts"
-import { keysCreate, keysList, keysRevoke } from "./cli/keys.ts"
-import { migrateCommand } from "./cli/migrate.ts"
-import { rulesBacktest } from "./cli/rules-backtest.ts"
-import { rulesCheck } from "./cli/rules-check.ts"
-import { rulesExplain } from "./cli/rules-explain.ts"
-import { rulesSchema } from "./cli/rules-schema.ts"
-import { rulesTest } from "./cli/rules-test.ts"
-import { send } from "./cli/send.ts"
-import { serve } from "./cli/serve.ts"
-import { socketsKick } from "./cli/sockets.ts"
-import { token } from "./cli/token.ts"
 
-const COMMANDS: readonly Command[] = [
-  serve,
-  init,
-  migrateCommand,
-  keysCreate,
-  keysList,
-  keysRevoke,
-  token,
-  send,
-  eventsTail,
-  eventsExport,
-  dlqList,
-  dlqReplay,
-  socketsKick,
-  rulesCheck,
-  rulesTest,
-  rulesBacktest,
-  rulesExplain,
-  rulesSchema,
-  doctor,
-]
+/** Each command by its name, loaded when it is asked for: the hub's own modules alone take longer than most commands. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./cli/serve.ts")).serve,
+  init: async () => (await import("./cli/init.ts")).init,
+  migrate: async () => (await import("./cli/migrate.ts")).migrateCommand,
+  "keys create": async () => (await import("./cli/keys.ts")).keysCreate,
+  "keys list": async () => (await import("./cli/keys.ts")).keysList,
+  "keys revoke": async () => (await import("./cli/keys.ts")).keysRevoke,
+  token: async () => (await import("./cli/token.ts")).token,
+  send: async () => (await import("./cli/send.ts")).send,
+  "events tail": async () => (await import("./cli/events.ts")).eventsTail,
+  "events export": async () => (await import("./cli/events-export.ts")).eventsExport,
+  "dlq list": async () => (await import("./cli/dlq.ts")).dlqList,
+  "dlq replay": async () => (await import("./cli/dlq.ts")).dlqReplay,
+  "sockets kick": async () => (await import("./cli/sockets.ts")).socketsKick,
+  "rules check": async () => (await import("./cli/rules-check.ts")).rulesCheck,
+  "rules test": async () => (await import("./cli/rules-test.ts")).rulesTest,
+  "rules backtest": async () => (await import("./cli/rules-backtest.ts")).rulesBacktest,
+  "rules explain": async () => (await import("./cli/rules-explain.ts")).rulesExplain,
+  "rules schema": async () => (await import("./cli/rules-schema.ts")).rulesSchema,
+  doctor: async () => (await import("./cli/doctor.ts")).doctor,
+}
 
 // Whoever read has seen enough, as `| head` does.
 process.stdout.on("error", (error) => {
@@ -49,19 +34,21 @@ const err = (line: string): void => void process.stderr.write(`${line}\n`)
 const onTerminal = process.stderr.isTTY === true
 const progress = (line: string | null): void => void process.stderr.write(`\r\u001b[K${line ?? ""}`)
 
-function usage(): string {
-  const rows = COMMANDS.map((command) => [`hub ${command.name} ${command.usage}`.trim(), command.summary] as const)
+async function usage(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
+  const rows = commands.map((command) => [`hub ${command.name} ${command.usage}`.trim(), command.summary] as const)
   const width = Math.max(...rows.map(([left]) => left.length))
   return ["usage:", ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join("\n")
 }
 
 /** Runs `hub <noun> <verb> …`; never throws for what the user did. */
 async function main(argv: readonly string[]): Promise<ExitCode> {
-  const command = COMMANDS.find((known) => known.name.split(" ").every((word, i) => argv[i] === word))
+  const name = Object.keys(COMMANDS).find((known) => known.split(" ").every((word, i) => argv[i] === word))
+  const command = name === undefined ? undefined : await COMMANDS[name]?.()
   if (command === undefined) {
     const asked = argv[0] === "help" || argv[0] === "--help"
     if (!asked && argv.length > 0) err(`hub: there is no command ${argv.slice(0, 2).join(" ")}`)
-    ;(asked ? out : err)(usage())
+    ;(asked ? out : err)(await usage())
     return asked ? 0 : 2
   }
   const args = argv.slice(command.name.split(" ").length)

@@ -21,6 +21,7 @@ const NAMES = [
   "events export",
   "dlq list",
   "dlq replay",
+  "sockets kick",
   "rules check",
   "rules backtest",
   "rules test",
