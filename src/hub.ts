@@ -233,6 +233,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     publicUrl: config.http.publicUrl,
     anonymousTopics: config.anonymousTopics,
     allowedOrigins: config.http.allowedOrigins,
+    limits: { socketsPerSecond: config.http.socketRate },
     watched: { node, look, onChange },
     operatorsFrom(request, server) {
       const { adminAllow, trustedProxies } = config.http
@@ -334,18 +335,13 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     authenticate: auth.authenticate,
     clock,
     telemetry,
-    files: [
-      ...described,
-      openapiRoutes(described, about),
-      docsRoutes(),
-      socketRoutes(realtime),
-      pageRoutes(pages),
-    ],
+    files: [...described, openapiRoutes(described, about), docsRoutes(), socketRoutes(realtime), pageRoutes(pages)],
   })
   const http = httpListener({
     app,
     port: config.http.port,
     host: config.http.host,
+    reusePort: config.http.reusePort,
     websocket: realtime.websocket,
     beforeStart: () => {
       draining = false

@@ -41,6 +41,8 @@ export function assemble(reader: Reader, terminal: boolean): Config {
     http: {
       port,
       host: reader.defaulted(hub.host),
+      reusePort: reader.defaulted(hub.reusePort),
+      socketRate: reader.defaulted(hub.socketRate),
       publicUrl,
       allowedOrigins: reader.optional(hub.allowedOrigins) ?? (production ? "same_origin" : "any"),
       trustedProxies: reader.optional(hub.trustedProxies) ?? noRanges,

@@ -91,6 +91,18 @@ export const hubSettings = {
   ),
   port: defaulted("PORT", integer(0, 65_535), "4000", "port to listen on"),
   host: defaulted("HOST", hostName, "0.0.0.0", "address to listen on"),
+  reusePort: defaulted(
+    "HUB_REUSE_PORT",
+    flag,
+    "false",
+    "several hub processes of one machine share the port, and the kernel deals out connections (Linux)",
+  ),
+  socketRate: defaulted(
+    "HUB_SOCKET_RATE",
+    integer(1, 1_000_000),
+    "2000",
+    "sockets that a node accepts a second, after a burst of twice as many; the rest wait for up to 5 s",
+  ),
   publicUrl: plain(
     "HUB_PUBLIC_URL",
     httpUrl,

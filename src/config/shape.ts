@@ -48,6 +48,10 @@ export interface Config {
     /** 0 = any free port. */
     readonly port: number
     readonly host: string
+    /** Other processes of this hub may listen on the same port. */
+    readonly reusePort: boolean
+    /** Sockets that are accepted a second. */
+    readonly socketRate: number
     readonly publicUrl: string
     readonly allowedOrigins: "any" | "same_origin" | readonly string[]
     /** Whose `X-Forwarded-For` is believed. */

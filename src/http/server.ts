@@ -1,6 +1,6 @@
 /**
  * The listener. Bun's own body limit is set out of reach, because it answers 413 without a word; the real limits are
- * in `body.ts`. `reusePort` is off, because a second hub would silently take half of the connections.
+ * in `body.ts`. `reusePort` is off unless set, because a second hub would silently take half of the connections.
  */
 
 import type { ChildSpec } from "../runtime/child-spec.ts"

@@ -3,6 +3,7 @@
  * alike, and gets the same connection.
  */
 import { describeError } from "../telemetry/scrub.ts"
+import type { AcceptRate } from "./accept-rate.ts"
 import { Connection, type ConnectionDeps, type Transport } from "./connection.ts"
 import { type HandshakeSettings, shakeHands } from "./handshake.ts"
 import type { LongPoll, ReadBody } from "./longpoll.ts"
@@ -14,6 +15,7 @@ export interface DoorDeps extends HandshakeSettings {
   readonly operatorsFrom?: (request: Request, server: Server) => boolean
   readonly connection: ConnectionDeps
   readonly polls: LongPoll
+  readonly rate: AcceptRate
   isDraining(): boolean
   /** Sockets are this server's from now on. */
   listens(server: Server): void
@@ -33,6 +35,8 @@ export function doors(deps: DoorDeps): Doors {
   }
 
   async function admit(request: Request, from: Server, transport: Transport["name"]) {
+    if (deps.isDraining()) return refused(transport, "draining", 503)
+    if ((await deps.rate.turn()).kind === "refused") return refused(transport, "busy", 503)
     if (deps.isDraining()) return refused(transport, "draining", 503)
     const hands = await shakeHands(request, deps, transport).catch((error: unknown) => {
       telemetry.emit({ kind: "bug_found", where: "socket handshake", error: describeError(error) })

@@ -2,6 +2,8 @@ import { HISTORY_MESSAGES } from "../domain/stream.ts"
 
 /** Every bound of a socket in one place: what one client can make the hub hold or do. */
 export interface RealtimeLimits {
+  /** Sockets that are let in a second, after a burst of twice as many. */
+  readonly socketsPerSecond: number
   /** A larger frame from a client ends the connection with 1009. */
   readonly frameBytes: number
   /** Seconds without a frame from the client. */
@@ -37,6 +39,7 @@ export interface RealtimeLimits {
 }
 
 export const defaultLimits: RealtimeLimits = {
+  socketsPerSecond: 2_000,
   frameBytes: 256 * 1024,
   idleSeconds: 90,
   backlogBytes: 1024 * 1024,

@@ -11,12 +11,14 @@ import { pool } from "../runtime/pool.ts"
 import type { ActorRef } from "../runtime/ref.ts"
 import { supervisor } from "../runtime/supervisor.ts"
 import type { Emitter } from "../telemetry/bus.ts"
+import { AcceptRate } from "./accept-rate.ts"
 import type { Connection } from "./connection.ts"
 import { COUNTS_ACTOR, type CountsMessage, type CountsOf, countsActor } from "./counts.ts"
 import { dashboard } from "./dashboard.ts"
 import type { Watched } from "./dashboard-watch.ts"
 import { type BusinessesOf, deliveriesTopic } from "./deliveries-topic.ts"
 import { doors } from "./doors.ts"
+import { drainSockets, retryHint } from "./drain.ts"
 import { eventsTopic } from "./events-topic.ts"
 import type { NativeTopics, TopicView } from "./fanout.ts"
 import type { HandshakeSettings } from "./handshake.ts"
@@ -86,9 +88,6 @@ export interface Realtime {
 const TAIL_CHECK_MS = 10_000
 /** How long a revoked key's sockets may stay: as long as its requests are believed. */
 const KEY_CHECK_MS = 2_000
-/** Fewer sockets than this are closed at once at a drain. */
-const SPREAD_FROM = 200
-const DRAIN_STEP_MS = 100
 
 export function createRealtime(deps: RealtimeDeps): Realtime {
   const { clock, telemetry } = deps
@@ -104,7 +103,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
 
   const opened = (connection: Connection): void => {
     connections.add(connection)
-    if (draining !== null) connection.close(1012, "restarting")
+    if (draining !== null) connection.close(1012, retryHint(0))
   }
   const closed = (connection: Connection): void => {
     connections.delete(connection)
@@ -150,6 +149,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     ...deps,
     connection: { families, limits, clock, telemetry },
     polls,
+    rate: new AcceptRate(clock, limits.socketsPerSecond, 2 * limits.socketsPerSecond),
     isDraining: () => draining !== null,
     listens(from) {
       server = from
@@ -158,26 +158,15 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
 
   function drain(): Promise<void> {
     if (draining !== null) return draining
-    const { promise, resolve } = Promise.withResolvers<void>()
-    draining = promise
-    const left = [...connections]
-    const steps = left.length < SPREAD_FROM ? 1 : Math.max(1, Math.floor(limits.drainMs / DRAIN_STEP_MS))
-    const share = Math.ceil(left.length / steps)
-    const step = (): void => {
-      for (const connection of left.splice(0, share)) connection.close(1012, "restarting")
-      if (left.length > 0) clock.after(DRAIN_STEP_MS, step)
-    }
-    // Clients that do not answer the close are cut.
-    const deadline = clock.after(limits.drainMs + 1_000, () => {
-      for (const connection of connections) connection.cut()
-      resolve()
+    const closing = drainSockets({
+      all: connections,
+      left: () => connections,
+      drainMs: limits.drainMs,
+      clock,
+      random,
     })
-    emptied = () => {
-      deadline.cancel()
-      resolve()
-    }
-    if (left.length === 0) emptied()
-    else step()
+    draining = closing.done
+    emptied = closing.emptied
     return draining
   }
 
