@@ -1,130 +1,110 @@
-// The test page in a real browser, against a real room.
+// The test page in a real browser, against a real room: topics, and how they come back.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import type { Browser, Page } from "playwright-core"
-import { builtPages } from "../../scripts/pages.ts"
-import { loadConfig } from "../config.ts"
-import type { BusinessId, LocationId } from "../domain/ids.ts"
-import type { JsonObject } from "../domain/json.ts"
-import { resourceStream } from "../domain/stream.ts"
-import { createApp } from "../http/app.ts"
-import { pageRoutes } from "../http/pages.ts"
-import { systemClock } from "../runtime/clock.ts"
-import { silent } from "../telemetry/bus.ts"
-import { launchBrowser, STEP_DEADLINE_MS, shot } from "../testing/browser.ts"
-import { person, type Room, startRoom } from "../testing/realtime-room.ts"
-import type { SocketData } from "./websocket.ts"
+import { shot } from "../testing/browser.ts"
+import { cardOf, inState, startTestPage, type TestPageWorld } from "../testing/test-page.ts"
 
 setDefaultTimeout(30_000)
 
-let room: Room
-let browser: Browser
-let server: Bun.Server<SocketData>
-let dataDir: string
-/** Closed, the hub takes no sockets: the line stays lost until it opens. */
-let doorOpen = true
-const broken: string[] = []
-
+let world: TestPageWorld
 beforeAll(async () => {
-  const al = [
-    { business: "al" as BusinessId, locations: null },
-    { business: "al-noor" as BusinessId, locations: null },
-  ]
-  room = await startRoom({ people: { manager: person("u1", al) }, anonymousTopics: true })
-  dataDir = await mkdtemp(join(tmpdir(), "hub-test-page-"))
-  const config = loadConfig({ NODE_ENV: "test", HUB_DATA_DIR: dataDir }, false).ok
-  if (config === undefined) throw new Error("the default settings are good")
-  const authenticate = async () => ({ failure: "missing" }) as const
-  const files = [pageRoutes(await builtPages())]
-  const { elysia } = createApp({ config, authenticate, clock: systemClock, telemetry: silent, files })
-  server = Bun.serve<SocketData>({
-    port: 0,
-    hostname: "127.0.0.1",
-    async fetch(request, own) {
-      // Behind a path prefix, as a reverse proxy would have it.
-      const path = new URL(request.url).pathname.replace("/prefix", "")
-      if (path === "/socket/websocket")
-        return doorOpen ? room.realtime.upgrade(request, own) : new Response(null, { status: 503 })
-      if (path === "/api/notifications") return publish(request)
-      return elysia.handle(new Request(`http://localhost${path}`, request))
-    },
-    websocket: room.realtime.websocket,
-  })
-  browser = await launchBrowser()
+  world = await startTestPage()
 }, 60_000)
-afterAll(async () => {
-  await browser.close()
-  await room.stop()
-  await server.stop(true)
-  await rm(dataDir, { recursive: true, force: true })
-}, 60_000)
+afterAll(() => world.stop(), 60_000)
 
-/** What ingest does with a sample, as far as the page can tell. */
-async function publish(request: Request): Promise<Response> {
-  if (request.headers.get("authorization") !== "Bearer a-service-key") return new Response(null, { status: 401 })
-  const body = (await request.json()) as JsonObject
-  const stream = resourceStream(body["businessId"] as BusinessId, body["locationId"] as LocationId)
-  room.publish([room.streams.append(stream, body)])
-  return Response.json({ id: "evt_1", status: "accepted" }, { status: 202 })
-}
+const PLACE = "resources:business-123-location-456"
 
-async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> {
-  const page = await browser.newPage(options)
-  page.setDefaultTimeout(STEP_DEADLINE_MS)
-  page.on("pageerror", (error) => broken.push(error.message))
-  page.on("console", (message) => {
-    // A refused sample is an error to the browser; everything else there is one to us.
-    if (message.type() === "error" && !message.text().includes("status of 401")) broken.push(message.text())
-  })
-  await page.goto(`http://127.0.0.1:${server.port}/prefix/test`)
-  return page
-}
-
-test("one connects, sends a sample, sees it arrive with its frame, loses the line and gets what was missed", async () => {
-  const page = await open()
+test("one connects, sends a sample and sees it arrive; the line breaks, and what was missed comes back, in words", async () => {
+  const page = await world.open()
   await shot(page, "test-page-1-empty")
   await page.getByLabel("Business").fill("business-123")
   await page.getByLabel("Location").fill("location-456")
   await page.keyboard.press("Enter")
-  await page.getByText("Watching resources:business-123-location-456").waitFor()
+  await inState(page, PLACE, "joined")
+  const card = cardOf(page, PLACE)
+  await card.getByText("Nothing yet.").waitFor()
 
   await page.getByLabel("Service key").fill("wrong")
-  await page.getByRole("button", { name: "Send to this place" }).click()
-  await page.getByText("no key or token that the hub knows").waitFor()
+  await card.getByText("Send a sample").click()
+  await card.getByRole("button", { name: "Send to this place" }).click()
+  await card.getByText("no key or token that the hub knows").waitFor()
   await page.getByLabel("Service key").fill("a-service-key")
-  await page.getByRole("button", { name: "Send to this place" }).click()
-  await page.getByText("Accepted (202)").waitFor()
-  const first = page.locator("#updates li").first()
-  await first.getByText("reservation resource-789").waitFor()
+  await card.getByRole("button", { name: "Send to this place" }).click()
+  await card.getByText("Accepted.").waitFor()
+  const first = card.locator(".messages li").first()
+  await first.getByText("updated reservation resource-789").waitFor()
+  await first.getByText("#1").waitFor()
   await first.locator("summary").click()
-  expect(await first.locator("pre").textContent()).toContain('"resource_update"')
-  expect(await page.locator("#offset").textContent()).toBe("1")
+  expect(await first.locator("pre").textContent()).toContain('"shardId": "shard-001"')
 
-  const stream = resourceStream("business-123" as BusinessId, "location-456" as LocationId)
-  doorOpen = false
-  await page.getByRole("button", { name: "Drop the line" }).click()
-  await page.getByText("Connection failed").waitFor()
+  world.door(false)
+  await page.getByLabel("Come back").selectOption("at once")
+  await page.getByRole("button", { name: "Break the line" }).click()
+  await page.getByText("The hub does not let this connection in").waitFor()
+  await inState(page, PLACE, "errored")
   await shot(page, "test-page-6-lost")
-  const missed = { type: "resource_deleted", businessId: "business-123", locationId: "location-456", resourceId: "r9" }
-  room.publish([room.streams.append(stream, missed)])
-  doorOpen = true
-  await page.getByText("1 brought back").waitFor()
-  expect(await page.locator("#updates li.missed").count()).toBe(1)
-  expect(await page.locator("#offset").textContent()).toBe("2")
-  await shot(page, "test-page-2-light")
-  await page.emulateMedia({ colorScheme: "dark" })
-  await shot(page, "test-page-3-dark")
-  await page.setViewportSize({ width: 360, height: 740 })
-  await shot(page, "test-page-4-narrow")
-  const width = await page.evaluate("document.documentElement.scrollWidth")
-  expect(width).toBeLessThanOrEqual(360)
+  world.happen("business-123", "location-456", { type: "resource_deleted", resourceId: "r8" })
+  world.happen("business-123", "location-456", { type: "resource_deleted", resourceId: "r9" })
+  world.door(true)
+  await card.locator(".comeback", { hasText: /^Back after .* s: 2 messages recovered, offsets 2–3\.$/ }).waitFor()
+  await page.locator("#news", { hasText: "2 messages recovered" }).waitFor({ state: "attached" })
+  expect(await card.locator(".messages li.missed").count()).toBe(2)
+  expect(await card.locator(".facts .offset").textContent()).toBe("3")
+  await page.close()
+})
+
+test("several topics stand side by side, each with its own state, and one that leaves and joins again recovers alone", async () => {
+  const page = await world.open("#place=b1/l1&place=b1/l2&topic=resources:b2")
+  for (const topic of ["resources:b1-l1", "resources:b1-l2", "resources:b2"]) await inState(page, topic, "closed")
+  await page.getByRole("button", { name: "Connect", exact: true }).click()
+  for (const topic of ["resources:b1-l1", "resources:b1-l2", "resources:b2"]) await inState(page, topic, "joined")
+  world.happen("b1", "l1", { resourceId: "one" })
+  await cardOf(page, "resources:b1-l1").getByText("one").waitFor()
+  expect(await cardOf(page, "resources:b1-l2").locator(".messages li").count()).toBe(0)
+
+  await page.getByRole("button", { name: "Leave resources:b1-l1" }).click()
+  await inState(page, "resources:b1-l1", "closed")
+  world.happen("b1", "l1", { resourceId: "two" })
+  await page.getByRole("button", { name: "Join resources:b1-l1" }).click()
+  await cardOf(page, "resources:b1-l1").getByText("1 message recovered, offset 2").waitFor()
+  expect(await cardOf(page, "resources:b1-l2").locator(".comeback").isVisible()).toBe(false)
+
+  await page.getByRole("button", { name: "Remove resources:b2" }).click()
+  await page.getByLabel("Topic", { exact: true }).fill("nobody:knows")
+  await page.keyboard.press("Enter")
+  await inState(page, "nobody:knows", "refused")
+  await cardOf(page, "nobody:knows").getByText("There is no such topic").waitFor()
+  expect(page.url()).toEndWith("/test#place=b1/l1&place=b1/l2&topic=nobody:knows")
+  await page.close()
+})
+
+test("what cannot be recovered is said, and why: history that is gone, or another epoch", async () => {
+  const page = await world.open("#place=b3/l1")
+  await page.getByRole("button", { name: "Connect", exact: true }).click()
+  const card = cardOf(page, "resources:b3-l1")
+  await inState(page, "resources:b3-l1", "joined")
+  world.happen("b3", "l1")
+  await card.getByText("#1").waitFor()
+  const away = async (meanwhile: () => void): Promise<void> => {
+    await page.getByRole("button", { name: "Leave resources:b3-l1" }).click()
+    await inState(page, "resources:b3-l1", "closed")
+    meanwhile()
+    // Nobody's memory knows it any longer.
+    expect(await world.room.tree.restart("topics")).toEqual({ kind: "restarted" })
+    await page.getByRole("button", { name: "Join resources:b3-l1" }).click()
+    await inState(page, "resources:b3-l1", "joined")
+  }
+  await away(() => world.room.streams.prune(world.happen("b3", "l1"), 2))
+  await card.getByText(/not recovered: what was missed is older than the history/).waitFor()
+  await away(() => {
+    world.room.streams.epoch = "e2"
+  })
+  await card.getByText(/not recovered: the epoch is another/).waitFor()
+  expect(await card.locator(".messages li").count()).toBe(1)
   await page.close()
 })
 
 test("a refused join is explained in words, and the colon form resolves an ambiguous one", async () => {
-  const page = await open()
+  const page = await world.open()
   await page.getByLabel("Token").fill("manager")
   await page.getByLabel("Business").fill("al")
   await page.getByLabel("Location").fill("noor-karkh")
@@ -132,27 +112,33 @@ test("a refused join is explained in words, and the colon form resolves an ambig
   await page.getByText("two places of yours are spelled like this").waitFor()
   await shot(page, "test-page-5-ambiguous")
   await page.getByLabel("Use the colon form").check()
-  await page.getByRole("button", { name: "Connect", exact: true }).click()
-  await page.getByText("Watching resources:al:noor-karkh").waitFor()
+  await page.getByRole("button", { name: "Watch this too" }).click()
+  await inState(page, "resources:al:noor-karkh", "joined")
   await page.getByLabel("Business").fill("elsewhere")
-  await page.getByRole("button", { name: "Reconnect" }).click()
-  await page.getByText("The token does not name this business").waitFor()
+  await page.getByLabel("Location").fill("")
+  await page.keyboard.press("Enter")
+  await cardOf(page, "resources:elsewhere").getByText("The token does not name this person or business").waitFor()
   await page.close()
 })
 
-test("a refused token is explained, kept in the tab's own storage, and never in the address", async () => {
-  const page = await open()
-  await page.getByLabel("Token").fill("wrong-token")
-  await page.getByLabel("Business").fill("b1")
-  const asked = page.waitForEvent("websocket")
+test("on a narrow screen, light or dark, nothing runs out of the page, and the topics come before the settings", async () => {
+  const page = await world.open("#place=business-123/location-456&topic=resources:b1", {
+    viewport: { width: 360, height: 740 },
+    colorScheme: "dark",
+  })
+  expect(await page.locator("#settings").isVisible()).toBe(false)
   await page.getByRole("button", { name: "Connect", exact: true }).click()
-  expect((await asked).url()).not.toContain("wrong-token")
-  await page.getByText("The hub does not let this connection in").waitFor()
-  await page.reload()
-  expect(await page.getByLabel("Token").inputValue()).toBe("wrong-token")
+  await inState(page, PLACE, "joined")
+  world.happen("business-123", "location-456", { resourceId: "r".repeat(300) })
+  await cardOf(page, PLACE).locator(".messages summary").first().click()
+  await cardOf(page, PLACE).getByText("Push an event").click()
+  await page.locator("#frames summary").first().click()
+  await shot(page, "test-page-4-narrow")
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360)
   await page.close()
 })
 
-test("the page broke no rule of its own policy and threw nothing", () => {
-  expect(broken.filter((text) => !text.includes("WebSocket connection"))).toEqual([])
+test("the page broke no rule of its own policy, threw nothing, and asked nobody but this hub", () => {
+  expect(world.broken).toEqual([])
+  expect(world.asked.filter((url) => !/^(http|ws):\/\/127\.0\.0\.1:/.test(url))).toEqual([])
 })
