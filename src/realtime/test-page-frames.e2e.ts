@@ -109,6 +109,7 @@ test("version 1 and long polling do what version 2 and the socket do, and a chan
   expect(await page.getByLabel("Version").isDisabled()).toBe(true)
   world.happen("b4", "l1", { resourceId: "by-polling" })
   await frames(page).filter({ hasText: "by-polling" }).waitFor()
+  expect(world.asked.some((url) => url.includes("/socket/longpoll?"))).toBe(true)
   expect(page.url()).toEndWith("#place=b4/l1&transport=longpoll")
   await page.close()
 })

@@ -1,16 +1,17 @@
 /** One topic as the page shows it: its state, where it stands, who is there, what came, and what one can do with it. */
 import { button, el } from "../shared/dom.ts"
+import type { Ask } from "./ask.ts"
 import type { Wanted } from "./link.ts"
 import { messageList } from "./message-list.ts"
 import { pushForm } from "./push-form.ts"
-import { type SendSample, sampleForm } from "./sample-form.ts"
+import { sampleForm } from "./sample-form.ts"
 import { type Facts, type Present, Subscription } from "./subscription.ts"
 
 export interface CardActs {
   /** Joins it, with the line where that is off. */
   join(card: Card): void
   readonly name: () => string
-  readonly send: SendSample
+  readonly ask: Ask
   /** Takes it off the page. */
   remove(card: Card): void
   /** For those who listen to the page instead of looking at it. */
@@ -66,7 +67,7 @@ export class Card {
         ),
         this.#comeback,
         this.#present,
-        el("div", { class: "tools" }, push.node, sampleForm(wanted, number, acts.send)),
+        el("div", { class: "tools" }, push.node, sampleForm(wanted, number, acts.ask)),
         messages.node,
       ),
     )

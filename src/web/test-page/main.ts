@@ -3,13 +3,12 @@
  * It shows the whole life of a subscription: joining, being refused, losing the line, coming back with what was missed.
  */
 import { button, part } from "../shared/dom.ts"
-import { readToken } from "../shared/session.ts"
 import { settled } from "../shared/soon.ts"
+import { asking, kick } from "./ask.ts"
 import { Card } from "./card.ts"
 import { FrameView } from "./frame-view.ts"
 import { Line, type LineState } from "./line.ts"
 import { placeTopic, readTopic, type Wanted, writeLink } from "./link.ts"
-import { sampleSender } from "./sample-form.ts"
 import { fillSettings } from "./settings.ts"
 import type { OpenChannel } from "./subscription.ts"
 
@@ -22,6 +21,7 @@ const [business, place, colon, other] = ["business", "location", "colon", "other
 ]
 const cards: Card[] = []
 const frames = new FrameView()
+const ask = asking(settings.key)
 
 const line = new Line({
   state: showLine,
@@ -37,6 +37,7 @@ function showLine(state: LineState, said: string, problem: string | null): void 
   part("connect", HTMLButtonElement).textContent = state === "off" ? "Connect" : "Watch this too"
   part("disconnect", HTMLButtonElement).disabled = state === "off"
   part("break", HTMLButtonElement).disabled = state !== "open"
+  showKick()
 }
 
 /** Opens the line, or opens it anew, and joins everything. */
@@ -67,7 +68,7 @@ function add(wanted: Wanted): void {
     say(`${wanted.topic} is there already.`)
     return
   }
-  const card = new Card(wanted, { join, name: settings.name, send: sampleSender(settings.key), remove, say })
+  const card = new Card(wanted, { join, name: settings.name, ask, remove, say })
   cards.push(card)
   part("cards", HTMLUListElement).append(card.node)
   if (line.on) card.subscription.join(open)
@@ -120,11 +121,13 @@ part("watch", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault()
   const wanted = typedPlace()
   business.setCustomValidity(wanted === null && (cards.length === 0 || line.on) ? "Enter a business." : "")
-  if (!business.reportValidity()) return
+  const entered = business.reportValidity()
+  // The words stay until something is pressed; the field must not keep the next attempt from coming here.
+  business.setCustomValidity("")
+  if (!entered) return
   if (wanted !== null) add(wanted)
   if (!line.on) connect()
 })
-business.addEventListener("input", () => business.setCustomValidity(""))
 
 part("other", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault()
@@ -139,6 +142,22 @@ part("disconnect", HTMLButtonElement).addEventListener("click", disconnect)
 part("break", HTMLButtonElement).addEventListener("click", () => {
   line.breakIt(Number(part("away", HTMLSelectElement).value))
 })
+
+const kickButton = part("kick", HTMLButtonElement)
+kickButton.addEventListener("click", () => {
+  const person = settings.person()
+  if (person === null) return
+  kickButton.disabled = true
+  void kick(ask, person).then((said) => {
+    part("kick-said", HTMLParagraphElement).textContent = said
+    showKick()
+  })
+})
+
+/** Only who has a name can be kicked. */
+function showKick(): void {
+  kickButton.disabled = !line.on || settings.person() === null
+}
 
 function settingsChanged(): void {
   const { transport } = settings.chosen()
@@ -161,9 +180,8 @@ part("settings", HTMLFormElement).addEventListener("submit", (event) => event.pr
 
 /** What this token may join beside places. */
 function offerTopics(): void {
-  const reading = readToken(settings.token())
-  const own = reading.kind === "session" ? [`notifications:${reading.session.person}`] : []
-  const known = [...own, "dashboard", "events", "deliveries"]
+  const person = settings.person()
+  const known = [...(person === null ? [] : [`notifications:${person}`]), "dashboard", "events", "deliveries"]
   part("topics-known", HTMLDataListElement).replaceChildren(
     ...known.map((value) => Object.assign(document.createElement("option"), { value })),
   )

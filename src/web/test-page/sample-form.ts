@@ -1,32 +1,18 @@
 /** A small form on each card that makes something happen there, by the same doors as a producer's. */
-import { createApi } from "../shared/api.ts"
 import { button, el } from "../shared/dom.ts"
+import type { Ask } from "./ask.ts"
 import type { Wanted } from "./link.ts"
-import { refusedCall } from "./words.ts"
-
-/** What the hub said, in words. */
-export type SendSample = (path: string, body: object) => Promise<string>
-
-/** Sends with this key, which is asked for each time. */
-export const sampleSender =
-  (key: () => string): SendSample =>
-  async (path, body) => {
-    const answer = await createApi(key(), () => {}).call("POST", path, body)
-    if (answer.kind === "ok") return "Accepted."
-    return answer.kind === "refused" ? refusedCall(401, answer.detail) : refusedCall(answer.status, answer.detail)
-  }
 
 /** Null where nothing that one can send would show up. */
-export function sampleForm({ topic, place }: Wanted, number: number, send: SendSample): HTMLElement | null {
+export function sampleForm({ topic, place }: Wanted, number: number, ask: Ask): HTMLElement | null {
   const person = topic.startsWith("notifications:") ? topic.slice("notifications:".length) : ""
-  const form =
-    place !== null ? resourceForm(place, number, send) : person === "" ? null : notificationForm(person, send)
+  const form = place !== null ? resourceForm(place, number, ask) : person === "" ? null : notificationForm(person, ask)
   return form === null ? null : el("details", { class: "tool" }, el("summary", {}, "Send a sample"), form)
 }
 
 const TYPES = ["resource_created", "resource_updated", "resource_patched", "resource_deleted"]
 
-function resourceForm(place: NonNullable<Wanted["place"]>, number: number, send: SendSample): HTMLElement {
+function resourceForm(place: NonNullable<Wanted["place"]>, number: number, ask: Ask): HTMLElement {
   const type = el(
     "select",
     { id: `type-${number}` },
@@ -56,7 +42,7 @@ function resourceForm(place: NonNullable<Wanted["place"]>, number: number, send:
     event.preventDefault()
     submit.disabled = true
     said.textContent = "Sending…"
-    void send("api/notifications", {
+    void ask("api/notifications", {
       type: type.value,
       resourceType: kind.value.trim(),
       businessId: place.business,
@@ -72,7 +58,7 @@ function resourceForm(place: NonNullable<Wanted["place"]>, number: number, send:
   return form
 }
 
-function notificationForm(person: string, send: SendSample): HTMLElement {
+function notificationForm(person: string, ask: Ask): HTMLElement {
   const said = el("p", { class: "hint", role: "status" })
   // An event that a shipped rule tells its owner of.
   const sample = {
@@ -97,7 +83,7 @@ function notificationForm(person: string, send: SendSample): HTMLElement {
       { class: "row" },
       button({ class: "button" }, "Send an overdue invoice", async () => {
         said.textContent = "Sending…"
-        said.textContent = await send("v1/events", sample)
+        said.textContent = await ask("v1/events", sample)
       }),
     ),
     said,

@@ -3,7 +3,7 @@
  * tab kept. Secrets stay in the tab; whoever came from another page of the hub brings their token along.
  */
 import { part } from "../shared/dom.ts"
-import { keepToken, keptToken, tokenInFragment } from "../shared/session.ts"
+import { keepToken, keptToken, readToken, tokenInFragment } from "../shared/session.ts"
 import { type Linked, readLink, type TransportName, versionFor } from "./link.ts"
 import type { Version } from "./wire.ts"
 
@@ -14,6 +14,8 @@ export interface Settings {
   readonly version: HTMLSelectElement
   readonly input: (id: string) => HTMLInputElement
   token(): string
+  /** Whose token it is; null for a key, or none. */
+  person(): string | null
   name(): string
   /** The service key, else the token. */
   key(): string
@@ -50,6 +52,10 @@ export function fillSettings(): { readonly settings: Settings; readonly linked: 
       input("token")
         .value.trim()
         .replace(/^bearer +/i, ""),
+    person: () => {
+      const reading = readToken(settings.token())
+      return reading.kind === "session" ? reading.session.person : null
+    },
     name: () => input("name").value.trim(),
     key: () => input("key").value.trim() || settings.token(),
     chosen: () => {
