@@ -27,6 +27,9 @@ export interface Doors {
   longPoll(request: Request, server: Server, body: ReadBody): Promise<Response>
 }
 
+/** As Phoenix marks the answer to an upgrade. */
+const UNCACHED = { "cache-control": "max-age=0, private, must-revalidate" }
+
 export function doors(deps: DoorDeps): Doors {
   const { telemetry } = deps.connection
   const refused = (transport: Transport["name"], reason: string, status: 400 | 403 | 503) => {
@@ -62,20 +65,13 @@ export function doors(deps: DoorDeps): Doors {
       deps.listens(from)
       // Said by ourselves, because Bun would answer the first one offered, which may be the token.
       const offered = request.headers.has("sec-websocket-protocol")
-      const headers = offered ? { headers: { "sec-websocket-protocol": protocol } } : {}
-      if (from.upgrade(request, { data: connection, ...headers })) return undefined
+      const headers = { ...UNCACHED, ...(offered ? { "sec-websocket-protocol": protocol } : {}) }
+      if (from.upgrade(request, { data: connection, headers })) return undefined
       return notTaken(refused("websocket", "upgrade", 400).status)
     },
     longPoll: (request, from, body) => deps.polls.answer(request, () => admit(request, from, "longpoll"), body),
   }
 }
 
-/** Marked as Phoenix marks an upgrade that it refuses. */
 const notTaken = (status: 400 | 403 | 503, why: string | null = null): Response =>
-  new Response(why, {
-    status,
-    headers: {
-      "cache-control": "max-age=0, private, must-revalidate",
-      ...(status === 503 ? { "retry-after": "1" } : {}),
-    },
-  })
+  new Response(why, { status, headers: { ...UNCACHED, ...(status === 503 ? { "retry-after": "1" } : {}) } })

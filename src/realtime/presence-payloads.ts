@@ -12,8 +12,8 @@ export function stateOf(people: readonly Present[]): JsonObject {
 
 /** `presence_diff`: an update is a leave and a join. */
 export const diffOf = (changes: readonly Change[]): JsonObject => ({
-  joins: stateOf(changes.flatMap(({ after }) => after ?? [])),
   leaves: stateOf(changes.flatMap(({ before }) => before ?? [])),
+  joins: stateOf(changes.flatMap(({ after }) => after ?? [])),
 })
 
 const metaOf = ({ ref, prev, meta }: Present): JsonObject => ({

@@ -170,6 +170,8 @@ export class RawClient {
   readonly #socket: WebSocket
   readonly #seen: string[] = []
   readonly #closed = Promise.withResolvers<number>()
+  /** Why it was closed, in the server's words. */
+  reason = ""
   #taken = 0
   #wake: (() => void) | null = null
   #beat = 0
@@ -182,7 +184,8 @@ export class RawClient {
       this.#seen.push(typeof data === "string" ? data : `<binary ${Buffer.from(data as ArrayBuffer).toString("hex")}>`)
       this.#wake?.()
     }
-    socket.onclose = ({ code }) => {
+    socket.onclose = ({ code, reason }) => {
+      this.reason = reason
       this.#closed.resolve(code)
       this.#wake?.()
     }

@@ -1,0 +1,262 @@
+/**
+ * Asks a room everything that the recorder of the golden transcript asked a real Phoenix server, and writes the answers
+ * down in the transcript's own form. What the recorder's server had for these scenarios (a probe topic, mounts of other
+ * settings) is a fixture here; what its `connect/3` was told by parameters is a token.
+ */
+import { connect } from "node:net"
+import type { RecipientId } from "../domain/ids.ts"
+import type { Principal } from "../domain/principal.ts"
+import { type Probe, probe } from "./golden-probe.ts"
+import { person, RawClient, type Room, startRoom } from "./realtime-room.ts"
+
+export interface Section {
+  readonly name: string
+  /** As in the file, without the margin. */
+  readonly lines: readonly string[]
+}
+
+export const readTranscript = (text: string): readonly Section[] =>
+  text
+    .split("\n## ")
+    .slice(1)
+    .map((part) => {
+      const [name = "", ...lines] = part.trimEnd().split("\n")
+      return { name, lines: lines.map((line) => line.trim()) }
+    })
+
+/** The recorder's windows lasted a second. */
+export const WINDOW_MS = 200
+
+export interface Golden {
+  readonly rooms: ReadonlyMap<string, Room>
+  readonly probe: Probe
+  stop(): Promise<void>
+}
+
+const key: Principal = {
+  kind: "key",
+  label: "k",
+  recipient: null,
+  service: true,
+  admin: false,
+  tenancy: "*",
+  expiresAt: null,
+}
+const people: Record<string, Principal | "unavailable"> = {
+  secret: key,
+  "secret-token": key,
+  u1: person("u1", "*"),
+  ann: person("ann", "*"),
+  bob: person("bob", "*"),
+  limited: "unavailable",
+  // The probe's `connect/3` looks at no token.
+  bad: key,
+}
+
+/** The mounts that the recorder asks. */
+export async function startGolden(): Promise<Golden> {
+  const rooms = new Map<string, Room>()
+  const all = probe(() => ({
+    native: {
+      publish: (name, frame) => {
+        for (const { realtime } of rooms.values()) realtime.native.publish(name, frame)
+      },
+      subscribers: () => 0,
+    },
+    publish: (name, frame) => {
+      for (const { server } of rooms.values()) server.publish(name, frame)
+    },
+  }))
+  const families = [all.family]
+  const authenticate = async (token: string) => people[token] ?? null
+  const mounts: Record<string, Parameters<typeof startRoom>[0]> = {
+    "/socket": { limits: { pollWindowMs: WINDOW_MS } },
+    "/limited": { limits: { topicsPerSocket: 1 } },
+    "/quiet": { limits: { idleSeconds: 1, sweepMs: 50 } },
+    "/small": { limits: { frameBytes: 1_000 } },
+    "/auth": { anonymousTopics: false },
+    "/origin": { allowedOrigins: ["https://example.com"] },
+    // The probe has no presence: the hub's own topics do.
+    "/presence": { families: [] },
+  }
+  for (const [mount, options] of Object.entries(mounts))
+    rooms.set(mount, await startRoom({ families, authenticate, ...options }))
+  return {
+    rooms,
+    probe: all,
+    async stop() {
+      for (const room of rooms.values()) await room.stop()
+    },
+  }
+}
+
+const roomOf = ({ rooms }: Golden, mount: string): Room => {
+  const room = rooms.get(mount)
+  if (room === undefined) throw new Error(`no room for ${mount}`)
+  return room
+}
+
+/** What the probe's `connect/3` was told by a parameter, our handshake is told by a token. */
+const asToken = (query: string): string =>
+  query
+    .replace("reject=true", "token=refused")
+    .replace("ratelimit=true", "token=limited")
+    .replace("user=u1", "token=u1")
+
+/** One scenario over a WebSocket: sends what the transcript sends, and gives what came. */
+export async function recordSession(golden: Golden, { name, lines }: Section): Promise<readonly string[]> {
+  const [path = "", ...rest] = lines
+  const [mount = "", query = ""] = path.split("/websocket")
+  const presence = name === "v2 presence"
+  const room = roomOf(golden, presence ? "/presence" : mount)
+  const protocols =
+    mount === "/auth" ? ["phoenix", `base64url.bearer.phx.${btoa("secret-token").replaceAll("=", "")}`] : []
+  const client = await RawClient.open(room.url(`${asToken(query.slice(1))}${presence ? "&token=ann" : ""}`), protocols)
+  const got = [path]
+  if (client.protocol !== "") got.push(`protocol: ${client.protocol}`)
+  const sent = rest.filter((line) => line.startsWith("-> "))
+  for (const [index, line] of sent.entries()) {
+    const text = line.slice(3)
+    // What the probe tracked by itself, the hub is asked for.
+    const join = JSON.stringify(["1", "1", "resources:presence", "phx_join", { presence: { device: "web" } }])
+    got.push(presence ? `-> ${join}` : line)
+    if (text.startsWith("<binary ")) client.send(new Uint8Array(Buffer.from(text.slice(8, -1), "hex")))
+    // The recorder cut long frames short when it printed them.
+    else if (text.length === 200) client.send(["1", "1", "resources:b-1", "phx_join", { x: "y".repeat(2_000) }])
+    else if (presence) client.sendText(join)
+    else client.sendText(text)
+    if (presence) got.push(`<- ${await client.next()}`, `<- ${await client.next()}`)
+    for (const frame of await quiet(client, query)) got.push(`<- ${frame}`)
+    for (const frame of await between(golden, room, client, `${name} ${index + 1}`, query)) got.push(`<- ${frame}`)
+  }
+  client.close()
+  got.push(`closed ${await client.closed} ${JSON.stringify(client.reason)}`)
+  return got.map(withoutRefs)
+}
+
+/** Refs of presence are random, here and there. */
+export const withoutRefs = (line: string): string => line.replace(/"phx_ref":"[^"]+"/g, '"phx_ref":"REF"')
+
+/** What the recorder did after a step without sending a frame, and what came of it. */
+async function between(golden: Golden, room: Room, client: RawClient, step: string, query: string): Promise<string[]> {
+  switch (step) {
+    case "v2 join, broadcast, leave 1":
+    case "v2 duplicate join 4":
+    case "v1 join, broadcast, leave 1":
+      golden.probe.notify("resources:b-1")
+      return quiet(client, query)
+    case "v2 binary: push, reply, broadcast 4":
+      golden.probe.notifyBinary("resources:b-1")
+      return quiet(client, query)
+    case "disconnect broadcast to the socket id 1":
+      room.realtime.kick({ recipient: "u1" as RecipientId, businesses: null })
+      await client.closed
+      return []
+    case "client goes quiet (timeout 1 s) 1":
+      await client.closed
+      return []
+    case "v2 presence 1": {
+      const other = await RawClient.open(room.url("vsn=2.0.0&token=bob"))
+      await other.join("resources:presence", { presence: { device: "web" } })
+      const came = await client.next()
+      other.close()
+      return [came, await client.next()]
+    }
+    default:
+      return []
+  }
+}
+
+/** All that comes before a heartbeat is answered, or before the end. */
+async function quiet(client: RawClient, query: string): Promise<string[]> {
+  const answer = query.includes("vsn=2")
+    ? `[null,"quiet","phoenix","phx_reply",{"status":"ok","response":{}}]`
+    : `{"ref":"quiet","event":"phx_reply","payload":{"status":"ok","response":{}},"topic":"phoenix"}`
+  client.sendText(
+    query.includes("vsn=2")
+      ? `[null,"quiet","phoenix","heartbeat",{}]`
+      : `{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"quiet"}`,
+  )
+  const frames: string[] = []
+  try {
+    for (let frame = await client.next(); frame !== answer; frame = await client.next()) frames.push(frame)
+  } catch {
+    // Closed: what came before it is what there is.
+  }
+  return frames
+}
+
+/** `name: path {headers}` and the line of its answer, as the recorder wrote both. */
+export async function recordUpgrade(golden: Golden, asked: string): Promise<string> {
+  const [, path = "", headers = "{}"] = /^[^/]*: (\S+) (\{.*\})$/.exec(asked) ?? []
+  const [mount = "", query = ""] = path.split("/websocket")
+  const room = roomOf(golden, mount)
+  const socket = connect({ host: "127.0.0.1", port: room.server.port ?? 0 })
+  const lines = Object.entries({
+    Host: "hub.test",
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Version": "13",
+    ...(JSON.parse(headers) as Record<string, string>), // the recorder's
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.write(`GET /socket/websocket${asToken(query)} HTTP/1.1\r\n${lines.join("")}\r\n`)
+  const text = await new Promise<string>((done) => {
+    let seen = ""
+    socket.on("data", (data: Buffer) => {
+      seen += data.toString("latin1")
+      if (seen.includes("\r\n\r\n")) done(seen)
+    })
+  })
+  socket.destroy()
+  const [head = "", body = ""] = text.split("\r\n\r\n")
+  const isSocket = head.startsWith("HTTP/1.1 101")
+  return sortedHead(`=> ${head.split("\r\n").join(" | ")} ${isSocket ? "" : JSON.stringify(body)}`)
+}
+
+/** Headers in one order and spelling: HTTP knows neither. Date, server and vary say nothing of Phoenix. */
+export function sortedHead(line: string): string {
+  const [, head = "", body = ""] = /^=> (.*?)( "[^|]*")?$/s.exec(line.trimEnd()) ?? []
+  const [status = "", ...headers] = head.split(" | ").map((part) => part.trim())
+  const named = headers
+    .map((header) => header.replace(/^[^:]+/, (name) => name.toLowerCase()))
+    .filter((header) => !/^(date|server|vary):/.test(header))
+  return `=> ${[status, ...named.sort()].join(" | ")}${body}`
+}
+
+const SHOWN = [
+  "content-type",
+  "access-control-allow-origin",
+  "access-control-allow-methods",
+  "access-control-allow-headers",
+  "access-control-max-age",
+  "cache-control",
+  "sec-websocket-protocol",
+]
+
+/** One plain request, in the recorder's two lines (more where the body has several). */
+export async function recordRequest(
+  name: string,
+  asked: {
+    readonly method: string
+    readonly path: string
+    readonly headers?: Record<string, string>
+    readonly body?: string
+  },
+  ask: (path: string, init: RequestInit) => Promise<Response>,
+): Promise<{ readonly lines: readonly string[]; readonly text: string }> {
+  const { method, path, headers = {}, body } = asked
+  const began = performance.now()
+  const response = await ask(asToken(path), { method, headers, ...(body === undefined ? {} : { body }) })
+  const text = (await response.text()).replace(/"request_id":"[^"]+"/, '"request_id":"ID"')
+  const windows = Math.floor((performance.now() - began) / (WINDOW_MS * 0.9))
+  const shown = SHOWN.flatMap((header) => {
+    const value = response.headers.get(header)
+    return value === null || value === "" ? [] : [`${header}: ${value}`]
+  })
+  const written =
+    `${name}: ${method} ${path.replace(/token=[^&]+/, "token=TOKEN")} ${body ?? ""}\n` +
+    `=> ${response.status} ${text.replace(/"token":"[^"]+"/, '"token":"TOKEN"')}  [${shown.join("; ")}]` +
+    (windows > 0 ? ` after ${windows} s` : "")
+  return { lines: written.split("\n").map((line) => line.trim()), text }
+}
