@@ -1,6 +1,6 @@
 /**
  * Every bench on one server, one table at the end: `npm run bench`. One alone: `npm run bench -- ingest`. Takes some
- * twelve minutes; leave the machine alone meanwhile.
+ * twenty minutes; leave the machine alone meanwhile.
  */
 import { actors } from "./actors.ts"
 import { backtest } from "./backtest.ts"
@@ -15,6 +15,7 @@ import { isolation } from "./isolation.ts"
 import { memory } from "./memory.ts"
 import { path } from "./path.ts"
 import { prune } from "./prune.ts"
+import { realtime } from "./realtime.ts"
 import { rules } from "./rules.ts"
 
 const postgres = await benchPostgres()
@@ -23,7 +24,7 @@ let machine = ""
 try {
   machine = await machineLine(postgres)
   console.log(machine)
-  for (const bench of [memory, ingest, ingestGrowth, ingestNats, path, delivery, isolation, prune, backtest])
+  for (const bench of [memory, ingest, ingestGrowth, ingestNats, path, delivery, isolation, prune, backtest, realtime])
     rows.push(...(await bench(postgres)))
 } finally {
   await postgres.stop()
