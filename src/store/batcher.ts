@@ -60,8 +60,9 @@ export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batche
       const result = new Promise<Out>((resolve, reject) => queue.push({ item, resolve, reject }))
       if (!scheduled && inFlight < options.maxInFlight) {
         scheduled = true
-        // The requests that the event loop holds ready right now join this batch.
-        queueMicrotask(flush)
+        // Every request that the event loop holds ready right now joins this batch. A microtask would run before the second
+        // of them is read: the first would have a commit of its own, and the second too.
+        setImmediate(flush)
       }
       return result
     },
