@@ -29,7 +29,7 @@ import { dlqRoutes } from "./http/dlq.ts"
 import { docsRoutes } from "./http/docs.ts"
 import { eventRoutes } from "./http/events.ts"
 import { healthRoutes } from "./http/health.ts"
-import { countsJson, inboxRoutes } from "./http/inbox.ts"
+import { countsJson, inboxRoutes, markInbox } from "./http/inbox.ts"
 import { listRoutes } from "./http/lists.ts"
 import { openapiRoutes } from "./http/openapi.ts"
 import { outboxRoutes } from "./http/outbox.ts"
@@ -243,6 +243,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     },
     businessesOf: (ids) => businessesOf(db, ids),
     revokedOf: auth.revokedOf,
+    markInbox: (owner, ids, mark) => markInbox({ db, pubsub }, owner, ids, mark),
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
     tail: (stream, after, most) => streamTail(db, stream, after, most),

@@ -2,8 +2,8 @@
  * A person's inbox. Every change is told to the person's other screens after it is stored: the item as it now is, and
  * that the counts moved. Services may look into an inbox by naming its person.
  */
-import { asNotificationId, asRecipientId, type BusinessId, type RecipientId } from "../domain/ids.ts"
-import { isJsonObject } from "../domain/json.ts"
+import { asNotificationId, asRecipientId, type BusinessId, type NotificationId, type RecipientId } from "../domain/ids.ts"
+import { isJsonObject, type JsonObject } from "../domain/json.ts"
 import { type Notification, notificationItem } from "../domain/notification.ts"
 import { confinedTo } from "../domain/principal.ts"
 import { notificationStream } from "../domain/stream.ts"
@@ -18,7 +18,7 @@ import {
   listInbox,
   type Mark,
   markAllRead,
-  markInboxItem,
+  markInboxItems,
 } from "../store/notifications.ts"
 import { readJson } from "./body.ts"
 import { inboxNews } from "./inbox-news.ts"
@@ -50,6 +50,18 @@ const MARKS: readonly (readonly [word: string, mark: Mark, summary: string])[] =
   ["acknowledge", "acknowledge", "Acknowledge: somebody has taken it up"],
 ]
 
+/** Marks own items and tells the person's screens; gives those that there are, as they now are. */
+export async function markInbox(
+  { db, pubsub }: InboxDeps,
+  { recipient, businesses }: Owner,
+  ids: readonly NotificationId[],
+  how: Mark,
+): Promise<readonly JsonObject[]> {
+  const items = await markInboxItems(db, recipient, businesses, ids, how)
+  if (items.length > 0) pubsub.publish(inboxNews(recipient, items))
+  return items.map(notificationItem)
+}
+
 export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
   const changed = (owner: Owner, items: readonly Notification[]): void =>
     pubsub.publish(inboxNews(owner.recipient, items))
@@ -58,11 +70,8 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
 
   const mark = async (owner: Owner, id: string | undefined, how: Mark) => {
     const notification = asNotificationId(id ?? "")
-    const item =
-      notification === null ? null : await markInboxItem(db, owner.recipient, owner.businesses, notification, how)
-    if (item === null) return notFound("notification")
-    changed(owner, [item])
-    return json(200, notificationItem(item))
+    const [item] = notification === null ? [] : await markInbox({ db, pubsub }, owner, [notification], how)
+    return item === undefined ? notFound("notification") : json(200, item)
   }
 
   const marks = MARKS.map(

@@ -54,6 +54,7 @@ export class Connection implements JoinedOn {
   #waiting = 0
   #joining = 0
   #joins: TokenBucket | null = null
+  #pushes: TokenBucket | null = null
   #transport: Transport | null = null
   #openedAt = 0
   #heardAt = 0
@@ -351,6 +352,10 @@ export class Connection implements JoinedOn {
       this.#deps.telemetry.emit({ kind: "bug_found", where, error: describeError(error) })
       if (this.#joined.get(topic) === joined) this.#crashTopic(topic, joined, "channel_crash")
     }
+    if (!this.#mayPush(this.#deps.limits)) {
+      answer("error", { reason: "too many pushes" })
+      return undefined
+    }
     try {
       const { principal } = this
       const outcome = joined.family.push?.({ topic, event, payload, principal, client: joined }) ?? "unknown"
@@ -395,6 +400,11 @@ export class Connection implements JoinedOn {
 
   #send(frame: Encoded): void {
     this.#transport?.send(frame)
+  }
+
+  #mayPush({ pushBurst, pushesPerSecond }: RealtimeLimits): boolean {
+    this.#pushes ??= new TokenBucket(this.#deps.clock, pushBurst, pushesPerSecond)
+    return this.#pushes.take()
   }
 
   #tooMany({ topicsPerSocket, joinBurst, joinsPerSecond }: RealtimeLimits): string | null {

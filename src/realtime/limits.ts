@@ -18,6 +18,9 @@ export interface RealtimeLimits {
   /** Joins: so many at once, then so many a second. */
   readonly joinBurst: number
   readonly joinsPerSecond: number
+  /** Pushes, of all topics together: so many at once, then so many a second. */
+  readonly pushBurst: number
+  readonly pushesPerSecond: number
   /** What a join with `recover` may bring back. */
   readonly recoveredMessages: number
   readonly recoveredBytes: number
@@ -48,6 +51,8 @@ export const defaultLimits: RealtimeLimits = {
   waitingFrames: 100,
   joinBurst: 200,
   joinsPerSecond: 20,
+  pushBurst: 100,
+  pushesPerSecond: 20,
   recoveredMessages: HISTORY_MESSAGES,
   // In one frame, so below the polite backlog: else whoever reads slowly is dropped for it each time they come back.
   recoveredBytes: 704 * 1024,

@@ -6,6 +6,7 @@ import type { BusinessId, RecipientId } from "../domain/ids.ts"
 import { confinedTo } from "../domain/principal.ts"
 import { notificationStream } from "../domain/stream.ts"
 import { spelling, type TopicView } from "./fanout.ts"
+import { inboxPush, type MarkInbox } from "./inbox-pushes.ts"
 import type { Presence } from "./presence.ts"
 import { recoverFrom } from "./recovery.ts"
 import type { TopicClient, TopicFamily } from "./topic.ts"
@@ -17,6 +18,7 @@ const refused = (reason: string) => ({ kind: "refused", response: { reason } }) 
 export const notificationsTopic = (
   topics: Topics,
   presence: Presence,
+  markInbox: MarkInbox | null,
   tellCounts: (recipient: RecipientId, view: TopicView, client: TopicClient) => void,
 ): TopicFamily => ({
   name: "notifications",
@@ -31,7 +33,10 @@ export const notificationsTopic = (
     if (outcome.kind === "joined") tellCounts(recipient, view, request.client)
     return outcome
   },
-  push: presence.push,
+  push: (push) => {
+    const known = presence.push(push)
+    return known !== "unknown" || markInbox === null ? known : inboxPush(push, markInbox)
+  },
 })
 
 function notificationsView(recipient: RecipientId, businesses: readonly BusinessId[] | null): TopicView {

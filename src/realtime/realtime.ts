@@ -24,6 +24,7 @@ import type { NativeTopics, TopicView } from "./fanout.ts"
 import type { HandshakeSettings } from "./handshake.ts"
 import { type ReadHeads, sharedHeads } from "./heads.ts"
 import { defaultLimits, type RealtimeLimits } from "./limits.ts"
+import type { MarkInbox } from "./inbox-pushes.ts"
 import { longPolling, type ReadBody } from "./longpoll.ts"
 import { notificationsTopic } from "./notifications-topic.ts"
 import { createPresence } from "./presence.ts"
@@ -46,6 +47,8 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly history: ReadHistory
   readonly tail: ReadTail
   readonly countsOf: CountsOf
+  /** http/inbox.ts; without it nothing can be marked over sockets. */
+  readonly markInbox?: MarkInbox
   /** Asked every few seconds of the sockets that came with an API key; without it keys are good for ever. */
   readonly revokedOf?: RevokedOf
   /** What admins see on the topic `dashboard`; without it there is no such topic. */
@@ -139,7 +142,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     ...(changing === null ? [] : [changing.family]),
     ...(operators === null ? [] : [operators.family]),
     resourcesTopic(topics, presence),
-    notificationsTopic(topics, presence, (recipient, view, client) =>
+    notificationsTopic(topics, presence, deps.markInbox ?? null, (recipient, view, client) =>
       counts?.send({ kind: "joined", recipient, view, client }),
     ),
   ]

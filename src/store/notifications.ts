@@ -117,7 +117,29 @@ async function endWhatCame(db: Queryable, mark: Mark, marked: readonly Notificat
   )
 }
 
-/** Sets a mark (repeating it changes nothing) and returns the item as it now is; null where it is not theirs. */
+/** Sets a mark (repeating it changes nothing) and returns the items as they now are, without those that are not theirs. */
+export async function markInboxItems(
+  db: Queryable,
+  recipient: RecipientId,
+  businesses: readonly BusinessId[] | null,
+  ids: readonly NotificationId[],
+  mark: Mark,
+): Promise<readonly Notification[]> {
+  // In the order in which all do who lock several.
+  const rows = await db.query<NotificationRow>(
+    `with mine as (
+       select n.id from notifications n where ${MINE} and n.id = any($3)
+       order by n.event_id, n.rule collate "C", n.recipient_id for update
+     ), marked as (
+       update notifications n set ${SET[mark]} from mine where n.id = mine.id returning ${NOTIFICATION_COLUMNS}
+     )${endedBy(mark)} select * from marked`,
+    [recipient, businesses, ids],
+  )
+  await endWhatCame(db, mark, rows)
+  return rows.map(notificationFromRow)
+}
+
+/** The same for one; null where it is not theirs. */
 export async function markInboxItem(
   db: Queryable,
   recipient: RecipientId,
@@ -125,15 +147,7 @@ export async function markInboxItem(
   id: NotificationId,
   mark: Mark,
 ): Promise<Notification | null> {
-  const [row] = await db.query<NotificationRow>(
-    `with marked as (
-       update notifications n set ${SET[mark]} where ${MINE} and n.id = $3 returning ${NOTIFICATION_COLUMNS}
-     )${endedBy(mark)} select * from marked`,
-    [recipient, businesses, id],
-  )
-  if (row === undefined) return null
-  await endWhatCame(db, mark, [row])
-  return notificationFromRow(row)
+  return (await markInboxItems(db, recipient, businesses, [id], mark))[0] ?? null
 }
 
 /**
