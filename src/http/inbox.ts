@@ -2,7 +2,13 @@
  * A person's inbox. Every change is told to the person's other screens after it is stored: the item as it now is, and
  * that the counts moved. Services may look into an inbox by naming its person.
  */
-import { asNotificationId, asRecipientId, type BusinessId, type NotificationId, type RecipientId } from "../domain/ids.ts"
+import {
+  asNotificationId,
+  asRecipientId,
+  type BusinessId,
+  type NotificationId,
+  type RecipientId,
+} from "../domain/ids.ts"
 import { isJsonObject, type JsonObject } from "../domain/json.ts"
 import { type Notification, notificationItem } from "../domain/notification.ts"
 import { confinedTo } from "../domain/principal.ts"
