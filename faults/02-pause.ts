@@ -1,5 +1,6 @@
 /** A node that is stopped for longer than its lease, and goes on as if nothing had been: what it had in hand is others' by then. */
 import { join } from "node:path"
+import { eventually } from "../src/testing/eventually.ts"
 import type { HubProcess } from "../src/testing/hub-process.ts"
 import { fault } from "./fault.ts"
 import { broken, endings, inWorld } from "./world.ts"
@@ -10,6 +11,8 @@ const IN_FLIGHT = 32
 const ANSWER_MS = 150
 /** Longer than a lease by a look of the other node's rescuer, so that what is taken over is taken over meanwhile. */
 const LONGER_MS = 3_000
+/** On a machine that has much else to do. */
+const FINDS_OUT_MS = 10_000
 
 export const pauses = fault({
   number: 2,
@@ -48,6 +51,18 @@ export const pauses = fault({
       let asked = 0
       const load = world.load({ perSecond, url: () => `http://127.0.0.1:${hubs[asked++ % 2]?.port}` })
       await load.more(perSecond)
+      const takenOver = async (): Promise<number> => {
+        const [row] = await db.query<{ n: number }>("select count(*)::int as n from attempts where outcome = 'lost'")
+        return row?.n ?? 0
+      }
+      /** Whoever lost something has said so. */
+      const foundOut = async (): Promise<unknown> => {
+        const taken = await takenOver()
+        const said = (): Promise<number> => Promise.resolve(lostBy(first) + lostBy(second))
+        return eventually(said, (n) => n >= taken, { withinMs: FINDS_OUT_MS, what: "losses found out" }).catch(
+          () => null,
+        )
+      }
       let wrongly = 0
       for (let n = 0; n < pauses; n += 1) {
         const { pid } = hubs[n % 2] ?? first
@@ -58,8 +73,9 @@ export const pauses = fault({
         answer()
         await Bun.sleep(leaseMs + LONGER_MS) // how long it is stopped is what is tried
         process.kill(pid, "SIGCONT")
-        // Not the next one's before this one has found out what it lost.
         await load.more(perSecond / 2)
+        // Not the next one's before this one has found out what it lost.
+        await foundOut()
         again.resolve()
         again = Promise.withResolvers<void>()
         await load.more(perSecond / 2)
@@ -67,9 +83,8 @@ export const pauses = fault({
       }
       again.resolve()
       const figures = await world.judged(load, { again: pauses * IN_FLIGHT })
-      const [taken] = await db.query<{ n: number }>("select count(*)::int as n from attempts where outcome = 'lost'")
       return [
-        { what: "taken over", value: taken?.n ?? 0, atLeast: pauses },
+        { what: "taken over", value: await takenOver(), atLeast: pauses },
         { what: "lost by who was not stopped", value: wrongly, atMost: 0 },
         ...figures,
         ...hubs.map(broken),

@@ -186,6 +186,33 @@ describe("right before it is sent, a delivery", () => {
     expect(await state(id)).toEqual({ status: "delivered", reason: null })
   })
 
+  test("that is tried again for somebody who was deleted meanwhile is called back, though nobody had to be asked", async () => {
+    await upsertRecipients(db, [recipient("eve"), recipient("fay")], null)
+    const failing = channel("sms", { kind: "retry", reason: "busy", detail: "", retryAfterMs: 60_000 })
+    const [alone, shared, left, system] = [
+      await plant({}, ["eve"]),
+      await plant({}, ["eve", "bob"]),
+      await plant({}, ["fay"]),
+      await plant({ channel: "webhook" }, []),
+    ]
+    const tree = await world.run([
+      failing,
+      channel("webhook", { kind: "retry", reason: "busy", detail: "", retryAfterMs: 60_000 }),
+    ])
+    await settled(4)
+    await tree.stop()
+    await deleteRecipient(db, recipientId("eve"), null)
+    const elsewhere = [{ business: business("b2"), locations: null, roles: [] }]
+    await upsertRecipients(db, [recipient("fay", { memberships: elsewhere })], null)
+    await db.execute("update deliveries set next_attempt_at = now()")
+    const [sms, webhook] = [channel("sms", DELIVERED), channel("webhook", DELIVERED)]
+    await world.run([sms, webhook])
+    await settled(8)
+    expect(await state(alone)).toEqual({ status: "cancelled", reason: "recipient_gone" })
+    expect(await state(left)).toEqual({ status: "cancelled", reason: "recipient_gone" })
+    expect([...sms.sent, ...webhook.sent].sort()).toEqual([shared, system].sort())
+  })
+
   test("to somebody who is gone, or no longer of the business, is called back", async () => {
     const [held, shared, moved] = [
       await plant(ASKED, ["cem"]),

@@ -7,6 +7,7 @@ import type { DeliveryId } from "../domain/ids.ts"
 import { NO_PREFERENCES, type Wish, wishOf } from "../domain/preferences.ts"
 import type { Database } from "../store/database.ts"
 import type { Unsent } from "../store/deliveries.ts"
+import { forNobody } from "../store/departures.ts"
 import { GONE, type Wishes, type WishingPerson, type Withholding, wishesOf, withhold } from "../store/wishes.ts"
 
 export interface WishesHeard {
@@ -29,12 +30,21 @@ export async function heedWishes(
   { onUnsent, onUnreadable }: WishesHeard,
 ): Promise<readonly ClaimedDelivery[]> {
   const asked = claimed.filter(({ wishes }) => wishes !== false).map(({ id }) => id)
-  if (asked.length === 0 && claimed.every(({ suppressed }) => suppressed === undefined)) return claimed
+  if (asked.length === 0 && claimed.every(({ suppressed, left }) => suppressed === undefined && left === undefined))
+    return claimed
+  const nobodys = await forNobody(
+    db,
+    claimed.flatMap(({ id, left, channel }) => (left === true && channel !== "webhook" ? [id] : [])),
+  )
   const { now, people } = asked.length === 0 ? NOBODY : await wishesOf(db, asked, onUnreadable)
   const withheld: Withholding[] = []
   const send = claimed.filter((one) => {
     if (one.suppressed !== undefined) {
       withheld.push({ id: one.id, attempt: one.attempt, reason: one.suppressed, until: null })
+      return false
+    }
+    if (nobodys.has(one.id)) {
+      withheld.push({ id: one.id, attempt: one.attempt, reason: GONE, until: null })
       return false
     }
     if (one.wishes === false) return true

@@ -89,6 +89,8 @@ export interface ClaimedDelivery {
   readonly message: Message
   /** Why nothing is sent to its address any more; absent: it takes messages. */
   readonly suppressed?: SuppressionReason
+  /** Somebody has left the hub since it was made: it may be for nobody by now. */
+  readonly left?: true
 }
 
 /** Delays are relative: the database adds its own now(). */

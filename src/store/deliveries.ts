@@ -10,6 +10,7 @@ import type { Message } from "../domain/message.ts"
 import type { SuppressionReason } from "../domain/receipt.ts"
 import { becauseOf } from "../domain/retry-words.ts"
 import type { Database } from "./database.ts"
+import { LEFT_SINCE } from "./departures.ts"
 import { ENDED_COLUMNS, mayFailOver, setFailovers } from "./failover.ts"
 import { openAs } from "./sealed.ts"
 import { HOLDS } from "./suppressions.ts"
@@ -67,10 +68,11 @@ with taken as (
 select c.id, c.attempt, c.attempt - c.forgiven as tries,
   (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, m.message,
   case when c.priority <> 1 or c.status <> 'sending' or c.maybe_duplicate or c.hold_unknown or c.wishes or s.reason is not null
+      or ${LEFT_SINCE("c")}
     then json_build_object('priority', c.priority, 'maybeDuplicate', c.maybe_duplicate, 'holdUnknown', c.hold_unknown,
       'wishes', case when c.wishes then json_build_object('category', c.category, 'commercial', c.commercial,
         'bypassQuietHours', c.bypass_quiet_hours) end,
-      'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason) end as special
+      'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason, 'left', ${LEFT_SINCE("c")}) end as special
 from claimed c
 cross join lateral (select message, sent_to from messages where delivery_id = c.id limit 1) m
 left join lateral (select s.reason from suppressions s where s.address = m.sent_to and ${HOLDS} limit 1) s on true`
@@ -93,6 +95,7 @@ interface Special {
   readonly expired: boolean
   readonly failover: boolean
   readonly suppressed: SuppressionReason | null
+  readonly left: boolean
 }
 
 const NOTHING_SPECIAL: Special = {
@@ -103,6 +106,7 @@ const NOTHING_SPECIAL: Special = {
   expired: false,
   failover: false,
   suppressed: null,
+  left: false,
 }
 
 /** A delivery that has ended without a try. */
@@ -150,7 +154,7 @@ const priorityOf = ({ special }: ClaimedRow): number => (special ?? NOTHING_SPEC
 const urgentFirst = (one: ClaimedRow, other: ClaimedRow): number => priorityOf(other) - priorityOf(one)
 
 function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelivery {
-  const { priority, maybeDuplicate, holdUnknown, wishes, suppressed } = row.special ?? NOTHING_SPECIAL
+  const { priority, maybeDuplicate, holdUnknown, wishes, suppressed, left } = row.special ?? NOTHING_SPECIAL
   return {
     id: row.id,
     channel,
@@ -163,6 +167,7 @@ function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelive
     wishes: wishes ?? false,
     message: openAs<Message>(row.message),
     ...(suppressed === null ? {} : { suppressed }),
+    ...(left ? { left } : {}),
   }
 }
 
@@ -210,7 +215,7 @@ with arrays as materialized (
     status = case when d.expires_at <= i.again_at then 'expired' else i.status end,
     reason = case when d.expires_at <= i.again_at then 'expires_in' else i.reason end,
     owner = null, lease_until = null, account = i.account,
-    maybe_duplicate = d.maybe_duplicate or i.maybe_duplicate, forgiven = d.forgiven + i.forgiven,
+    maybe_duplicate = d.maybe_duplicate or coalesce(i.maybe_duplicate, false), forgiven = d.forgiven + coalesce(i.forgiven, 0),
     next_attempt_at = case when d.expires_at <= i.again_at then null else i.again_at end,
     settled_at = case when i.again_at is null or d.expires_at <= i.again_at then now() end
   from input i
@@ -238,21 +243,30 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     items.map((item) => item.id),
     items.map((item) => item.attempt),
     items.map((item) => item.settlement.status),
-    items.map((item) => reasonOf(item.settlement)),
-    items.map((item) => ("delayMs" in item.settlement ? item.settlement.delayMs : null)),
-    items.map((item) => mayRepeat(item.settlement)),
-    items.map((item) => (costsNoTry(item.settlement) ? 1 : 0)),
+    mostlyNull(items, (item) => reasonOf(item.settlement)),
+    mostlyNull(items, (item) => ("delayMs" in item.settlement ? item.settlement.delayMs : null)),
+    mostlyNull(items, (item) => mayRepeat(item.settlement) || null),
+    mostlyNull(items, (item) => (costsNoTry(item.settlement) ? 1 : null)),
     items.map((item) => item.outcome.kind),
-    items.map((item) => reasonOf(item.outcome)),
-    items.map((item) => ("detail" in item.outcome ? item.outcome.detail : null)),
-    items.map((item) => (item.outcome.kind === "delivered" ? item.outcome.providerMessageId : null)),
-    items.map((item) => becauseOf(item.settlement)),
-    items.map((item) => item.account ?? null),
+    mostlyNull(items, (item) => reasonOf(item.outcome)),
+    mostlyNull(items, (item) => ("detail" in item.outcome ? item.outcome.detail : null)),
+    mostlyNull(items, (item) => (item.outcome.kind === "delivered" ? item.outcome.providerMessageId : null)),
+    mostlyNull(items, (item) => becauseOf(item.settlement)),
+    mostlyNull(items, (item) => item.account ?? null),
   ])
   const settled = items.map((): Settled => ({ kind: "lost" }))
   for (const { place, latency_ms: latencyMs, expired, failover } of rows)
     settled[place - 1] = { kind: "settled", latencyMs, expired, failover }
   return settled
+}
+
+/** A column in which most batches have nothing: null for all of it costs neither side anything. */
+function mostlyNull<T extends string | number | boolean>(
+  items: readonly Settling[],
+  of: (item: Settling) => T | null,
+): readonly (T | null)[] | null {
+  const values = items.map(of)
+  return values.some((value) => value !== null) ? values : null
 }
 
 interface SettledRow {

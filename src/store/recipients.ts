@@ -4,6 +4,7 @@ import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
 import type { Membership, Profile, Recipient } from "../domain/recipient.ts"
 import { forgetBacktest } from "./backtests.ts"
 import type { Database, Queryable } from "./database.ts"
+import { noteDeparture } from "./departures.ts"
 import { openAs, seal } from "./sealed.ts"
 
 interface Row {
@@ -65,8 +66,9 @@ export async function upsertRecipients(
        returning id, xmax = 0 as created`,
       [all.map((r) => r.id), all.map((r) => seal(profileOf(r))), all.map((r) => r.locale), all.map((r) => r.timezone)],
     )
-    await tx.execute(
-      "delete from memberships where recipient_id = any($1) and ($2::text[] is null or business_id = any($2))",
+    const before = await tx.query<{ id: RecipientId; business: BusinessId }>(
+      `delete from memberships where recipient_id = any($1) and ($2::text[] is null or business_id = any($2))
+       returning recipient_id as id, business_id as business`,
       [all.map((r) => r.id), businesses],
     )
     await tx.execute(
@@ -87,6 +89,8 @@ export async function upsertRecipients(
          select from memberships m where m.recipient_id = l.recipient_id and m.business_id = l.business_id)`,
       [all.map((r) => r.id)],
     )
+    const kept = new Set(memberships.map(({ id, business }) => `${id}\n${business}`))
+    if (before.some(({ id, business }) => !kept.has(`${id}\n${business}`))) await noteDeparture(tx)
     return new Map(rows.map((row) => [row.id, row.created ? "created" : "updated"]))
   })
 }
@@ -153,6 +157,7 @@ export async function deleteRecipient(
       await tx.execute("delete from push_subscriptions where recipient_id = $1", [id])
       await forgetBacktest(tx, null)
     }
+    if (left + gone > 0) await noteDeparture(tx)
     return left + gone > 0 ? "deleted" : "absent"
   })
 }
