@@ -82,6 +82,7 @@ describe("without any setting", () => {
       databaseUrl: null,
       natsUrl: null,
       anonymousTopics: true,
+      topicsPerSocket: 100,
       rulesGit: null,
       rateLimit: { caller: null, business: null, type: null },
       sendLimit: {

@@ -60,6 +60,7 @@ import { zohoRoutes } from "./ingest/zoho.ts"
 import { tellOfDeliveries } from "./pubsub/delivery-changes.ts"
 import { natsPubSub } from "./pubsub/nats.ts"
 import { localPubSub } from "./pubsub/pubsub.ts"
+import { joinLimits } from "./realtime/limits.ts"
 import { createRealtime } from "./realtime/realtime.ts"
 import { stepOf } from "./routing/explain-later.ts"
 import { router } from "./routing/router.ts"
@@ -233,7 +234,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     publicUrl: config.http.publicUrl,
     anonymousTopics: config.anonymousTopics,
     allowedOrigins: config.http.allowedOrigins,
-    limits: { socketsPerSecond: config.http.socketRate },
+    limits: { socketsPerSecond: config.http.socketRate, ...joinLimits(config.topicsPerSocket) },
     watched: { node, look, onChange },
     operatorsFrom(request, server) {
       const { adminAllow, trustedProxies } = config.http

@@ -65,6 +65,7 @@ export function assemble(reader: Reader, terminal: boolean): Config {
     },
     encryptionKeys: eachOnce(reader, access.encryptionKeys.name, reader.optional(access.encryptionKeys) ?? [], "id"),
     anonymousTopics: reader.optional(access.anonymousTopics) ?? !production,
+    topicsPerSocket: reader.defaulted(access.topicsPerSocket),
     rulesGit: rulesGit(reader),
     webhookSecrets: eachOnce(
       reader,

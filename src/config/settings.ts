@@ -158,6 +158,12 @@ export const accessSettings = {
     "true in development, else false",
     "sockets without a token may join resources:*",
   ),
+  topicsPerSocket: defaulted(
+    "HUB_TOPICS_PER_SOCKET",
+    integer(1, 10_000),
+    "100",
+    "topics that one socket may have joined at once; more are refused as too many channels joined",
+  ),
 }
 
 export const runningSettings = {

@@ -79,6 +79,8 @@ export interface Config {
   /** Never empty; the first one encrypts, all decrypt. */
   readonly encryptionKeys: readonly EncryptionKeySetting[]
   readonly anonymousTopics: boolean
+  /** At once. */
+  readonly topicsPerSocket: number
   readonly rulesGit: { readonly url: Secret; readonly branch: string; readonly intervalMs: number } | null
   /** Each name once. */
   readonly webhookSecrets: readonly WebhookSecretSetting[]

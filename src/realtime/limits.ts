@@ -67,3 +67,9 @@ export const defaultLimits: RealtimeLimits = {
   pollBufferedBytes: 64 * 1024 * 1024,
   pollSessions: 10_000,
 }
+
+/** The limits that follow from the setting: who may join more may also come back with all of it. */
+export const joinLimits = (topicsPerSocket: number): Pick<RealtimeLimits, "topicsPerSocket" | "joinBurst"> => ({
+  topicsPerSocket,
+  joinBurst: Math.max(defaultLimits.joinBurst, 2 * topicsPerSocket),
+})

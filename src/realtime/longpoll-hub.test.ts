@@ -7,7 +7,11 @@ import { startTestHub, type TestHub } from "../testing/start-hub.ts"
 let hub: TestHub
 let token: string
 beforeAll(async () => {
-  hub = await startTestHub({ HUB_ANONYMOUS_TOPICS: "false", HUB_ALLOWED_ORIGINS: "https://app.example.com" })
+  hub = await startTestHub({
+    HUB_ANONYMOUS_TOPICS: "false",
+    HUB_ALLOWED_ORIGINS: "https://app.example.com",
+    HUB_TOPICS_PER_SOCKET: "2",
+  })
   token = await tokenFor({ sub: "u1", tenants: [{ business: "b1", locations: ["l1"] }] })
 })
 afterAll(async () => {
@@ -58,4 +62,22 @@ test("every method and a large body are answered by the room, with nothing of th
   for (const method of ["HEAD", "PUT", "PATCH", "DELETE"]) {
     expect((await hub.call(path, { key: null, method })).status).toBe(400)
   }
+})
+
+test("so many topics as the setting says are joined on one connection, and no more", async () => {
+  const operator = await tokenFor({ sub: "u2", roles: ["admin"], tenants: "*" })
+  const socket = new Socket(`http://127.0.0.1:${hub.port}/socket`, { params: { token: operator } })
+  socket.connect()
+  const join = (topic: string) =>
+    new Promise((done) =>
+      socket
+        .channel(topic)
+        .join()
+        .receive("ok", () => done("ok"))
+        .receive("error", done),
+    )
+  expect(await join("resources:b1:l1")).toBe("ok")
+  expect(await join("resources:b1:l2")).toBe("ok")
+  expect(await join("resources:b1:l3")).toEqual({ reason: "too many channels joined" })
+  await new Promise<void>((done) => socket.disconnect(() => done()))
 })
