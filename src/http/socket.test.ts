@@ -10,6 +10,7 @@ test("the listener is told to wait longer for a poll than the room holds it", as
   } as unknown as Bun.Server<unknown>
   const { routes } = socketRoutes<unknown>({
     upgrade: async () => undefined,
+    drawer: async () => undefined,
     longPoll: async (_request, _server, body) => {
       // Reading has a patience of its own, so the room's begins again after it.
       const read = await body(10)

@@ -7,6 +7,8 @@ import type { Answer, Call, Method, RouteFile } from "./route.ts"
 export interface SocketDoors<Server> {
   /** `undefined`: the connection was upgraded. */
   upgrade(request: Request, server: Server): Promise<Response | undefined>
+  /** The same, for the older drawers. */
+  drawer(request: Request, server: Server, shape: "envelope" | "bare"): Promise<Response | undefined>
   /** `body` reads at most so many bytes. */
   longPoll(
     request: Request,
@@ -16,6 +18,12 @@ export interface SocketDoors<Server> {
   /** How long a poll's answer may take. */
   readonly heldSeconds: number
 }
+
+/** For clients that are older than the hub. */
+const DRAWERS = [
+  ["/ws/notifications", "envelope"],
+  ["/v1/ws", "bare"],
+] as const
 
 /** Polls, frames, preflights; what is none of them is told 400 by the room, as Phoenix does. */
 const POLL_METHODS: readonly Method[] = ["GET", "POST", "OPTIONS", "HEAD", "PUT", "PATCH", "DELETE"]
@@ -35,6 +43,13 @@ export function socketRoutes<Server>(doors: SocketDoors<Server>): RouteFile {
         doc: null,
         handle: (call) => through(call, (server) => doors.upgrade(call.request, server)),
       },
+      ...DRAWERS.map(([path, shape]) => ({
+        method: "GET" as const,
+        path,
+        access: "open" as const,
+        doc: null,
+        handle: (call: Call) => through(call, (server) => doors.drawer(call.request, server, shape)),
+      })),
       ...POLL_METHODS.map((method) => ({
         method,
         path: "/socket/longpoll",

@@ -25,6 +25,8 @@ export interface Transport {
   cut(): void
   /** Bytes that the client has not taken yet. */
   backlog(): number
+  /** Asks for a sign of life; absent where there is no such thing. */
+  ping?(): void
 }
 
 export interface ConnectionDeps {
@@ -99,6 +101,9 @@ export class Connection implements JoinedOn {
   cut(): void {
     this.#transport?.cut()
   }
+
+  /** An answer to a ping. Says nothing of Phoenix's clients, which speak by themselves. */
+  alive(): void {}
 
   /** A sign of life that is no frame: a poll. */
   heard(): void {

@@ -7,6 +7,7 @@ import type { Clock, Timer } from "../runtime/clock.ts"
 import type { Transport } from "./connection.ts"
 import type { Encoded } from "./frame.ts"
 import type { RealtimeLimits } from "./limits.ts"
+import type { LocalTopics } from "./local-topics.ts"
 
 /** What a poll brings: frames, nothing within its window, or that the session is no more. */
 export type Polled =
@@ -16,8 +17,7 @@ export type Polled =
 /** What all sessions share: who hears what, and how much waits for all of them together. */
 export interface Shelf {
   waitingBytes: number
-  subscribe(name: string, session: LongPollSession): void
-  unsubscribe(name: string, session: LongPollSession): void
+  readonly topics: LocalTopics
 }
 
 export interface SessionDeps {
@@ -129,11 +129,11 @@ export class LongPollSession implements Transport {
   subscribe(name: string): void {
     if (this.#ended) return
     this.#names.add(name)
-    this.#deps.shelf.subscribe(name, this)
+    this.#deps.shelf.topics.subscribe(name, this)
   }
 
   unsubscribe(name: string): void {
-    if (this.#names.delete(name)) this.#deps.shelf.unsubscribe(name, this)
+    if (this.#names.delete(name)) this.#deps.shelf.topics.unsubscribe(name, this)
   }
 
   close(code: number): void {
@@ -170,7 +170,7 @@ export class LongPollSession implements Transport {
   #end(code: number): void {
     if (this.#ended) return
     this.#ended = true
-    for (const name of this.#names) this.#deps.shelf.unsubscribe(name, this)
+    for (const name of this.#names) this.#deps.shelf.topics.unsubscribe(name, this)
     this.#names.clear()
     if (this.#overflown) this.#drop()
     if (this.#held !== null) this.#held(this.#take())

@@ -6,9 +6,9 @@
 import type { Clock } from "../runtime/clock.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import type { Connection } from "./connection.ts"
-import type { NativeTopics } from "./fanout.ts"
 import { type HandshakeSettings, originAllowed } from "./handshake.ts"
 import type { RealtimeLimits } from "./limits.ts"
+import type { LocalTopics } from "./local-topics.ts"
 import { readLines } from "./longpoll-body.ts"
 import { LongPollSession, type Shelf } from "./longpoll-session.ts"
 import { looksLikeSession, sessionTokens } from "./longpoll-token.ts"
@@ -22,6 +22,8 @@ export type Admitted =
   | { readonly kind: "refused"; readonly status: number }
 
 export interface LongPollDeps extends Pick<HandshakeSettings, "allowedOrigins" | "publicUrl"> {
+  /** Where sessions hear what is published. */
+  readonly topics: LocalTopics
   readonly limits: RealtimeLimits
   readonly clock: Clock
   readonly telemetry: Emitter
@@ -30,8 +32,6 @@ export interface LongPollDeps extends Pick<HandshakeSettings, "allowedOrigins" |
 }
 
 export interface LongPoll {
-  /** Where sessions hear what is published. */
-  readonly topics: NativeTopics
   /** Polls that are held now. */
   held(): number
   /** Answers any request to the path. Never rejects. */
@@ -56,21 +56,8 @@ export function longPolling(deps: LongPollDeps): LongPoll {
   const { limits, clock, telemetry } = deps
   const tokens = sessionTokens()
   const sessions = new Map<string, { readonly session: LongPollSession; readonly connection: Connection }>()
-  const hearing = new Map<string, Set<LongPollSession>>()
   let held = 0
-  const shelf: Shelf = {
-    waitingBytes: 0,
-    subscribe(name, session) {
-      const there = hearing.get(name)
-      if (there === undefined) hearing.set(name, new Set([session]))
-      else there.add(session)
-    },
-    unsubscribe(name, session) {
-      const there = hearing.get(name)
-      there?.delete(session)
-      if (there?.size === 0) hearing.delete(name)
-    },
-  }
+  const shelf: Shelf = { waitingBytes: 0, topics: deps.topics }
 
   /** The header wins over the parameters, of which a client that also sends a person's token has two. */
   const sessionOf = (request: Request) => {
@@ -157,12 +144,6 @@ export function longPolling(deps: LongPollDeps): LongPoll {
   }
 
   return {
-    topics: {
-      publish(name, frame) {
-        for (const session of hearing.get(name) ?? []) session.send(frame)
-      },
-      subscribers: (name) => hearing.get(name)?.size ?? 0,
-    },
     held: () => held,
     async answer(request, admit, body) {
       if (!originAllowed(request.headers.get("origin"), request.headers.get("host"), deps)) {

@@ -19,12 +19,14 @@ import type { Watched } from "./dashboard-watch.ts"
 import { type BusinessesOf, deliveriesTopic } from "./deliveries-topic.ts"
 import { doors } from "./doors.ts"
 import { drainSockets, retryHint } from "./drain.ts"
+import type { DrawerShape } from "./drawers.ts"
 import { eventsTopic } from "./events-topic.ts"
 import type { NativeTopics, TopicView } from "./fanout.ts"
 import type { HandshakeSettings } from "./handshake.ts"
 import { type ReadHeads, sharedHeads } from "./heads.ts"
 import type { MarkInbox } from "./inbox-pushes.ts"
 import { defaultLimits, type RealtimeLimits } from "./limits.ts"
+import { LocalTopics } from "./local-topics.ts"
 import { longPolling, type ReadBody } from "./longpoll.ts"
 import { notificationsTopic } from "./notifications-topic.ts"
 import { createPresence } from "./presence.ts"
@@ -75,6 +77,8 @@ export interface Realtime {
   longPoll(request: Request, server: Bun.Server<SocketData>, body: ReadBody): Promise<Response>
   /** How long an answer may be held, in seconds: the listener must not give the request up before. */
   readonly heldSeconds: number
+  /** Answers a request to one of the older drawers' paths, as `upgrade` does. */
+  drawer(request: Request, server: Bun.Server<SocketData>, shape: DrawerShape): Promise<Response | undefined>
   /** Where everybody hears what is published, by sockets and by polls. */
   readonly native: NativeTopics
   /** Closes a person's sockets, on all nodes; gives how many are here. */
@@ -113,14 +117,15 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     if (connections.size === 0) emptied?.()
   }
   const { allowedOrigins, publicUrl } = deps
-  const polls = longPolling({ limits, clock, telemetry, allowedOrigins, publicUrl, opened, closed })
+  const local = new LocalTopics()
+  const polls = longPolling({ topics: local, limits, clock, telemetry, allowedOrigins, publicUrl, opened, closed })
   // Before the first socket there is no server to publish to, and nobody to hear it.
   const native: NativeTopics = {
     publish(name, frame) {
       server?.publish(name, frame)
-      polls.topics.publish(name, frame)
+      local.publish(name, frame)
     },
-    subscribers: (name) => (server?.subscriberCount(name) ?? 0) + polls.topics.subscribers(name),
+    subscribers: (name) => (server?.subscriberCount(name) ?? 0) + local.subscribers(name),
   }
   const crash = (view: string): void => {
     for (const connection of connections) connection.crash(view, "channel_crash")
@@ -148,8 +153,9 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   ]
   const websocket = websocketHandler({ limits, telemetry, opened, closed })
 
-  const { upgrade, longPoll } = doors({
+  const { upgrade, drawer, longPoll } = doors({
     ...deps,
+    local,
     connection: { families, limits, clock, telemetry },
     polls,
     rate: new AcceptRate(clock, limits.socketsPerSecond, 2 * limits.socketsPerSecond),
@@ -261,6 +267,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
     }),
     websocket,
     upgrade,
+    drawer,
     longPoll,
     heldSeconds: Math.ceil(limits.pollWindowMs / 1_000),
     native,

@@ -50,6 +50,9 @@ export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<Sock
     message(socket, raw) {
       guarded("realtime message", socket, () => socket.data.receive(raw))
     },
+    pong(socket) {
+      guarded("realtime pong", socket, () => socket.data.alive())
+    },
     close(socket, code) {
       guarded("realtime close", socket, () => {
         const connection = socket.data
@@ -92,5 +95,9 @@ class WebSocketTransport implements Transport {
 
   backlog(): number {
     return this.#socket.getBufferedAmount()
+  }
+
+  ping(): void {
+    this.#socket.ping()
   }
 }

@@ -148,12 +148,14 @@ export async function startRoom(
   }
 }
 
-/** Through either door, as `http/socket.ts` does for the hub. */
+/** Through any of the doors, as `http/socket.ts` does for the hub. */
 export function enter(
   realtime: Realtime,
   request: Request,
   server: Bun.Server<SocketData>,
 ): Promise<Response | undefined> {
+  const drawer = /^[^?]*\/(ws\/notifications|v1\/ws)(\?|$)/.exec(request.url)?.[1]
+  if (drawer !== undefined) return realtime.drawer(request, server, drawer === "v1/ws" ? "bare" : "envelope")
   if (!/^[^?]*\/longpoll(\?|$)/.test(request.url)) return realtime.upgrade(request, server)
   server.timeout(request, realtime.heldSeconds + 10)
   return realtime.longPoll(request, server, async (limit) => {
