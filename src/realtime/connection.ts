@@ -60,6 +60,8 @@ export class Connection implements JoinedOn {
   #transport: Transport | null = null
   #openedAt = 0
   #heardAt = 0
+  /** Frames that it may still send at once; here and not in a bucket, because every connection has it. */
+  #frames = 0
   /** A polite close was sent; the next sweep cuts what is still there. */
   #closing = false
 
@@ -77,6 +79,7 @@ export class Connection implements JoinedOn {
     this.#transport = transport
     this.#openedAt = this.#deps.clock.now()
     this.#heardAt = this.#openedAt
+    this.#frames = this.#deps.limits.frameBurst
     this.#deps.telemetry.emit({ kind: "socket_opened", transport: transport.name })
   }
 
@@ -107,7 +110,10 @@ export class Connection implements JoinedOn {
 
   /** A sign of life that is no frame: a poll. */
   heard(): void {
-    this.#heardAt = this.#deps.clock.now()
+    const { frameBurst, framesPerSecond } = this.#deps.limits
+    const now = this.#deps.clock.now()
+    this.#frames = Math.min(frameBurst, this.#frames + ((now - this.#heardAt) / 1_000) * framesPerSecond)
+    this.#heardAt = now
   }
 
   /**
@@ -117,6 +123,12 @@ export class Connection implements JoinedOn {
   receive(raw: string | Uint8Array<ArrayBuffer>): Promise<void> | undefined {
     if (this.#transport === null || this.#closing) return undefined
     this.heard()
+    this.#frames -= 1
+    if (this.#frames < 0) {
+      // Before it is read: Bun reads on whatever we do, and a flood is to cost less than what it is made of.
+      this.close(1008, "too many frames")
+      return undefined
+    }
     try {
       const frame = this.#serializer.decode(raw)
       if (frame === null) {

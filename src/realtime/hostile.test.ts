@@ -54,6 +54,46 @@ test("frames that pile up behind a join are bounded, and a heartbeat is answered
   join.resolve()
 })
 
+test("a flood of frames is ended with 1008; what comes at once when a screen comes back is not a flood", async () => {
+  const clock = fakeClock()
+  room = await startRoom({ clock })
+  const [coming, flooding] = [await RawClient.open(room.url()), await RawClient.open(room.url())]
+  for (let n = 0; n < 400; n++) coming.send([null, `${n}`, "phoenix", "heartbeat", {}])
+  expect(await coming.settled()).toHaveLength(400)
+  await clock.advance(1_000)
+  for (let n = 0; n < 140; n++) coming.send([null, `${n}`, "phoenix", "heartbeat", {}])
+  expect(await coming.settled()).toHaveLength(140)
+  for (let n = 0; n < 501; n++) flooding.send([null, `${n}`, "phoenix", "heartbeat", {}])
+  expect(await flooding.closed).toBe(1008)
+  expect(flooding.reason).toBe("too many frames")
+  expect(room.realtime.gauges.sockets()).toBe(1)
+})
+
+test("a slow reader that still takes it is closed with 1013 before it is cut, and a neighbour misses nothing", async () => {
+  // The system holds some MiB between the two; what stays here is seen by the sweep before it is too much.
+  const clock = fakeClock()
+  room = await startRoom({ clock, limits: { backlogBytes: 64 * 1024 * 1024, politeBacklogBytes: 256 * 1024 } })
+  const neighbour = await RawClient.open(room.url())
+  await neighbour.join(TOPIC)
+  const silent = await slowReader(room, TOPIC)
+  const text = "x".repeat(64 * 1024)
+  for (let n = 1; n <= 600 && room.realtime.gauges.sockets() === 2; n++) {
+    room.publish([room.streams.append(stream, { n, text })])
+    expect((await neighbour.frame())[4]).toMatchObject({ _offset: n })
+    if (n % 20 === 0) await clock.advance(1_000)
+  }
+  expect(room.events.find(({ kind }) => kind === "reader_dropped")).toMatchObject({ transport: "websocket" })
+  let last: Buffer = Buffer.alloc(0)
+  silent.on("data", (data: Buffer) => {
+    last = Buffer.concat([last, data]).subarray(-64)
+  })
+  const ended = new Promise((done) => silent.once("close", done))
+  silent.resume()
+  await ended
+  // A close frame: 1013, and why.
+  expect(last.subarray(-15).toString("latin1")).toBe("\x88\x0d\x03\xf5slow reader")
+})
+
 test("a join that was refused as too late is not admitted afterwards", async () => {
   const admitting: (() => boolean)[] = []
   room = await startRoom({

@@ -15,6 +15,9 @@ export interface RealtimeLimits {
   readonly topicsPerSocket: number
   /** Frames that wait behind a join or a push of their own topic. */
   readonly waitingFrames: number
+  /** Frames of any kind: so many at once, then so many a second; who sends more is ended with 1008. */
+  readonly frameBurst: number
+  readonly framesPerSecond: number
   /** Joins: so many at once, then so many a second. */
   readonly joinBurst: number
   readonly joinsPerSecond: number
@@ -49,6 +52,8 @@ export const defaultLimits: RealtimeLimits = {
   politeBacklogBytes: 768 * 1024,
   topicsPerSocket: 100,
   waitingFrames: 100,
+  frameBurst: 500,
+  framesPerSecond: 50,
   joinBurst: 200,
   joinsPerSecond: 20,
   pushBurst: 100,

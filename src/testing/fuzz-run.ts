@@ -44,6 +44,8 @@ const BLOCK = 500
 const LINES = 24
 const ODD_LINES = 24
 const SOCKETS = 16
+/** Of some 30 frames each: below the burst that a socket has (`realtime/limits.ts`). */
+const BATCHES_A_SOCKET = 12
 /** What a frame that is not whole is given before its connection is left. */
 const NO_FRAME_MS = 150
 
@@ -111,14 +113,18 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   let batch = 0
   const talk = async (version: Version): Promise<void> => {
     const batches = frameBatch(version)
-    const kept: { line: SocketLine | null } = { line: null }
+    const kept: { line: SocketLine | null; batches: number } = { line: null, batches: 0 }
     const pending: (readonly FrameInput[])[] = []
     while (frames < options.frames && !isOver()) {
       if (pending.length === 0) pending.push(...sample(batches, seed, 1_000_000 + batch++, 8))
       const [one = []] = pending.splice(0, 1)
       const token = options.tokens[batch % options.tokens.length] ?? ""
-      const line = kept.line?.isOpen() ? kept.line : await socketLine(hub.port, version, token).catch(() => null)
+      // Nothing ends it but what it sends: it goes before it has sent too much.
+      if (kept.batches === BATCHES_A_SOCKET) kept.line?.close()
+      const isKept = kept.line?.isOpen() === true && kept.batches < BATCHES_A_SOCKET
+      const line = isKept ? kept.line : await socketLine(hub.port, version, token).catch(() => null)
       kept.line = line
+      kept.batches = isKept ? kept.batches + 1 : 1
       if (line === null) {
         count("ws: not opened")
         findings.push("a socket was refused")
