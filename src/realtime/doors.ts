@@ -93,7 +93,8 @@ export function doors(deps: DoorDeps): Doors {
         if (recipient === null) return null
         return new DrawerConnection({ ...principal, recipient }, shape, deps.local, deps.connection)
       }),
-    longPoll: (request, from, body) => deps.polls.answer(request, () => admit(request, from, "longpoll", phoenix), body),
+    longPoll: (request, from, body) =>
+      deps.polls.answer(request, () => admit(request, from, "longpoll", phoenix), body),
   }
 }
 
