@@ -4,6 +4,8 @@
 /** A pending `Clock.after`. Cancelling one that has fired or was cancelled does nothing. */
 export interface Timer {
   cancel(): void
+  /** It no longer keeps the process from ending; for timers that may be left when nobody waits for them. */
+  unref?(): void
 }
 
 export interface Clock {
@@ -23,11 +25,19 @@ export const systemClock: Clock = {
   wall: () => new Date(),
   after(ms, run) {
     let handle: ReturnType<typeof setTimeout>
+    let held = true
     const wait = (left: number): void => {
       const step = Math.min(left, LONGEST_STEP)
       handle = setTimeout(() => (left > step ? wait(left - step) : run()), step)
+      if (!held) handle.unref()
     }
     wait(Math.max(0, ms))
-    return { cancel: () => clearTimeout(handle) }
+    return {
+      cancel: () => clearTimeout(handle),
+      unref() {
+        held = false
+        handle.unref()
+      },
+    }
   },
 }

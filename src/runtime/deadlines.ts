@@ -24,7 +24,8 @@ export function createDeadlines(clock: Clock, ms: number): InTime {
 
   const arm = (inMs: number): void => {
     isArmed = true
-    clock.after(inMs, ring)
+    // It may be left when all waits are over, and a process that has stopped would stay for it.
+    clock.after(inMs, ring).unref?.()
   }
   const ring = (): void => {
     isArmed = false
