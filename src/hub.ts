@@ -32,6 +32,7 @@ import { healthRoutes } from "./http/health.ts"
 import { countsJson, inboxRoutes, markInbox } from "./http/inbox.ts"
 import { listRoutes } from "./http/lists.ts"
 import { openapiRoutes } from "./http/openapi.ts"
+import { noteOperation } from "./http/operations.ts"
 import { outboxRoutes } from "./http/outbox.ts"
 import { pageRoutes } from "./http/pages.ts"
 import { preferencesRoutes } from "./http/preferences.ts"
@@ -301,6 +302,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       clock,
       telemetry,
       tree: () => running,
+      note: (who, actor) => noteOperation(db, who, "actor.restart", { actor, node }),
       once: { http: "it carries your own request, and says goodbye to every socket when it stops" },
     }),
     backtestRoutes({ db }),

@@ -201,7 +201,7 @@ describe("right before it is sent, a delivery", () => {
     ])
     await settled(4)
     await tree.stop()
-    await deleteRecipient(db, recipientId("eve"), null)
+    await deleteRecipient(db, recipientId("eve"), null, "key:1")
     const elsewhere = [{ business: business("b2"), locations: null, roles: [] }]
     await upsertRecipients(db, [recipient("fay", { memberships: elsewhere })], null)
     await db.execute("update deliveries set next_attempt_at = now()")
@@ -220,7 +220,7 @@ describe("right before it is sent, a delivery", () => {
       await plant(ASKED, ["dan"]),
     ]
     await upsertRecipients(db, [recipient("cem"), recipient("dan")], null)
-    await deleteRecipient(db, recipientId("cem"), null)
+    await deleteRecipient(db, recipientId("cem"), null, "key:1")
     const elsewhere = [{ business: business("b2"), locations: null, roles: [] }]
     await upsertRecipients(db, [recipient("dan", { memberships: elsewhere })], null)
     const sms = channel("sms", DELIVERED)

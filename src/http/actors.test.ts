@@ -56,6 +56,7 @@ beforeAll(async () => {
       telemetry.subscribe(metrics.subscriber)
       return [
         actorRoutes({
+          note: () => Promise.resolve(),
           node: "hubbub-test",
           clock,
           telemetry,
@@ -146,6 +147,7 @@ describe("GET /admin/actors", () => {
 
   test("is described as it is", async () => {
     const file = actorRoutes({
+      note: () => Promise.resolve(),
       node: "n",
       clock: systemClock,
       telemetry: front.telemetry,

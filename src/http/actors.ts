@@ -1,4 +1,5 @@
 /** The supervision tree for operators: what runs, what crashed and why; and the restart of one part of it. */
+import type { Principal } from "../domain/principal.ts"
 import type { ActorInfo } from "../runtime/child-spec.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { RestartAnswer } from "../runtime/tree.ts"
@@ -18,6 +19,8 @@ export interface ActorDeps {
   readonly tree: () => OperatedTree | null
   /** Parts that run once for each life of the process, by id, and why; what is above them is not restarted either. */
   readonly once: Readonly<Record<string, string>>
+  /** Keeps for good who asked for a restart of which part. */
+  readonly note: (principal: Principal, actor: string) => Promise<void>
   /** What a restart gets before the caller is told that it takes longer; default 8,000. */
   readonly patienceMs?: number
 }
@@ -103,6 +106,7 @@ async function restart(deps: ActorDeps, { params, principal }: Call): Promise<An
     told("refused")
     return refused
   }
+  await deps.note(principal, found.id)
   const answer = await withPatience(tree.restart(found.id), deps)
   told(answer.kind)
   return answerOf(answer)

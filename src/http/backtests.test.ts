@@ -22,7 +22,7 @@ test("the last backtest is for operators of all businesses, and goes with anybod
     expect((await front.call(PATH, { key: SERVICE_KEY })).status).toBe(403)
     const ann = recipient("ann")
     await upsertRecipients(front.db, [ann], null)
-    expect(await deleteRecipient(front.db, ann.id, null)).toBe("deleted")
+    expect(await deleteRecipient(front.db, ann.id, null, "key:1")).toBe("deleted")
     expect((await front.call(PATH)).status).toBe(404)
   } finally {
     await front.stop()

@@ -16,6 +16,7 @@ import {
 import type { Database } from "../store/database.ts"
 import { listOutbox } from "../store/outbox.ts"
 import { readJson } from "./body.ts"
+import { noteOperation } from "./operations.ts"
 import { OUTBOX_SCHEMAS } from "./outbox-schemas.ts"
 import { pageBody, readPage } from "./page.ts"
 import { invalid, problem } from "./problem.ts"
@@ -125,6 +126,10 @@ async function plan(deps: OutboxDeps, failures: FailureSwitch, { request, princi
   if ("errors" in asked) return invalid(asked.errors)
   if (!deps.captured.includes(asked.channel))
     return problem("conflict", `${asked.channel} is not captured: its messages go to its provider`)
+  await noteOperation(deps.db, principal, "outbox.fail", {
+    channel: asked.channel,
+    failure: asked.planned?.failure ?? null,
+  })
   failures.plan(asked.channel, asked.planned)
   return json(200, stateOf(asked.channel, deps, failures))
 }

@@ -5,7 +5,7 @@
 import { asRecipientId, type RecipientId } from "../domain/ids.ts"
 import type { FieldError } from "../domain/json-limits.ts"
 import type { Preferences } from "../domain/preferences.ts"
-import { confinedTo } from "../domain/principal.ts"
+import { actorOf, confinedTo } from "../domain/principal.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { Database } from "../store/database.ts"
 import { changePreferences, getPreferences } from "../store/preferences.ts"
@@ -82,14 +82,22 @@ export function preferencesRoutes({ db }: { readonly db: Database }): RouteFile 
     const body = await readJson(call.request)
     if ("kind" in body) return body
     let errors: readonly FieldError[] = []
-    const now = await changePreferences(db, owner.recipient, (before) => {
+    const { principal } = call
+    const by = {
+      actor: actorOf(principal),
+      action: "preferences.change",
+      businesses: confinedTo(principal.tenancy),
+      detail: { by: "api" },
+    } as const
+    const changing = (before: Preferences): Preferences | null => {
       const said = keeps ? merged(preferencesJson(before), body.value) : body.value
       const read = readPreferences(said, owner.known?.timezone ?? null)
       if ("preferences" in read) return read.preferences
       errors = read.errors
       return null
-    })
-    return errors.length > 0 ? invalid(errors) : shown(owner, now)
+    }
+    const [now] = await changePreferences(db, [owner.recipient], changing, () => by)
+    return errors.length > 0 || now === undefined ? invalid(errors) : shown(owner, now)
   }
 
   const routesOf = (door: Door): readonly Route[] => {

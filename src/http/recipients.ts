@@ -2,7 +2,7 @@
 import { asRecipientId, type BusinessId, type RecipientId } from "../domain/ids.ts"
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts"
 import { checkJson, pointerTo } from "../domain/json-limits.ts"
-import { confinedTo, type Principal } from "../domain/principal.ts"
+import { actorOf, confinedTo, type Principal } from "../domain/principal.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { Database } from "../store/database.ts"
 import { deleteRecipient, getRecipient, getRecipients, listRecipients, upsertRecipients } from "../store/recipients.ts"
@@ -128,7 +128,7 @@ export function recipientRoutes({ db }: { readonly db: Database }): RouteFile {
         async handle({ params, principal }) {
           const id = asRecipientId(params["id"])
           if (id === null) return notFound("recipient")
-          const answer = await deleteRecipient(db, id, confinedTo(principal.tenancy))
+          const answer = await deleteRecipient(db, id, confinedTo(principal.tenancy), actorOf(principal))
           return answer === "deleted" ? noContent() : notFound("recipient")
         },
       },

@@ -7,9 +7,8 @@ import type { RecipientId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { LinkTokens, PreferencesLink, UnsubscribeLink } from "../domain/link-token.ts"
 import { COMMERCIAL, type Preferences, unsubscribed } from "../domain/preferences.ts"
-import { appendAudit } from "../store/audit.ts"
-import type { Database, Queryable } from "../store/database.ts"
-import { changePreferencesIn, getPreferences } from "../store/preferences.ts"
+import type { Database } from "../store/database.ts"
+import { changePreferences, getPreferences } from "../store/preferences.ts"
 import { decode, mediaType, readBytes, unsupported } from "./body.ts"
 import { deadLink, type LinkChoice, type LinkForm, linkPage } from "./link-page.ts"
 import type { Answer, Call, Method, Route, RouteFile } from "./route.ts"
@@ -36,13 +35,20 @@ const NAMES: Readonly<Record<PersonalChannel, string>> = {
 
 export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFile {
   /** Of every person whom the message reached: an address that several share is one mailbox. */
-  const stop = ({ recipients, channel, category, commercial }: UnsubscribeLink): Promise<void> =>
-    db.transaction(async (tx) => {
-      for (const recipient of recipients.toSorted()) {
-        const link = { channel, category, commercial }
-        await consents(tx, recipient, "unsubscribe", link, (now) => unsubscribed(now, link))
-      }
-    })
+  const stop = ({ recipients, channel, category, commercial }: UnsubscribeLink): Promise<unknown> => {
+    const link = { channel, category, commercial }
+    return consents(recipients, "unsubscribe", link, (now) => unsubscribed(now, link))
+  }
+  /** A mail program that asks again changes nothing. Each is noted as done by whom the link was for. */
+  const consents = async (
+    recipients: readonly RecipientId[],
+    verb: "unsubscribe" | "choose",
+    detail: JsonObject,
+    change: (now: Preferences) => Preferences,
+  ): Promise<void> => {
+    const common = { action: `preferences.${verb}`, businesses: null, detail: { by: "link", ...detail } } as const
+    await changePreferences(db, recipients, change, (recipient) => ({ ...common, actor: `person:${recipient}` }))
+  }
   const unsubscribe = async (call: Call, acts: boolean): Promise<Answer> => {
     const link = links.readUnsubscribe(call.params["token"] ?? "")
     if (link === null || link.recipients.length === 0) return deadLink()
@@ -64,7 +70,7 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
     const body = decode(bytes)
     if (typeof body !== "string") return body
     const on = new Set(new URLSearchParams(body).keys())
-    await db.transaction((tx) => consents(tx, link.recipient, "choose", {}, (now) => chosen(now, on)))
+    await consents([link.recipient], "choose", {}, (now) => chosen(now, on))
     return linkPage(200, { title: "Saved", says: "From now on you are told as you chose." })
   }
 
@@ -94,30 +100,6 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
       ...routesOf("preferences", ["Show what the reader of a message gets", "Change what the reader gets"], wishesOf),
     ],
   }
-}
-
-/** Changes what somebody wishes, and notes that they did; a mail program that asks again changes nothing. */
-async function consents(
-  tx: Queryable,
-  recipient: RecipientId,
-  verb: "unsubscribe" | "choose",
-  detail: JsonObject,
-  change: (now: Preferences) => Preferences,
-): Promise<void> {
-  let before: Preferences | null = null
-  const after = await changePreferencesIn(tx, recipient, (now) => {
-    before = now
-    return change(now)
-  })
-  if (Bun.deepEquals(before, after)) return
-  const action = `preferences.${verb}`
-  await appendAudit(tx, {
-    actor: `person:${recipient}`,
-    action,
-    businesses: null,
-    key: null,
-    detail: { by: "link", ...detail },
-  })
 }
 
 /** `e-mails about billing` */

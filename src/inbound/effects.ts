@@ -93,10 +93,10 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
       }),
     resume: (by, channel, address) =>
       once(by, async (tx) => {
-        const resumed = await resume(tx, channel, address)
         // Whoever had said no on a page as well has said yes since.
         for (const recipient of await toldAt(tx, channel, address))
           await changePreferencesIn(tx, recipient, (now) => withoutRefusal(now, channel))
+        const resumed = await resume(tx, channel, address)
         return { effect: resumed ? "done" : "known" }
       }),
     acknowledge: (by, delivery) =>

@@ -11,6 +11,7 @@ import type { Message } from "../domain/message.ts"
 import { confinedTo } from "../domain/principal.ts"
 import { DELIVERY_TAG, RECEIPTS, type Receipt } from "../domain/receipt.ts"
 import { readJson } from "../http/body.ts"
+import { noteOperation } from "../http/operations.ts"
 import { invalid, notFound, type Problem, problem } from "../http/problem.ts"
 import { type Answer, type Call, json, type Reply, type RouteFile } from "../http/route.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
@@ -71,6 +72,8 @@ export function rehearsalRoutes(options: RehearsalOptions): RouteFile {
           if (message === null) return notFound("delivery")
           if (!captured.has(message.channel))
             return problem("conflict", `${message.channel} is not captured: its reader answers`)
+          const what = asked.kind === "receipt" ? { receipt: asked.receipt } : {}
+          await noteOperation(db, call.principal, "outbox.answer", { delivery_id: id, answer: asked.kind, ...what })
           const taken = await answer({ id, message, asked, name: `rehearsal ${crypto.randomUUID()}` }, call)
           if ("kind" in taken) return taken
           pubsub.publish([{ kind: "deliveries_changed", ids: [id] }])

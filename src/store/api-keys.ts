@@ -3,7 +3,9 @@
  * is stored, which is enough because the secret is 32 random bytes.
  */
 import type { BusinessId } from "../domain/ids.ts"
-import type { Queryable } from "./database.ts"
+import type { JsonObject } from "../domain/json.ts"
+import { appendAudit } from "./audit.ts"
+import type { Database, Queryable } from "./database.ts"
 
 export interface ApiKey {
   readonly id: string
@@ -42,19 +44,23 @@ export const hashOfKey = (key: string): Buffer => Bun.CryptoHasher.hash("sha256"
 /** The id inside a key's text, or null where it is none of ours. */
 export const idOfKey = (key: string): string | null => /^hub_([0-9a-z]{16})_[A-Za-z0-9_-]{43}$/.exec(key)?.[1] ?? null
 
-/** Makes a key. `key` is its only copy: it cannot be shown again. */
+/** Makes a key. `key` is its only copy: it cannot be shown again. Keys are the command line's, so that is who did it. */
 export async function createApiKey(
-  db: Queryable,
+  db: Database,
   wanted: { readonly name: string; readonly scope: "service" | "admin"; readonly business: BusinessId | null },
 ): Promise<{ readonly key: string; readonly apiKey: ApiKey }> {
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex")
   const key = `hub_${id}_${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url")}`
-  const [row] = await db.query<Row>(
-    `insert into api_keys (id, hash, name, scope, business_id) values ($1, $2, $3, $4, $5) returning ${COLUMNS}`,
-    [id, hashOfKey(key), wanted.name, wanted.scope, wanted.business],
-  )
-  if (row === undefined) throw new Error("an inserted key was not returned")
-  return { key, apiKey: fromRow(row) }
+  const { name, scope, business } = wanted
+  return db.transaction(async (tx) => {
+    const [row] = await tx.query<Row>(
+      `insert into api_keys (id, hash, name, scope, business_id) values ($1, $2, $3, $4, $5) returning ${COLUMNS}`,
+      [id, hashOfKey(key), name, scope, business],
+    )
+    if (row === undefined) throw new Error("an inserted key was not returned")
+    await noted(tx, "key.create", business, { id, name, scope })
+    return { key, apiKey: fromRow(row) }
+  })
 }
 
 /** Keys by their ids, with their hashes; revoked ones are left out. */
@@ -75,6 +81,16 @@ export async function listApiKeys(db: Queryable): Promise<readonly ApiKey[]> {
 }
 
 /** False where there is no such key or it was revoked before. Running hubs notice within seconds. */
-export async function revokeApiKey(db: Queryable, id: string): Promise<boolean> {
-  return (await db.execute("update api_keys set revoked_at = now() where id = $1 and revoked_at is null", [id])) > 0
-}
+export const revokeApiKey = (db: Database, id: string): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const [row] = await tx.query<Row>(
+      `update api_keys set revoked_at = now() where id = $1 and revoked_at is null returning ${COLUMNS}`,
+      [id],
+    )
+    if (row === undefined) return false
+    await noted(tx, "key.revoke", row.business_id, { id, name: row.name, scope: row.scope })
+    return true
+  })
+
+const noted = (tx: Queryable, action: string, business: BusinessId | null, detail: JsonObject): Promise<number> =>
+  appendAudit(tx, { actor: "cli", action, businesses: business === null ? null : [business], key: null, detail })

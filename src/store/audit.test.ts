@@ -1,7 +1,7 @@
 // Each way of tampering is done as somebody who may do anything in the database, triggers off.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
-import { appendAudit, firstBrokenEntry, listAudit } from "./audit.ts"
+import { appendAudit, auditHead, firstBrokenEntry, listAudit } from "./audit.ts"
 import { type Database, openDatabase } from "./database.ts"
 
 let server: TestDatabase
@@ -61,6 +61,32 @@ describe("the audit log", () => {
       3,
       ["update audit_log set actor = 'x', hash = sha256('x') where seq = 3"],
     ],
+    [
+      "one that was written while the clock was set back, whatever its hash",
+      6,
+      [
+        `with made as (
+           select 6::bigint as seq, at - interval '1 day' as at, actor, action, businesses, 'later'::text as key, detail, hash as previous
+           from audit_log where seq = 5
+         ), entry as (
+           insert into audit_log select seq, at, actor, action, businesses, key, detail, previous,
+             sha256(previous || convert_to(jsonb_build_array(seq, extract(epoch from at), actor, action, businesses, key, detail)::text, 'utf8'))
+           from made returning seq, hash
+         ) update audit_head set seq = entry.seq, hash = entry.hash from entry`,
+      ],
+    ],
+    [
+      "one that was put in between, the others moved",
+      3,
+      [
+        "update audit_log set seq = 6 where seq = 5",
+        "update audit_log set seq = 5 where seq = 4",
+        "update audit_log set seq = 4 where seq = 3",
+        "insert into audit_log select 3, at, actor, action, businesses, 'other', detail, previous, hash from audit_log where seq = 4",
+        "update audit_head set seq = 6",
+      ],
+    ],
+    ["another order of all", 1, ["update audit_log set seq = seq + 100", "update audit_log set seq = 106 - seq"]],
     ["another time", 2, ["update audit_log set at = at - interval '1 hour' where seq = 2"]],
     ["an entry that is gone", 3, ["delete from audit_log where seq = 2"]],
     [
@@ -83,5 +109,16 @@ describe("the audit log", () => {
   ] as const)("finds %s", async (_, broken, statements) => {
     await tamper(...statements)
     expect(await firstBrokenEntry(db)).toBe(broken)
+  })
+
+  test("whose tail and end were cut off together is found by an end that was kept elsewhere", async () => {
+    const anchor = await auditHead(db)
+    expect(await firstBrokenEntry(db, anchor)).toBeNull()
+    await tamper(
+      "delete from audit_log where seq = 5",
+      "update audit_head set seq = 4, hash = (select hash from audit_log where seq = 4)",
+    )
+    expect(await firstBrokenEntry(db)).toBeNull()
+    expect(await firstBrokenEntry(db, anchor)).toBe(5)
   })
 })

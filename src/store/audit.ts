@@ -85,18 +85,41 @@ export async function listAudit(
   return { entries: rows.slice(0, page.limit).map(entryFromRow), hasMore: rows.length > page.limit }
 }
 
-/** The number of the first entry that is not what was written there; one behind the last where the end was cut off. */
-export async function firstBrokenEntry(db: Queryable): Promise<number | null> {
+/** An entry and its hash, in hexadecimal. */
+export interface AuditAnchor {
+  readonly seq: number
+  readonly hash: string
+}
+
+/** The chain's end. Whoever keeps it elsewhere notices when the table and its end are written anew together. */
+export async function auditHead(db: Queryable): Promise<AuditAnchor> {
+  const [row] = await db.query<AuditAnchor>("select seq::float8 as seq, encode(hash, 'hex') as hash from audit_head")
+  if (row === undefined) throw new Error("the audit log has lost its end")
+  return row
+}
+
+/** An entry's time is its transaction's, and they are not written in the order in which they began; but nearly. */
+const AT_ONCE = "interval '5 minutes'"
+
+/**
+ * The number of the first entry that is not what was written there, or was written while the clock was set back; one behind
+ * the last where the end was cut off; the anchor's where it is another entry by now.
+ */
+export async function firstBrokenEntry(db: Queryable, anchor: AuditAnchor | null = null): Promise<number | null> {
   const [row] = await db.query<{ seq: number }>(
     `select seq::float8 as seq from (
-      select a.seq, row_number() over w as place, a.previous, a.hash,
+      select a.seq, row_number() over w as place, a.previous, a.hash, a.at < lag(a.at) over w - ${AT_ONCE} as back,
         lag(a.hash, 1, '\\x00') over w as before, ${hashOf("a", "a.previous")} as right_hash
       from audit_log a window w as (order by a.seq)
-    ) x where seq <> place or previous <> before or hash <> right_hash
+    ) x where seq <> place or previous <> before or hash <> right_hash or back
+    union all
+    select $1::float8 where $1 is not null and not exists (
+      select from audit_log where seq = $1 and encode(hash, 'hex') = lower($2))
     union all
     select coalesce(max(a.seq), 0) + 1 from audit_log a, audit_head h
     group by h.seq, h.hash having coalesce(max(a.seq), 0) <> h.seq
     order by 1 limit 1`,
+    [anchor?.seq ?? null, anchor?.hash ?? null],
   )
   return row?.seq ?? null
 }

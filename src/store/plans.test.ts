@@ -384,8 +384,8 @@ describe("recipients", () => {
   test("leave one business and are gone when they belong to none", async () => {
     const ann = recipient("ann")
     await upsertRecipients(db, [ann], null)
-    expect(await deleteRecipient(db, ann.id, [business("b9")])).toBe("absent")
-    expect(await deleteRecipient(db, ann.id, [business("b1")])).toBe("deleted")
+    expect(await deleteRecipient(db, ann.id, [business("b9")], "key:1")).toBe("absent")
+    expect(await deleteRecipient(db, ann.id, [business("b1")], "key:1")).toBe("deleted")
     expect(await getRecipient(db, ann.id)).toBeNull()
   })
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import type { BusinessId, DeliveryId, RecipientId } from "../domain/ids.ts"
 import { type PushSubscription, parsePushSubscription } from "../domain/push-subscription.ts"
 import { type DeviceToken, namedOnly, type Profile } from "../domain/recipient.ts"
+import { appendAudit } from "./audit.ts"
 import type { Database, Queryable } from "./database.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
 import { openAs, seal } from "./sealed.ts"
@@ -14,8 +15,8 @@ const hashOf = ({ endpoint }: Pick<PushSubscription, "endpoint">): Buffer =>
   createHash("sha256").update(endpoint).digest()
 
 /**
- * From now on the browser is this person's, whoever's it was. A person whom nobody has named yet becomes a recipient of
- * `business`. Of very many browsers the newest count.
+ * From now on the browser is this person's, whoever's it was, who has agreed to it. A person whom nobody has named yet becomes
+ * a recipient of `business`. Of very many browsers the newest count.
  */
 export const subscribe = (
   db: Database,
@@ -25,6 +26,10 @@ export const subscribe = (
 ): Promise<void> =>
   db.transaction(async (tx) => {
     await insertNamedRecipients(tx, [{ newRecipients: [namedOnly(recipient, business)], business }])
+    const known = await tx.query("select from push_subscriptions where endpoint_hash = $1 and recipient_id = $2", [
+      hashOf(subscription),
+      recipient,
+    ])
     await tx.execute(
       `insert into push_subscriptions (endpoint_hash, recipient_id, subscription) values ($1, $2, $3)
        on conflict (endpoint_hash) do update
@@ -36,16 +41,28 @@ export const subscribe = (
          select endpoint_hash from push_subscriptions where recipient_id = $1 order by created_at desc offset $2)`,
       [recipient, MOST_BROWSERS],
     )
+    // Pages say it each time that they are opened.
+    if (known.length === 0) await consented(tx, recipient, "push.subscribe", [business])
   })
 
+const consented = (
+  tx: Queryable,
+  recipient: RecipientId,
+  action: "push.subscribe" | "push.unsubscribe",
+  businesses: readonly BusinessId[] | null,
+): Promise<number> =>
+  appendAudit(tx, { actor: `person:${recipient}`, action, businesses, key: null, detail: { recipient_id: recipient } })
+
 /** False: this person has no such browser. */
-export async function unsubscribe(db: Queryable, recipient: RecipientId, endpoint: string): Promise<boolean> {
-  const gone = await db.execute("delete from push_subscriptions where recipient_id = $1 and endpoint_hash = $2", [
-    recipient,
-    hashOf({ endpoint }),
-  ])
-  return gone > 0
-}
+export const unsubscribe = (db: Database, recipient: RecipientId, endpoint: string): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const gone = await tx.execute("delete from push_subscriptions where recipient_id = $1 and endpoint_hash = $2", [
+      recipient,
+      hashOf({ endpoint }),
+    ])
+    if (gone > 0) await consented(tx, recipient, "push.unsubscribe", null)
+    return gone > 0
+  })
 
 /** A browser as the device that it is. */
 export const browserDevice = (subscription: Buffer): DeviceToken => ({

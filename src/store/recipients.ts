@@ -2,6 +2,7 @@
 
 import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
 import type { Membership, Profile, Recipient } from "../domain/recipient.ts"
+import { appendAudit } from "./audit.ts"
 import { forgetBacktest } from "./backtests.ts"
 import type { Database, Queryable } from "./database.ts"
 import { noteDeparture } from "./departures.ts"
@@ -129,11 +130,12 @@ export async function listRecipients(
   return { recipients: rows.slice(0, filter.limit).map(fromRow), hasMore: rows.length > filter.limit }
 }
 
-/** Takes a recipient out of the given businesses (null: of all), and deletes one that belongs nowhere any more. */
+/** Takes a recipient out of the given businesses (null: of all), and deletes one that belongs nowhere any more. `actor`: who does. */
 export async function deleteRecipient(
   db: Database,
   id: RecipientId,
   businesses: readonly BusinessId[] | null,
+  actor: string,
 ): Promise<"deleted" | "absent"> {
   return db.transaction(async (tx) => {
     // First the recipient, then the memberships, as an upsert does: the other way round the two deadlock.
@@ -157,7 +159,10 @@ export async function deleteRecipient(
       await tx.execute("delete from push_subscriptions where recipient_id = $1", [id])
       await forgetBacktest(tx, null)
     }
-    if (left + gone > 0) await noteDeparture(tx)
-    return left + gone > 0 ? "deleted" : "absent"
+    if (left + gone === 0) return "absent"
+    await noteDeparture(tx)
+    const detail = { recipient_id: id, everywhere: gone > 0 }
+    await appendAudit(tx, { actor, action: "recipient.delete", businesses, key: null, detail })
+    return "deleted"
   })
 }

@@ -4,9 +4,11 @@
  */
 import { type AnsweringChannel, sameSpelling } from "../domain/address.ts"
 import type { DeliveryId } from "../domain/ids.ts"
+import type { JsonObject } from "../domain/json.ts"
 import type { SuppressionReason } from "../domain/receipt.ts"
 import type { Profile } from "../domain/recipient.ts"
 import { hashOfAddress } from "./address-hash.ts"
+import { appendAudit } from "./audit.ts"
 import type { Queryable } from "./database.ts"
 import { ENDED_COLUMNS, setFailovers } from "./failover.ts"
 
@@ -24,7 +26,7 @@ export const HOLDS = `(s.reason <> 'gone' or s.since > now() - ${GONE_FOR})`
 // there says less than either.
 const INSERT = "insert into suppressions (address, channel, reason)"
 const KEEP = `on conflict (address) do update set reason = excluded.reason, since = now() where suppressions.reason = 'gone'
-  returning address`
+  returning address, channel`
 
 // What somebody has claimed is left to its claim, and to the next one where it is tried again.
 const SWEEP = `
@@ -45,22 +47,45 @@ export interface Suppression {
   readonly stopped: readonly DeliveryId[]
 }
 
+/** What somebody said, and not what a provider found out. */
+const WORDS: ReadonlySet<SuppressionReason> = new Set(["stop", "unsubscribed", "complained"])
+
+/** The last statement of its transaction: nobody waits for a row while he holds the log's end. */
+async function consented(
+  tx: Queryable,
+  action: "address.stop" | "address.resume",
+  addresses: readonly { readonly address: Buffer; readonly channel: string }[],
+  detail: JsonObject,
+): Promise<void> {
+  // An address is named by the keyed hash that it is kept as, which says nothing to whoever reads it.
+  for (const { address, channel } of addresses) {
+    const named = address.toString("hex").slice(0, 16)
+    await appendAudit(tx, {
+      actor: `address:${named}`,
+      action,
+      businesses: null,
+      key: null,
+      detail: { ...detail, channel, address: named },
+    })
+  }
+}
+
 /** Nothing more goes there, and what waits for it is suppressed. Within the transaction of what it follows from. */
 export async function suppress(tx: Queryable, what: Suppressed, reason: SuppressionReason): Promise<Suppression> {
   const made =
     "delivery" in what
-      ? await tx.query<{ address: Buffer }>(
+      ? await tx.query<{ address: Buffer; channel: string }>(
           `${INSERT} select m.sent_to, d.channel, $2 from messages m join deliveries d on d.id = m.delivery_id
            where m.delivery_id = $1 and m.sent_to is not null ${KEEP}`,
           [what.delivery, reason],
         )
-      : await tx.query<{ address: Buffer }>(`${INSERT} values (${hashOfAddress("$1", "$2")}, $1, $3) ${KEEP}`, [
-          what.channel,
-          sameSpelling(what.channel, what.address),
-          reason,
-        ])
+      : await tx.query<{ address: Buffer; channel: string }>(
+          `${INSERT} values (${hashOfAddress("$1", "$2")}, $1, $3) ${KEEP}`,
+          [what.channel, sameSpelling(what.channel, what.address), reason],
+        )
   if (made.length === 0) return { changed: false, stopped: [] }
   const stopped = await tx.query<{ id: DeliveryId }>(SWEEP, [made.map(({ address }) => address), reason])
+  if (WORDS.has(reason)) await consented(tx, "address.stop", made, { reason, stopped: stopped.length })
   return { changed: true, stopped: stopped.map(({ id }) => id) }
 }
 
@@ -69,11 +94,13 @@ export async function suppress(tx: Queryable, what: Suppressed, reason: Suppress
  * changed by a word.
  */
 export async function resume(tx: Queryable, channel: AnsweringChannel, address: string): Promise<boolean> {
-  const gone = await tx.execute(
-    `delete from suppressions where address = ${hashOfAddress("$1", "$2")} and reason in ('stop', 'unsubscribed', 'gone')`,
+  const gone = await tx.query<{ address: Buffer; channel: string }>(
+    `delete from suppressions where address = ${hashOfAddress("$1", "$2")} and reason in ('stop', 'unsubscribed', 'gone')
+     returning address, channel`,
     [channel, sameSpelling(channel, address)],
   )
-  return gone > 0
+  await consented(tx, "address.resume", gone, {})
+  return gone.length > 0
 }
 
 export interface SuppressedChannel {
