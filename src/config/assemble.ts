@@ -75,7 +75,7 @@ export function assemble(reader: Reader, terminal: boolean): Config {
     ),
     rateLimit: { caller: null, business: null, type: null, ...reader.optional(running.rateLimit) },
     sendLimit: sendLimit(reader),
-    retry: retryPolicies(reader.optional(running.retry)),
+    retry: retryPolicies(reader.optional(running.retry), !reader.isSet(channels.smtpUrl)),
     retention: retention(reader),
     ...channelGroups(reader, production, publicUrl),
     zoho: { webhookSecret: reader.optional(sources.zohoWebhookSecret) },

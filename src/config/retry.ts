@@ -43,12 +43,18 @@ export const retrySetting: Parser<RetrySetting> = (value) => {
   return { value: found }
 }
 
-/** Each channel's policy; a mail's never outlives Resend's memory of its key, or it would be sent a second time. */
-export function retryPolicies(given: RetrySetting | null): Readonly<Record<SendingChannel, RetryPolicy>> {
+/**
+ * Each channel's policy; a mail's never outlives Resend's memory of its key, or it would be sent a second time. By SMTP
+ * (`keyedMail` false) nobody has such a memory.
+ */
+export function retryPolicies(
+  given: RetrySetting | null,
+  keyedMail = true,
+): Readonly<Record<SendingChannel, RetryPolicy>> {
   const of = (channel: SendingChannel): RetryPolicy => ({ ...DEFAULT_RETRY, ...given?.all, ...given?.[channel] })
   const email = of("email")
   return {
-    email: { ...email, maxAgeMs: Math.min(email.maxAgeMs, RESEND_KEY_MS) },
+    email: { ...email, maxAgeMs: Math.min(email.maxAgeMs, RESEND_KEY_MS), knowsRepeats: keyedMail },
     sms: of("sms"),
     voice: of("voice"),
     telegram: of("telegram"),

@@ -94,7 +94,7 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     return NOTHING
   }
 
-  const own: RetryPolicy = held.claimed.holdUnknown ? { ...policy, onUnknown: "hold" } : policy
+  const own: RetryPolicy = held.claimed.holdUnknown && !policy.knowsRepeats ? { ...policy, onUnknown: "hold" } : policy
   const settlement = settle({ attempt: tries, ageMs: ageMs + (clock.now() - held.since) }, outcome, own, random())
   const written = await settler.settle({ id, attempt: number, outcome, settlement, account }, giveUp)
   if (written.kind !== "settled") {

@@ -1,8 +1,9 @@
 /** Deliveries that are not sent, or not now: expired, in the night, no longer wished; and the channel that follows them. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import type { ChannelWorker } from "../channels/channel.ts"
+import { retryPolicies } from "../config/retry.ts"
 import type { SendingChannel } from "../domain/channel.ts"
-import type { NewDelivery, Outcome } from "../domain/delivery.ts"
+import type { NewDelivery, Outcome, RetryPolicy } from "../domain/delivery.ts"
 import { type DeliveryId, newDeliveryId, newEventId, newNotificationId, type RuleName } from "../domain/ids.ts"
 import { NO_PREFERENCES, type Preferences } from "../domain/preferences.ts"
 import type { News } from "../pubsub/pubsub.ts"
@@ -328,10 +329,28 @@ describe("a delivery whose time is over", () => {
 describe("a delivery that may have been sent", () => {
   test("is held where its rule says so, but for a channel that knows a repeated try", async () => {
     const [sms, email] = [await plant({ holdUnknown: true }), await plant({ holdUnknown: true, channel: "email" })]
-    await world.run([channel("sms", SILENT), channel("email", SILENT)])
+    const policies = retryPolicies(null)
+    await world.run([channel("sms", SILENT), channel("email", SILENT)], { policyOf: (of) => policies[of] })
     await settled(2)
     expect(await state(sms)).toEqual({ status: "unknown", reason: "timeout" })
     expect(await state(email)).toEqual({ status: "retrying", reason: "timeout" })
+  })
+
+  test("by SMTP, where nobody knows a repetition, is held as its rule says, also when its holder was lost", async () => {
+    const [tried, lost] = [
+      await plant({ holdUnknown: true, channel: "email" }),
+      await plant({ holdUnknown: true, channel: "email" }),
+    ]
+    await db.execute(
+      `update deliveries set status = 'sending', attempt = 1, owner = 'x', lease_until = now() - interval '1 s' where id = $1`,
+      [lost],
+    )
+    const policyOf = (): RetryPolicy => retryPolicies(null, false).email
+    await world.run([channel("email", SILENT)], { policyOf })
+    await settled(1)
+    await world.told.waitFor("deliveries_rescued", 1)
+    expect(await state(tried)).toEqual({ status: "unknown", reason: "timeout" })
+    expect(await state(lost)).toEqual({ status: "unknown", reason: "lost" })
   })
 
   test("is no reason for the next channel when it is given up", async () => {

@@ -124,6 +124,8 @@ export interface RetryPolicy {
   /** How long to leave an account alone after `unusable`. */
   readonly unusableDelayMs: number
   readonly onUnknown: "retry" | "hold"
+  /** The account knows a repeated try by its key, so that a rule's `hold` has nothing to hold. */
+  readonly knowsRepeats: boolean
 }
 
 /** Contract §9: first retry within 5 s, doubling with full jitter to 1 h, 12 tries, 24 h. */
@@ -134,6 +136,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
   maxAgeMs: 86_400_000,
   unusableDelayMs: 30_000,
   onUnknown: "retry",
+  knowsRepeats: false,
 }
 
 /** Resend takes a repeated key for the same mail for so long. */

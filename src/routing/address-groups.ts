@@ -135,8 +135,8 @@ export class AddressGroup {
       action: place,
       round,
       expiresAt,
-      // A mail is never sent twice, however often it is tried: its provider takes our key. A push takes its own place.
-      holdUnknown: action.onUnknown === "hold" && this.#channel !== "email" && this.#channel !== "push",
+      // A push takes its own place, however often it is tried.
+      holdUnknown: action.onUnknown === "hold" && this.#channel !== "push",
       failover: inChain,
     }
   }

@@ -34,8 +34,11 @@ where m.message is not null`
 
 const PRIORITY = { low: 0, normal: 1, high: 2 } as const
 
-/** A repeated try is known by its key, or takes the place of the first on the device, so trying again can send nothing twice. */
-const KNOWS_REPEATS: ReadonlySet<SendingChannel> = new Set(["email", "push", "webhook"])
+/**
+ * A repeated try is known by its key, or takes the place of the first on the device, so trying again can send nothing twice.
+ * Of e-mail that is so by Resend alone: its account's policy says it.
+ */
+const KNOWS_REPEATS: ReadonlySet<SendingChannel> = new Set(["push", "webhook"])
 
 // Their people are told by the one that is there, and what comes after it is theirs too.
 const JOIN = `

@@ -14,7 +14,8 @@ const MOST_LOOKED_AT = 100_000
 // would otherwise be in hand each time, until they had no tries left.
 const RESCUE = `
 with policy as (
-  select * from unnest($2::text[], $3::int[], $4::float8[], $5::bool[]) as t (channel, max_attempts, max_age_ms, hold)
+  select * from unnest($2::text[], $3::int[], $4::float8[], $5::bool[], $6::bool[])
+    as t (channel, max_attempts, max_age_ms, hold, knows_repeats)
 ), looked_at as (
   delete from leases where ctid = any (array(
     select ctid from leases where ctid = any (array(
@@ -35,7 +36,7 @@ with policy as (
     limit 1 for update skip locked
   ) d limit $1
 ), seen as (
-  select d.id, d.attempt, d.claimed_at, p.hold or d.hold_unknown as hold, d.attempt - d.forgiven >= p.max_attempts as spent,
+  select d.id, d.attempt, d.claimed_at, p.hold or (d.hold_unknown and not p.knows_repeats) as hold, d.attempt - d.forgiven >= p.max_attempts as spent,
     extract(epoch from now() - coalesce(d.replayed_at, d.created_at)) * 1000 >= p.max_age_ms as old,
     d.expires_at <= now() as over, d.priority,
     exists (select from attempts a where a.delivery_id = d.id and a.number = d.attempt - 1 and a.outcome = 'lost') as twice
@@ -82,5 +83,6 @@ export const rescueExpired = (
     policies.map((policy) => policy.maxAttempts),
     policies.map((policy) => policy.maxAgeMs),
     policies.map((policy) => policy.onUnknown === "hold"),
+    policies.map((policy) => policy.knowsRepeats),
   ])
 }

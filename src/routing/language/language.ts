@@ -256,7 +256,7 @@ export const NOTIFY: Vocabulary = {
     },
     expires_in: { doc: "Nothing is sent later than this after the event was accepted.", value: ref("duration") },
     on_unknown: {
-      doc: "Where a provider may or may not have sent: try again, or hold for a person to decide. E-mail is always tried again: Resend knows a repetition, and by SMTP it keeps its Message-ID.",
+      doc: "Where a provider may or may not have sent: try again, or hold for a person to decide. E-mail by Resend, push and webhooks are always tried again: a repetition is known there. By SMTP it is not.",
       value: words(ON_UNKNOWN, "retry"),
     },
     update: {
