@@ -208,6 +208,9 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
         doc: {
           summary: "Acknowledge a notification",
           tag: "Inbox",
+          description:
+            'Also over the socket: push `ack`, `read` or `seen` with `{"ids": […]}` on one\'s own `notifications:{recipient}`; ' +
+            'the reply is `{"notifications": […], "not_found": […]}`.',
           body: {
             "application/json": {
               schema: {
