@@ -38,8 +38,8 @@ export type Claiming = (room: number, asksNext: boolean) => Promise<Claim>
 
 export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }: ClaimingOptions): Claiming {
   /** Taken when the database went away: nothing of it was sent, and once its lease runs out nobody knows that. */
-  let lost: readonly Lease[] = []
-  const claim: Claiming = async (room, asksNext) => {
+  const lost: Lease[] = []
+  const claim = async (room: number, asksNext: boolean, taken: Lease[]): Promise<Claim> => {
     const limit = Math.min(room, limits?.room().count ?? room)
     if (limit === 0) return { claimed: [], full: true, againInMs: null }
     let over = 0
@@ -47,11 +47,12 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
       over = unsent.length
       heard.onUnsent(unsent)
     }
-    const taken = await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable: heard.onUnreadable, onUnsent })
-    lost = taken
-    const wished = await heedNewer(db, owner, await heedWishes(db, owner, taken, heard), heard.onUnsent)
-    const full = taken.length + over === limit
-    if (taken.length + over === 0) return { claimed: [], full, againInMs: asksNext ? await nextDue(db, channel) : null }
+    const claimed = await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable: heard.onUnreadable, onUnsent })
+    taken.push(...claimed)
+    const wished = await heedNewer(db, owner, await heedWishes(db, owner, claimed, heard), heard.onUnsent)
+    const full = claimed.length + over === limit
+    if (claimed.length + over === 0)
+      return { claimed: [], full, againInMs: asksNext ? await nextDue(db, channel) : null }
     if (limits === null || wished.length === 0) return { claimed: wished, full, againInMs: null }
     const { go, putOff: late } = await limits.admit(wished)
     if (late.length > 0) {
@@ -64,10 +65,14 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     return { claimed: go, full: full || stays, againInMs: waits.length > 0 ? Math.min(...waits) : null }
   }
   return async (room, asksNext) => {
-    await releaseClaimed(db, owner, lost)
-    lost = []
-    const made = await claim(room, asksNext)
-    lost = []
-    return made
+    const taken = lost.splice(0)
+    try {
+      await releaseClaimed(db, owner, taken)
+      taken.length = 0
+      return await claim(room, asksNext, taken)
+    } catch (error) {
+      lost.push(...taken)
+      throw error
+    }
   }
 }

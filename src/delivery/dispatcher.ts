@@ -53,12 +53,14 @@ export type DispatcherMessage =
   | { readonly kind: "renew" }
   | { readonly kind: "claimed"; readonly outcome: TaskOutcome<Claimed> }
   | { readonly kind: "renewed"; readonly asked: readonly Lease[]; readonly outcome: TaskOutcome<readonly Lease[]> }
-  | { readonly kind: "attempted"; readonly held: Held; readonly outcome: TaskOutcome<Attempted> }
+  | { readonly kind: "attempted"; readonly together: readonly Held[]; readonly outcome: TaskOutcome<unknown> }
 
 const dispatcherId = (worker: ChannelWorker): string => `dispatcher:${worker.channel}`
 
 const LEASE_MS = 15_000
 const IN_FLIGHT = 32
+/** From this many sends at once on a claim takes half of them: while it is at the database, the other half is sent. */
+const WIDE = 128
 /** Deliveries that may be held for each one that may be sending: the others wait for their settlement's commit. */
 const HELD_PER_SEND = 4
 const POLL_MIN_MS = 250
@@ -89,6 +91,7 @@ function startDispatcher(
   // Of this incarnation: what an earlier one left behind is not ours to settle.
   const owner = crypto.randomUUID()
   const maxHeld = bound * HELD_PER_SEND
+  const most = bound >= WIDE ? Math.ceil(bound / 2) : bound
   const settler = createSettler({ db, owner, clock, random, bound: maxHeld })
   const inFlight = new InFlight()
   const cutOff = new AbortController()
@@ -135,31 +138,33 @@ function startDispatcher(
 
   const stopping = (): boolean => drain.closing || ctx.signal.aborted
 
-  const fill = (): void => {
-    if (claims || !wanted || stopping() || clock.now() < notBefore || account.room(inFlight) === 0) return
+  /** Answers whether it has begun a claim. `together`: those whose room it would be may be ending right now, one by one. */
+  const fill = (together = true): boolean => {
+    if (claims || !wanted || stopping() || clock.now() < notBefore || account.room(inFlight) === 0) return false
     const allowed = limits?.room()
     if (allowed?.count === 0) {
       wakeIn(allowed.againInMs)
-      return
+      return false
     }
     claims = true
     wanted = false
     const asksNext = polled
     polled = false
     ctx.task(
-      () => claim(asksNext),
+      () => claim(asksNext, together),
       (outcome) => ({ kind: "claimed", outcome }),
       { atStop: "finish", timeoutMs: QUERY_MS },
     )
+    return true
   }
 
   const onUnreadable = (_: DeliveryId, error: unknown): void =>
     telemetry.emit({ kind: "bug_found", where: `delivery of ${channel}`, error: describeError(error) })
 
-  const claim = async (asksNext: boolean): Promise<Claimed> => {
+  const claim = async (asksNext: boolean, together: boolean): Promise<Claimed> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
-    if (inFlight.size > 0) await nextTurn()
-    const room = account.room(inFlight)
+    if (together && inFlight.size > 0) await nextTurn()
+    const room = Math.min(most, account.room(inFlight))
     const { era } = account
     const since = clock.now()
     const claim = await claiming(room, asksNext)
@@ -186,11 +191,10 @@ function startDispatcher(
       failures = 0
       const { claimed, full, since, era, againInMs } = outcome.value
       const held = claimed.map((one) => new Held(one, since, era))
-      if (stopping()) unstarted.push(...held)
-      else held.forEach(start)
       if (full) wanted = true
       if (againInMs !== null && againInMs < POLL_MAX_MS) wakeIn(againInMs)
-      fill()
+      if (stopping()) unstarted.push(...held)
+      else start(held)
     } else if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") {
       throw outcome.error
     } else {
@@ -206,26 +210,40 @@ function startDispatcher(
     wakeIn(ms)
   }
 
-  const start = (held: Held): void => {
-    inFlight.add(held)
-    const run = (killed: AbortSignal): Promise<Attempted> => {
-      killed.addEventListener("abort", () => held.cut.make())
-      return attempt(held, attempts)
+  /** Those of one claim are one task: most of what a task costs is its deadline and its way to be aborted. */
+  const start = (together: readonly Held[]): void => {
+    for (const held of together) inFlight.add(held)
+    // The next claim is on its way before these are sent.
+    const claiming = fill(false)
+    if (together.length === 0) return
+    const run = async (killed: AbortSignal): Promise<unknown> => {
+      killed.addEventListener("abort", () => {
+        for (const held of together) held.cut.make()
+      })
+      if (claiming) await nextTurn()
+      return Promise.all(
+        together.map((held) =>
+          attempt(held, attempts).then(
+            (done) => onAttempted(held, done),
+            (error: unknown) => onFailed(held, error),
+          ),
+        ),
+      )
     }
-    ctx.task(run, (outcome) => ({ kind: "attempted", held, outcome }), { atStop: "finish", timeoutMs: ATTEMPT_MS })
+    ctx.task(run, (outcome) => ({ kind: "attempted", together, outcome }), { atStop: "finish", timeoutMs: ATTEMPT_MS })
   }
 
-  const onAttempted = (held: Held, outcome: TaskOutcome<Attempted>): void => {
+  const onAttempted = (held: Held, { againInMs, failover }: Attempted): void => {
     inFlight.remove(held)
-    if (outcome.kind === "done") {
-      const { againInMs, failover } = outcome.value
-      if (againInMs !== null) wakeIn(againInMs)
-      if (failover) timersSet()
-    } else {
-      // The database refused this one settlement, or nothing ended: the lease runs out and the attempt counts.
-      const error = outcome.kind === "failed" ? outcome.error : new Error("an attempt did not end")
-      telemetry.emit({ kind: "bug_found", where: `delivery/${channel}`, error: describeError(error) })
-    }
+    if (againInMs !== null) wakeIn(againInMs)
+    if (failover) timersSet()
+    fill()
+  }
+
+  /** The database refused this one settlement, or nothing ended: the lease runs out and the attempt counts. */
+  const onFailed = (held: Held, error: unknown): void => {
+    inFlight.remove(held)
+    telemetry.emit({ kind: "bug_found", where: `delivery/${channel}`, error: describeError(error) })
     fill()
   }
 
@@ -285,14 +303,16 @@ function startDispatcher(
         case "wake":
           woken = false
           if (due !== null && due.at <= clock.now()) due = null
-          if (!stopping()) unstarted.splice(0).forEach(start)
           wanted = true
-          return fill()
+          if (!stopping()) start(unstarted.splice(0))
+          fill()
+          return
         case "poll":
           poll()
           wanted = true
           polled = true
-          return fill()
+          fill()
+          return
         case "renew":
           return renew()
         case "claimed":
@@ -300,7 +320,10 @@ function startDispatcher(
         case "renewed":
           return onRenewed(message.asked, message.outcome)
         case "attempted":
-          return onAttempted(message.held, message.outcome)
+          if (message.outcome.kind === "done") return
+          for (const held of message.together)
+            if (inFlight.has(held)) onFailed(held, new Error("an attempt did not end"))
+          return
       }
     },
     async terminate() {

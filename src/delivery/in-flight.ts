@@ -50,6 +50,10 @@ export class InFlight {
     return sending
   }
 
+  has(held: Held): boolean {
+    return this.byId.get(held.claimed.id) === held
+  }
+
   add(held: Held): void {
     // That it could be claimed again proves that the earlier lease had ended.
     this.byId.get(held.claimed.id)?.lose()
@@ -57,7 +61,7 @@ export class InFlight {
   }
 
   remove(held: Held): void {
-    if (this.byId.get(held.claimed.id) === held) this.byId.delete(held.claimed.id)
+    if (this.has(held)) this.byId.delete(held.claimed.id)
     if (this.byId.size > 0) return
     for (const done of this.waiting) done()
     this.waiting = []
