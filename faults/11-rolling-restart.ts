@@ -1,7 +1,10 @@
 /** Two nodes are restarted in turn behind a balancer that asks whether they are ready, with screens open on both. */
 import { tokenFor } from "../src/testing/front.ts"
 import type { HubProcess } from "../src/testing/hub-process.ts"
+import { startNats } from "../src/testing/nats.ts"
+import { headsOf } from "./37-recovery-storm.ts"
 import { fault } from "./fault.ts"
+import { backP99, caughtUp, leave, owed, placeTopic, Screen, startTeller } from "./screens.ts"
 import { inWorld } from "./world.ts"
 
 /** A provider that takes its time, so that each stop has something to wait for; well within the drain. */
@@ -15,14 +18,17 @@ export const rollingRestart = fault({
   number: 11,
   name: "rolling restart",
   short: { rounds: 1, perSecond: 40, sockets: 4 },
-  full: { rounds: 10, perSecond: 100, sockets: 50 },
+  full: { rounds: 10, perSecond: 100, sockets: 400 },
   injected: ({ rounds, perSecond, sockets }) =>
-    `SIGTERM of each of 2 nodes in turn × ${rounds} under ${perSecond} events/s, ${sockets} sockets`,
+    `SIGTERM of each of 2 nodes in turn × ${rounds} under ${perSecond} events/s and as many messages, ${sockets} sockets`,
   run: ({ rounds, perSecond, sockets }, mutant) =>
     inWorld({ mutant }, async (world) => {
       const { providers, db } = world
       providers.always("telegram", () => ({ kind: "wait", released: Bun.sleep(ANSWER_MS) }))
-      const hubs: HubProcess[] = [...(await Promise.all([world.hub(), world.hub()]))]
+      const nats = await startNats()
+      world.defer(() => nats.stop())
+      const settings = { NATS_URL: nats.url }
+      const hubs: HubProcess[] = [...(await Promise.all([world.hub({ settings }), world.hub({ settings })]))]
       const ready = new Set(hubs.map(({ port }) => port))
       let asked = 0
       const some = (): number => {
@@ -30,9 +36,13 @@ export const rollingRestart = fault({
         return [...ready][asked % ready.size] ?? 0
       }
       const load = world.load({ perSecond, url: () => `http://127.0.0.1:${some()}` })
-      const token = await tokenFor({ sub: "trader-7", business_id: "desk" })
-      const screens = Array.from({ length: sockets }, () => startScreen(some, token))
-      await Promise.all(screens.map((screen) => screen.open()))
+      const token = await tokenFor({ sub: "u1", tenants: [{ business: "b0" }] })
+      const url = () => `ws://127.0.0.1:${some()}`
+      const screens = Array.from({ length: sockets }, () => new Screen({ url, token, topic: placeTopic(0) }))
+      world.defer(() => leave(screens))
+      const all = () => Promise.all(screens.map((screen) => screen.joined()))
+      await all()
+      const teller = startTeller({ perSecond, places: 1, url: () => `http://127.0.0.1:${some()}` })
       await load.more(perSecond)
 
       let slowest = 0
@@ -47,13 +57,16 @@ export const rollingRestart = fault({
         const code = await Promise.race([hub.exited, Bun.sleep(ENDED_MS)])
         slowest = Math.max(slowest, performance.now() - began)
         if (code !== 0) badly += 1
-        await Promise.all(screens.map((screen) => screen.open()))
-        hubs[n % 2] = await world.hub({ port: hub.port })
+        await all()
+        hubs[n % 2] = await world.hub({ port: hub.port, settings })
         ready.add(hub.port)
         await load.more(perSecond / 2)
       }
-      const closes = screens.flatMap((screen) => screen.closes)
-      for (const screen of screens) screen.leave()
+      await teller.stop()
+      const heads = await headsOf(world)
+      await caughtUp(screens, heads)
+      const closes = screens.flatMap(({ seen }) => seen.closes)
+      leave(screens)
       const figures = await world.judged(load, { again: 0 })
       const [spent] = await db.query<{ n: number }>(
         "select count(*)::int as n from attempts where outcome <> 'delivered'",
@@ -65,6 +78,8 @@ export const rollingRestart = fault({
         { what: "requests cut", value: load.tries.filter(({ broke }) => broke).length, atMost: 0 },
         { what: "sockets that moved", value: closes.length, atLeast: sockets },
         { what: "not told why", value: closes.filter((code) => code !== GOING_AWAY).length, atMost: 0 },
+        ...owed(screens, heads),
+        backP99(screens, 5_000),
         { what: "slowest stop", value: slowest, unit: "ms", atMost: DRAIN_MS },
         { what: "hubs that did not end well", value: badly + ended.filter((well) => !well).length, atMost: 0 },
       ]
@@ -80,47 +95,5 @@ async function noLongerReady(port: number): Promise<void> {
     )
     if (!ok) return
     await Bun.sleep(LOOK_MS)
-  }
-}
-
-interface Screen {
-  /** With what each of its sockets was closed. */
-  readonly closes: readonly number[]
-  /** Resolves when it has a socket that is open. */
-  open(): Promise<void>
-  leave(): void
-}
-
-/** Stays connected to whichever node there is. */
-function startScreen(port: () => number, token: string): Screen {
-  const closes: number[] = []
-  let left = false
-  let socket: WebSocket
-  let waiting: (() => void)[] = []
-  const connect = (): void => {
-    let opened = false
-    socket = new WebSocket(`ws://127.0.0.1:${port()}/socket/websocket?vsn=2.0.0&token=${token}`)
-    socket.addEventListener("open", () => {
-      opened = true
-      for (const done of waiting.splice(0)) done()
-    })
-    socket.addEventListener("close", ({ code }) => {
-      if (left) return
-      if (opened) closes.push(code)
-      setTimeout(connect, LOOK_MS)
-    })
-  }
-  connect()
-  return {
-    closes,
-    open: () =>
-      new Promise((resolve) => {
-        if (socket.readyState === WebSocket.OPEN) resolve()
-        else waiting = [...waiting, resolve]
-      }),
-    leave() {
-      left = true
-      socket.close()
-    },
   }
 }

@@ -25,6 +25,9 @@ import { blockedLoop } from "./27-blocked-loop.ts"
 import { retryHerd } from "./33-retry-herd.ts"
 import { ordering } from "./34-ordering.ts"
 import { schedulerDrift } from "./36-scheduler-drift.ts"
+import { recoveryStorm } from "./37-recovery-storm.ts"
+import { lostHints } from "./39-lost-hints.ts"
+import { reconnectHerd } from "./40-reconnect-herd.ts"
 import { forgery } from "./42-forgery.ts"
 import { fuzzing } from "./45-fuzz.ts"
 import { contentInjection } from "./46-content-injection.ts"
@@ -62,6 +65,9 @@ export const FAULTS: readonly Fault[] = [
   retryHerd,
   ordering,
   schedulerDrift,
+  recoveryStorm,
+  lostHints,
+  reconnectHerd,
   forgery,
   fuzzing,
   contentInjection,

@@ -23,6 +23,9 @@ export const MUTANTS = {
     name: "JetStream ack before commit",
     preload: preload("jetstream-ack-before-commit.ts"),
   },
+  missedLacksOne: { name: "what was missed lacks one", preload: preload("missed-lacks-one.ts") },
+  noTailCheck: { name: "no tail check", preload: preload("no-tail-check.ts") },
   oneSharedPool: { name: "one shared pool", preload: preload("one-shared-pool.ts") },
+  openDoor: { name: "open door", preload: preload("open-door.ts") },
   poolWithoutDeadline: { name: "pool without deadline", preload: preload("pool-without-deadline.ts") },
 } satisfies Record<string, Mutant>
