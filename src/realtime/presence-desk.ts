@@ -20,7 +20,7 @@ export interface DeskDeps {
   readonly telemetry: Emitter
   /** The way to the other nodes; null: there are none. */
   readonly peers: PubSub | null
-  readonly limits: Pick<RealtimeLimits, "presenceBytes">
+  readonly limits: Pick<RealtimeLimits, "presenceBytes" | "presenceBytesPerSecond">
 }
 
 export type DeskMessage =
@@ -31,6 +31,8 @@ export type DeskMessage =
 
 /** Changes wait so long for others to go out with them; after a quiet time they do not wait. */
 const FLUSH_MS = 100
+/** And longer after much went out: what everybody does to everybody grows with the square of them. */
+const LONGEST_FLUSH_MS = 5_000
 const BEAT_MS = 1_000
 /** A node that said nothing for so long is taken for dead. */
 const SILENT_MS = 4_000
@@ -39,6 +41,8 @@ const STATE_MS = 500
 
 /** A view with somebody present on this node. */
 interface Shown {
+  /** The id of the view. */
+  readonly of: string
   /** The view's spellings under names of their own, which only those present hear. */
   readonly view: TopicView
   readonly scopes: readonly string[]
@@ -64,10 +68,11 @@ export class Desk {
   readonly #ctx: ActorContext<DeskMessage>
   readonly #roster: Roster
   readonly #shown = new Map<string, Shown>()
+  readonly #showing = new Map<string, Set<Shown>>()
   readonly #here = new Map<TopicClient, Here>()
   #newcomers: Newcomer[] = []
   #flush: Timer | null = null
-  #flushedAt = Number.NEGATIVE_INFINITY
+  #nextFlushAt = Number.NEGATIVE_INFINITY
   #beatAt: number
   #state: Timer | null = null
   #stateAt = Number.NEGATIVE_INFINITY
@@ -120,6 +125,7 @@ export class Desk {
     if (here === undefined) return
     this.#here.delete(client)
     here.shown.sockets -= 1
+    if (here.shown.sockets === 0) this.#hide(here.shown)
     this.#roster.leave(here.id)
     this.#flushSoon()
   }
@@ -173,43 +179,43 @@ export class Desk {
   }
 
   #flushSoon(): void {
-    const wait = Math.max(0, this.#flushedAt + FLUSH_MS - this.#ctx.clock.now())
+    const wait = Math.max(0, this.#nextFlushAt - this.#ctx.clock.now())
     this.#flush ??= this.#ctx.sendAfter(wait, { kind: "flush_due" })
   }
 
   /** What has changed goes out, then whoever is new hears how it is now: nothing is heard twice, nothing is missed. */
   #flushNow(): void {
-    this.#flushedAt = this.#ctx.clock.now()
     const { changes, messages } = this.#roster.flush()
     this.#tell(messages)
-    const byScope = new Map<string, Change[]>()
+    // Whoever is present in several scopes of one view is shown there once.
+    const seen = new Map<Shown, Set<Change>>()
     for (const change of changes) {
       for (const scope of (change.after ?? change.before)?.scopes ?? []) {
-        const known = byScope.get(scope)
-        if (known === undefined) byScope.set(scope, [change])
-        else known.push(change)
+        for (const shown of this.#showing.get(scope) ?? []) {
+          const known = seen.get(shown)
+          if (known === undefined) seen.set(shown, new Set([change]))
+          else known.add(change)
+        }
       }
     }
-    for (const [id, shown] of this.#shown) {
-      if (shown.sockets === 0) this.#shown.delete(id)
-      else this.#showChanges(shown, byScope)
+    let bytes = 0
+    for (const [{ view }, own] of seen) {
+      const payload = JSON.stringify(diffOf([...own]))
+      const count = fanOut(this.#deps.native, view, [{ event: "presence_diff", payload }])
+      if (count > 0) this.#deps.telemetry.emit({ kind: "frames_pushed", family: view.family, count })
+      bytes += count * payload.length
     }
-    this.#welcome()
+    bytes += this.#welcome()
+    const pause = (bytes / this.#deps.limits.presenceBytesPerSecond) * 1_000
+    this.#nextFlushAt = this.#ctx.clock.now() + Math.min(LONGEST_FLUSH_MS, Math.max(FLUSH_MS, pause))
   }
 
-  #showChanges({ view, scopes }: Shown, byScope: ReadonlyMap<string, readonly Change[]>): void {
-    // Whoever is present in several scopes of one view is shown once.
-    const changes = new Set(scopes.flatMap((scope) => byScope.get(scope) ?? []))
-    if (changes.size === 0) return
-    const payload = JSON.stringify(diffOf([...changes]))
-    const count = fanOut(this.#deps.native, view, [{ event: "presence_diff", payload }])
-    if (count > 0) this.#deps.telemetry.emit({ kind: "frames_pushed", family: view.family, count })
-  }
-
-  #welcome(): void {
+  /** How many bytes that were, about. */
+  #welcome(): number {
     const newcomers = this.#newcomers
-    if (newcomers.length === 0) return
+    if (newcomers.length === 0) return 0
     this.#newcomers = []
+    let bytes = 0
     const states = new Map<Shown, JsonObject>()
     for (const { client, shown, form } of newcomers) {
       if (!this.#here.has(client)) continue
@@ -217,7 +223,9 @@ export class Desk {
       states.set(shown, state)
       client.follow((version) => subscriptionName(shown.view, form, version))
       client.push("presence_state", state)
+      bytes += this.#roster.bytesIn(shown.scopes)
     }
+    return bytes
   }
 
   #show(view: TopicView): Shown {
@@ -228,9 +236,23 @@ export class Desk {
     }
     const id = `presence ${view.id}`
     const spellings = view.spellings.map(({ form, topic }) => spelling(id, form, topic))
-    const fresh = { view: { ...view, id, spellings }, scopes: scopesOf(view), sockets: 1 }
+    const fresh: Shown = { of: view.id, view: { ...view, id, spellings }, scopes: scopesOf(view), sockets: 1 }
     this.#shown.set(view.id, fresh)
+    for (const scope of fresh.scopes) {
+      const there = this.#showing.get(scope)
+      if (there === undefined) this.#showing.set(scope, new Set([fresh]))
+      else there.add(fresh)
+    }
     return fresh
+  }
+
+  #hide(shown: Shown): void {
+    this.#shown.delete(shown.of)
+    for (const scope of shown.scopes) {
+      const there = this.#showing.get(scope)
+      there?.delete(shown)
+      if (there?.size === 0) this.#showing.delete(scope)
+    }
   }
 
   #beat(): void {

@@ -4,6 +4,7 @@ import type { BusinessId, LocationId } from "../domain/ids.ts"
 import type { Json, JsonObject } from "../domain/json.ts"
 import type { Grant } from "../domain/principal.ts"
 import { localPubSub, type News, type PubSub } from "../pubsub/pubsub.ts"
+import { fakeClock } from "../testing/fake-clock.ts"
 import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
 
 const at = (business: string, location?: string): Grant => ({
@@ -208,6 +209,31 @@ test("where the state would grow too large for a frame nobody more is let in wit
   expect(answers).toEqual([...Array(3).fill({ status: "ok", response: { epoch: "e1", offset: 0 } }), full])
   const quiet = await RawClient.open(room.url("vsn=2.0.0&token=ann"))
   expect(await quiet.join("resources:b1-l1")).toMatchObject({ status: "ok" })
+})
+
+test("what everybody tells everybody is bounded: after much went out, changes wait and go out together", async () => {
+  const clock = fakeClock()
+  const room = await start({ clock, limits: { presenceBytesPerSecond: 1_000 } })
+  const client = await RawClient.open(room.url("vsn=2.0.0&token=ann"))
+  await client.join("resources:b1-l1", { presence: { n: 0 } })
+  const update = async (n: number): Promise<void> => {
+    client.send(["1", `u${n}`, "resources:b1-l1", "presence_update", { n, words: "x".repeat(900) }])
+    expect((await client.frame())[1]).toBe(`u${n}`)
+  }
+  await clock.advance(1_000)
+  expect((await client.frame())[3]).toBe("presence_state")
+  await update(1)
+  await clock.advance(0)
+  expect((await client.frame())[3]).toBe("presence_diff")
+  await update(2)
+  await update(3)
+  // About a thousand bytes went out, so it is about a second's turn.
+  await clock.advance(900)
+  expect(await client.settled()).toEqual([])
+  await clock.advance(2_000)
+  const [diff, ...more] = await client.settled()
+  expect(more).toEqual([])
+  expect(JSON.parse(diff ?? "")[4].joins.ann.metas).toEqual([expect.objectContaining({ n: 3 })])
 })
 
 /** News between rooms that may be lost. */
