@@ -1,5 +1,6 @@
 /** A hub whose wall clock jumps by hours and runs too fast, while leases, pauses, delays and limits go on beside it. */
 import { join } from "node:path"
+import { tokenFor } from "../src/testing/front.ts"
 import { accountIn } from "../src/testing/margin-call.ts"
 import { calls, DELAY_MS } from "./calls.ts"
 import { fault, percentile } from "./fault.ts"
@@ -35,9 +36,11 @@ export const clockJumps = fault({
         preloads: [join(import.meta.dirname, "skewed.ts")],
         settings: { ...settings, SKEW_MS: OFFSETS.join(","), SKEW_EVERY_MS: String(everyMs) },
       })
+      const tokens = startTokens(() => `http://127.0.0.1:${hub.port}`)
       const load = callLoad(perSecond, () => `http://127.0.0.1:${hub.port}`)
       await load.more(events)
       await told(load)
+      const taken = await tokens.stop()
       const figures = await world.judged(load, { again: 0 })
       const gaps = againAfter(world, putOff)
       const delays = await calledAfter(world)
@@ -49,11 +52,47 @@ export const clockJumps = fault({
         { what: "delayed", value: delays.length, atLeast: events / 4 },
         { what: "told too early", value: delays.filter((ms) => ms < DELAY_MS).length, atMost: 0 },
         { what: "late at p99", value: percentile(delays, 0.99) - DELAY_MS, unit: "ms", ...bound },
+        { what: "tokens asked with", value: taken.asked, atLeast: 5 },
+        { what: "good tokens refused", value: taken.refused, atMost: 0 },
+        { what: "tokens taken after a minute of grace", value: taken.late, atMost: 0 },
         broken(hub),
         await endings(world, [hub]),
       ]
     }),
 })
+
+/** A leeway of a minute is what issuers' clocks are given. */
+const LEEWAY_S = 60
+const TOKEN_EVERY_MS = 50
+
+/** Asks all the while with a token that is good for another minute, and with one that has ended a leeway ago. */
+function startTokens(url: () => string): { stop(): Promise<{ asked: number; refused: number; late: number }> } {
+  const seen = { asked: 0, refused: 0, late: 0 }
+  let stopped = false
+  const status = async (endsInS: number): Promise<number> => {
+    const exp = Math.floor(Date.now() / 1_000) + endsInS
+    // Each is another token: what was seen once is remembered.
+    const key = await tokenFor({ sub: "ann", business_id: "desk", exp, jti: crypto.randomUUID() })
+    const answer = await fetch(`${url()}/v1/prefs`, { headers: { authorization: `Bearer ${key}` } })
+    await answer.body?.cancel()
+    return answer.status
+  }
+  const asking = (async () => {
+    for (; !stopped; await Bun.sleep(TOKEN_EVERY_MS)) {
+      const [good, ended] = await Promise.all([status(LEEWAY_S), status(-LEEWAY_S - 2)])
+      seen.asked += 1
+      if (good !== 200) seen.refused += 1
+      if (ended !== 401) seen.late += 1
+    }
+  })()
+  return {
+    async stop() {
+      stopped = true
+      await asking
+      return seen
+    },
+  }
+}
 
 /** From the answer that asked for patience to the next try; the clock is the provider's, which is right. */
 function againAfter({ providers }: World, putOff: ReadonlySet<string>): readonly number[] {

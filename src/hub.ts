@@ -75,6 +75,7 @@ import { startTree, supervisor } from "./runtime/supervisor.ts"
 import type { Tree } from "./runtime/tree.ts"
 import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, sourcesHealth, workGauges } from "./start.ts"
 import type { Database } from "./store/database.ts"
+import { databaseClock } from "./store/database-clock.ts"
 import { inboxCounts } from "./store/notifications.ts"
 import { businessesOf } from "./store/outbox.ts"
 import { HISTORY_ROUND, type PrunerOptions, pruner } from "./store/pruner.ts"
@@ -115,8 +116,7 @@ export interface HubOptions {
 
 /** Starts everything; resolves when the port listens. Throws StartRefused with lines for the operator. */
 export async function startHub(config: Config, options: HubOptions): Promise<Hub> {
-  const clock = systemClock
-  const began = clock.now()
+  const began = systemClock.now()
 
   // What happened, and who hears of it.
   const { telemetry, metrics, close: closeTelemetry } = openTelemetry(config, options.warnings ?? [], pkg.version)
@@ -132,6 +132,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
 
   // Where everything is durable.
   const { db, embedded } = await openStore(config, telemetry, options).catch(refused)
+  const clock = databaseClock(systemClock, db, (error) =>
+    telemetry.emit({ kind: "bug_found", where: "store/database-clock", error: describeError(error) }),
+  )
+  await clock.set()
 
   // News between rooms, and between nodes where there are several.
   const nats = config.natsUrl === null ? null : natsPubSub({ url: config.natsUrl, clock, telemetry })
