@@ -44,7 +44,22 @@ function expectGolden(place: string, ours: readonly string[], theirs: readonly s
 describe("over a WebSocket, frame by frame", () => {
   for (const scenario of sessions) {
     test(scenario.name, async () => {
-      expectGolden(scenario.name, await recordSession(golden, scenario), scenario.lines.map(withoutRefs))
+      expectGolden(scenario.name, await recordSession(golden, scenario, "websocket"), scenario.lines.map(withoutRefs))
+    })
+  }
+})
+
+describe("over polls, the same frames", () => {
+  for (const scenario of sessions) {
+    // A session has another clock: it is polled or it ends.
+    if (scenario.name.startsWith("client goes quiet")) continue
+    test(scenario.name, async () => {
+      const theirs = scenario.lines.map(withoutRefs).flatMap((line) => {
+        // No topic of the hub's broadcasts bytes, so only native sockets could hear the fixture's.
+        if (line.startsWith("protocol: ") || line.startsWith("<- <binary 02")) return []
+        return /^closed 1000/.test(line) ? "open" : line.replace(/^closed .*/, "closed")
+      })
+      expectGolden(scenario.name, await recordSession(golden, scenario, "longpoll"), theirs)
     })
   }
 })
