@@ -8,11 +8,11 @@ import { heard } from "../testing/heard.ts"
 import { rescuer } from "./rescuer.ts"
 
 const nothing = () => Promise.reject(new Error("the rescuer only queries"))
-const lost = (count: number) =>
+const lost = (count: number, status = "retrying") =>
   Array.from({ length: count }, (_, n) => ({
     id: `dlv_${n}`,
     channel: "sms",
-    status: "retrying",
+    status,
     reason: "lost",
     attempt: 1,
   }))
@@ -53,7 +53,9 @@ test("the rescuer looks at its start and every two seconds, and wakes the channe
   expect(news).toEqual([])
   await clock.advance(2_000)
   expect(looks()).toBe(2)
-  expect(telemetry.of("deliveries_rescued")).toEqual([{ kind: "deliveries_rescued", count: 3 }])
+  expect(telemetry.of("deliveries_rescued")).toEqual([
+    { kind: "deliveries_rescued", count: 3, deliveryIds: ["dlv_0", "dlv_1", "dlv_2"] },
+  ])
   expect(news).toEqual([{ kind: "deliveries_due", channels: ["sms"] }])
   await clock.advance(2_000)
   expect(looks()).toBe(3)
@@ -85,5 +87,14 @@ test("a rescuer that crashes whenever it looks rests between its tries, and brin
   expect(tree.whereis("rescuer")).toMatchObject({ state: "running", restarts: 12 })
   expect(looks()).toBeGreaterThan(13)
   expect(news).toHaveLength(1)
+  await tree.stop()
+})
+
+test("what it ends, dead or unknown, is told as every end is, and what is tried again is not", async () => {
+  const { telemetry, tree } = await started([[...lost(1), ...lost(2, "dead").slice(1), ...lost(3, "unknown").slice(2)]])
+  expect(telemetry.of("delivery_settled").map(({ deliveryId, status }) => [deliveryId, status])).toEqual([
+    ["dlv_1", "dead"],
+    ["dlv_2", "unknown"],
+  ])
   await tree.stop()
 })

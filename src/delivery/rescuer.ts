@@ -46,6 +46,14 @@ function startRescuer(ctx: ActorContext<RescuerMessage>, options: RescuerOptions
       (outcome) => ({ kind: "rescued", outcome }),
     )
   }
+  const told = (rescued: readonly Rescued[]): void => {
+    if (rescued.length === 0) return
+    telemetry.emit({ kind: "deliveries_rescued", count: rescued.length, deliveryIds: rescued.map(({ id }) => id) })
+    // An end is one, whoever wrote it.
+    for (const { id, channel, status, reason } of rescued)
+      if (status !== "retrying")
+        telemetry.emit({ kind: "delivery_settled", channel, deliveryId: id, status, reason, latencySeconds: null })
+  }
   look()
 
   return {
@@ -58,7 +66,7 @@ function startRescuer(ctx: ActorContext<RescuerMessage>, options: RescuerOptions
           if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") throw outcome.error
           if (outcome.kind !== "done") return rest()
           const rescued = outcome.value
-          if (rescued.length > 0) telemetry.emit({ kind: "deliveries_rescued", count: rescued.length })
+          told(rescued)
           const due = new Set(rescued.filter(({ status }) => status === "retrying").map(({ channel }) => channel))
           const channels = SENDING_CHANNELS.filter((channel) => due.has(channel))
           if (channels.length > 0) pubsub.publish([{ kind: "deliveries_due", channels }])

@@ -32,6 +32,7 @@ export function tellOfDeliveries(
   telemetry.subscribe((event) => {
     switch (event.kind) {
       case "deliveries_claimed":
+      case "deliveries_rescued":
         return note(event.deliveryIds ?? [])
       case "delivery_settled":
         return note([event.deliveryId])

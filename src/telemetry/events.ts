@@ -217,7 +217,12 @@ export type DeliveryEvent =
       readonly latencySeconds: number | null
     }
   | { readonly kind: "lease_lost"; readonly channel: string; readonly deliveryId: string }
-  | { readonly kind: "deliveries_rescued"; readonly count: number }
+  | {
+      readonly kind: "deliveries_rescued"
+      readonly count: number
+      /** For whoever watches deliveries. */
+      readonly deliveryIds?: readonly string[]
+    }
   | { readonly kind: "dead_letters_replayed"; readonly count: number }
   | { readonly kind: "breaker_opened"; readonly channel: string; readonly reason: string; readonly forMs: number }
   | { readonly kind: "breaker_closed"; readonly channel: string }
