@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test"
+import { connect, type Socket as Line } from "node:net"
 import type { BusinessId, RecipientId } from "../domain/ids.ts"
 import type { Json } from "../domain/json.ts"
 import { notificationStream } from "../domain/stream.ts"
@@ -35,6 +36,18 @@ async function drawer(room: Room, path = "/ws/notifications", query = "token=ann
   const client = await RawClient.open(url(room, path, query))
   while (room.events.filter(({ kind }) => kind === "topic_joined").length === joined) await Bun.sleep(1)
   return client
+}
+/** A client that knows nothing of WebSockets but how to open one. */
+async function dial({ server }: Room, path: string): Promise<Line> {
+  const line = connect({ host: "127.0.0.1", port: server.port ?? 0 })
+  line.on("error", () => {})
+  line.write(
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  )
+  await new Promise((done) => line.once("data", done))
+  line.on("data", () => {})
+  return line
 }
 /** Everything that it was sent before it is told that the hub is there. */
 async function before(client: RawClient): Promise<unknown[]> {
@@ -120,26 +133,32 @@ test("a drawer that only listens stays open by answering pings, as every browser
   expect(await before(client)).toEqual([{ type: "notification", data: ITEM }])
 })
 
+test("one that says too much is closed, and one that does not read is cut, as any socket is", async () => {
+  const room = await start({ limits: { frameBurst: 50 } })
+  const flooding = await drawer(room)
+  for (let n = 0; n < 51; n++) flooding.sendText("ping")
+  expect(await flooding.closed).toBe(1008)
+  const silent = await dial(room, "/ws/notifications?token=ann")
+  silent.pause()
+  const body = "x".repeat(64 * 1024)
+  for (let n = 0; n < 400 && room.realtime.gauges.sockets() === 1; n++) {
+    tell(room, { ...ITEM, body })
+    await fetch(`http://127.0.0.1:${room.server.port}/`)
+  }
+  expect(room.realtime.gauges.sockets()).toBe(0)
+  silent.destroy()
+})
+
 test("one that answers no pings is closed after a while", async () => {
   const clock = fakeClock()
   const room = await start({ clock })
-  const heard = Promise.withResolvers<void>()
-  const ended = Promise.withResolvers<void>()
-  const line = await Bun.connect({
-    hostname: "127.0.0.1",
-    port: room.server.port ?? 0,
-    socket: { data: () => heard.resolve(), close: () => ended.resolve() },
-  })
-  line.write(
-    "GET /v1/ws?token=ann HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-  )
-  await heard.promise
+  const line = await dial(room, "/v1/ws?token=ann")
+  const ended = new Promise((done) => line.once("close", done))
   await clock.advance(89_000)
   expect(room.realtime.gauges.sockets()).toBe(1)
   // Asked to go, and a second later cut.
   await clock.advance(3_000)
-  await ended.promise
+  await ended
   expect(room.realtime.gauges.sockets()).toBe(0)
 })
 

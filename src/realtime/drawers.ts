@@ -9,7 +9,7 @@ import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts"
 import type { Principal } from "../domain/principal.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { Connection, type ConnectionDeps, type Transport } from "./connection.ts"
-import { type Encoded, serializerV2 } from "./frame.ts"
+import { type Encoded, type Incoming, serializerV2 } from "./frame.ts"
 import type { LocalTopics } from "./local-topics.ts"
 
 /** `envelope`: `/ws/notifications`; `bare`: `/v1/ws`. */
@@ -18,8 +18,21 @@ export type DrawerShape = "envelope" | "bare"
 /** Drawers only listen, so their life is told by their answers to pings. */
 const PING_MS = 30_000
 const REJOIN_MS = 1_000
+/** Refs of what the connection is asked, to know its answers by. */
+const JOIN = "join"
+const PONGS: Readonly<Record<string, string>> = { ping: "pong", json_ping: `{"type":"pong"}` }
+
+/** Whatever an old client says is a sign of life; whether it asks if we are there is kept as the ref. */
+const lenient = (raw: string | Uint8Array): Incoming => {
+  const asks =
+    raw === "ping" ? "ping" : typeof raw === "string" && raw.length < 64 && JSON_PING.test(raw) ? "json_ping" : null
+  return { joinRef: null, ref: asks, topic: "phoenix", event: "heartbeat", payload: {} }
+}
+const JSON_PING = /^\s*\{\s*"type"\s*:\s*"ping"\s*\}\s*$/
 
 export class DrawerConnection extends Connection {
+  /** Which of two speaks: the built-in client, in frames, or the real one, in whatever. */
+  readonly #asking: { itself: boolean }
   readonly #deps: ConnectionDeps
   readonly #local: LocalTopics
   readonly #shape: DrawerShape
@@ -33,7 +46,13 @@ export class DrawerConnection extends Connection {
     local: LocalTopics,
     deps: ConnectionDeps,
   ) {
-    super(principal, serializerV2, deps)
+    const asking = { itself: false }
+    super(
+      principal,
+      { ...serializerV2, decode: (raw) => (asking.itself ? serializerV2.decode(raw) : lenient(raw)) },
+      deps,
+    )
+    this.#asking = asking
     this.#deps = deps
     this.#local = local
     this.#shape = shape
@@ -42,18 +61,14 @@ export class DrawerConnection extends Connection {
 
   override opened(transport: Transport): void {
     const line = new DrawerLine(transport, this.#local, this.#shape, this.#deps, (recover) => {
-      super.receive(JSON.stringify(["1", "1", this.#topic, "phx_join", recover === null ? {} : { recover }]))
+      this.#asking.itself = true
+      this.receive(JSON.stringify([JOIN, JOIN, this.#topic, "phx_join", recover === null ? {} : { recover }]))
+      this.#asking.itself = false
     })
     this.#line = line
     this.#pingedAt = this.#deps.clock.now()
     super.opened(line)
     line.join()
-  }
-
-  /** Whatever old clients say is a sign of life and nothing more; those that ask whether we are there are told so. */
-  override receive(raw: string | Uint8Array<ArrayBuffer>): undefined {
-    this.heard()
-    if (typeof raw === "string") this.#line?.answer(raw)
   }
 
   override alive(): void {
@@ -115,11 +130,12 @@ class DrawerLine implements Transport {
 
   /** A frame of the protocol's version 2, as every client of it would get it. */
   send(frame: Encoded): void {
-    const [, , , event, payload] = JSON.parse(String(frame)) as readonly Json[] // the hub's own frame
+    const [, ref, , event, payload] = JSON.parse(String(frame)) as readonly Json[] // the hub's own frame
     if (!isJsonObject(payload)) return
     switch (event) {
       case "phx_reply":
-        this.#joined(payload)
+        if (ref === JOIN) this.#joined(payload)
+        else if (typeof ref === "string" && PONGS[ref] !== undefined) this.#socket.send(PONGS[ref])
         return
       case "phx_error":
         // Where the connection ends, this ends with it.
@@ -155,11 +171,6 @@ class DrawerLine implements Transport {
 
   ping(): void {
     this.#socket.ping?.()
-  }
-
-  answer(text: string): void {
-    if (text === "ping") this.#socket.send("pong")
-    else if (/^\s*\{\s*"type"\s*:\s*"ping"\s*\}\s*$/.test(text)) this.#socket.send(`{"type":"pong"}`)
   }
 
   #joined({ status, response }: JsonObject): void {

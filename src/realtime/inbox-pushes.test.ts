@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import fc from "fast-check"
 import { type Channel, Socket } from "phoenix"
 import type { BusinessId } from "../domain/ids.ts"
 import type { Json, JsonObject } from "../domain/json.ts"
@@ -144,6 +145,35 @@ test("events that nobody knows, bytes and names of every object are answered, an
   const bytes = new Uint8Array([1, 2, 3]).buffer
   expect(await dora.push("read", bytes)).toEqual(["error", { reason: "invalid_ids" }])
   expect(await dora.push("read", { ids: ["ntf_x"] })).toEqual(["error", { reason: "not_found" }])
+})
+
+test("whatever is pushed gets exactly one reply, in order, and the socket lives on", async () => {
+  const room = await startRoom({
+    people: { t: person("ann", [{ business: "b1" as BusinessId, locations: null }]) },
+    limits: { pushBurst: 1_000, frameBurst: 2_000 },
+    markInbox: async () => [],
+  })
+  const client = await RawClient.open(room.url("vsn=2.0.0&token=t"))
+  const topics = ["notifications:ann", "resources:b1:l1"]
+  for (const topic of topics) client.send(["j", "j", topic, "phx_join", {}])
+  for (const _ of topics) expect((await client.frame())[4]).toMatchObject({ status: "ok" })
+  const event = fc.oneof(fc.constantFrom("ack", "read", "seen", "presence_update"), fc.string())
+  const payload = fc.oneof(
+    fc.jsonValue() as fc.Arbitrary<Json>,
+    fc.record({ ids: fc.array(fc.string()) }),
+    fc.record({ id: fc.jsonValue() as fc.Arbitrary<Json> }),
+  )
+  const push = fc.tuple(fc.constantFrom(...topics), event, payload)
+  for (const [n, [topic, name, body]] of fc.sample(push, { numRuns: 400, seed: 11 }).entries()) {
+    if (name.startsWith("phx_")) continue
+    client.send(["j", `p${n}`, topic, name, body])
+    const [joinRef, ref, on, said, answer] = await client.frame()
+    expect([joinRef, ref, on, said]).toEqual(["j", `p${n}`, topic, "phx_reply"])
+    expect(answer).toEqual({ status: "error", response: { reason: expect.any(String) } })
+  }
+  expect(await client.settled()).toEqual([])
+  expect(room.events.filter(({ kind }) => kind === "bug_found")).toEqual([])
+  await room.stop()
 })
 
 test("pushes beyond a socket's rate are answered so, and cost nothing", async () => {

@@ -270,6 +270,28 @@ test("nodes see each other's people; a diff that is lost is made good by the nex
   await ann.until({ ann: [{}] })
 })
 
+test("a node that says nothing for four seconds is dead, but not while this one was held up itself", async () => {
+  const time = fakeClock()
+  let heldUp = 0
+  const clock = { ...time, now: () => time.now() + heldUp }
+  const peers = lossy()
+  const room = await start({ clock, peers })
+  const client = await RawClient.open(room.url("vsn=2.0.0&token=ann"))
+  await client.join("resources:b1:l1", { presence: {} })
+  const far = { kind: "diff", node: "far", life: 1, clock: 1, out: [] } as const
+  const ben = { id: "far.1", ref: "far.1", prev: null, key: "ben", scopes: ["resources:b1:l1"], meta: {} }
+  peers.publish([{ kind: "presence", message: { ...far, put: [ben] } }])
+  await time.advance(1_000)
+  expect((await client.settled()).join("")).toContain(`"ben"`)
+  // As a process that was stopped for ten seconds finds its clock.
+  heldUp = 10_000
+  await time.advance(3_900)
+  expect(await client.settled()).toEqual([])
+  await time.advance(3_000)
+  const [left, ...more] = await client.settled()
+  expect([Object.keys(JSON.parse(left ?? "")[4].leaves), more]).toEqual([["ben"], []])
+})
+
 test("when the presence's actor is started anew, those present come back by themselves and nobody else notices", async () => {
   const room = await start()
   const quiet = await RawClient.open(room.url("vsn=2.0.0&token=ben"))
