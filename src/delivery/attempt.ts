@@ -2,6 +2,7 @@
 import type { ChannelWorker } from "../channels/channel.ts"
 import { type RetryPolicy, settle } from "../domain/delivery.ts"
 import type { Clock } from "../runtime/clock.ts"
+import type { InTime } from "../runtime/deadlines.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { accountOf, isElsewhere } from "./account.ts"
@@ -16,6 +17,8 @@ export interface AttemptOptions {
   readonly settler: Settler
   readonly telemetry: Emitter
   readonly clock: Clock
+  /** Of the tries of this dispatcher. */
+  readonly inTime: InTime
   readonly policy: RetryPolicy
   /** [0, 1). */
   readonly random: () => number
@@ -60,7 +63,7 @@ const NOTHING: Attempted = { againInMs: null, failover: false }
 
 /** Rejects only when the database refuses the settlement, which is a bug. */
 export async function attempt(held: Held, options: AttemptOptions): Promise<Attempted> {
-  const { worker, settler, telemetry, clock, policy, random, leaseMs, giveUp, onSent, learn } = options
+  const { worker, settler, telemetry, clock, inTime, policy, random, leaseMs, giveUp, onSent, learn } = options
   const { id, attempt: number, channel, tries, ageMs } = held.claimed
   const account = accountOf(held.claimed.message)
   const lost = (): void => telemetry.emit({ kind: "lease_lost", channel, deliveryId: id })
@@ -74,7 +77,7 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
 
   const { outcome, bug, ms } = isTooLate(held, options)
     ? TOO_LATE
-    : await sendOnce(held.claimed, worker, { clock, cut: held.cut })
+    : await sendOnce(held.claimed, worker, { clock, cut: held.cut, inTime })
   held.sent = true
   const reason = "reason" in outcome ? outcome.reason : null
   const verdict = isElsewhere(held.claimed.message) ? "nothing" : verdictOf(outcome, held.cut.made)

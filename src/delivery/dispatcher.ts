@@ -21,6 +21,7 @@ import { type Claim, createClaiming } from "./claiming.ts"
 import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
 import { learning } from "./gone.ts"
 import { Held, InFlight } from "./in-flight.ts"
+import { attemptDeadlines } from "./send.ts"
 import type { SendLimits } from "./send-limits.ts"
 import { createSettler } from "./settling.ts"
 
@@ -118,6 +119,7 @@ function startDispatcher(
     settler,
     telemetry,
     clock,
+    inTime: attemptDeadlines(clock),
     policy,
     random,
     leaseMs,

@@ -21,6 +21,7 @@ import { seedDeliveries, seedReader, someMessage, unread } from "../testing/seed
 import { seenMoves, watchMoves } from "../testing/watched-moves.ts"
 import { type AttemptOptions, attempt } from "./attempt.ts"
 import { Held } from "./in-flight.ts"
+import { attemptDeadlines } from "./send.ts"
 
 const why = { reason: "because", detail: "of this" }
 /** What a provider answers, and whether it has the message then. */
@@ -94,6 +95,7 @@ async function dispatch({ name, port, step, answer }: Node): Promise<void> {
     },
     telemetry: silent,
     clock: STILL,
+    inTime: attemptDeadlines(STILL),
     policy: DEFAULT_RETRY,
     random: () => 0.5,
     leaseMs: 15_000,

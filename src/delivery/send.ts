@@ -1,7 +1,8 @@
 /** Hands one message to a channel and waits, but not for ever: what it saw comes back, whatever happens inside it. */
 import type { ChannelWorker } from "../channels/channel.ts"
 import type { ClaimedDelivery, Outcome } from "../domain/delivery.ts"
-import type { Clock } from "../runtime/clock.ts"
+import type { Clock, Timer } from "../runtime/clock.ts"
+import { createDeadlines, type InTime } from "../runtime/deadlines.ts"
 
 /** A throw of a channel is a bug: it is handed on to be reported, and the try counts as one of unknown end. */
 export interface Sent {
@@ -37,34 +38,49 @@ const ATTEMPT_DEADLINE_MS = 16_000
 /** What an aborted channel gets to say what it saw. */
 const LAST_WORDS_MS = 500
 
+/** For the tries of one dispatcher: a timer for each of them costs more than a quick try does. */
+export const attemptDeadlines = (clock: Clock): InTime => createDeadlines(clock, ATTEMPT_DEADLINE_MS)
+
 /** Never rejects. */
 export async function sendOnce(
-  claimed: ClaimedDelivery,
+  { id, message }: Pick<ClaimedDelivery, "id" | "message">,
   worker: ChannelWorker,
-  { clock, cut }: { readonly clock: Clock; readonly cut: Cut },
+  { clock, cut, inTime }: { readonly clock: Clock; readonly cut: Cut; readonly inTime: InTime },
 ): Promise<Sent> {
   const startedAt = clock.now()
-  const aborter = new AbortController()
-  const { promise: overdue, resolve } = Promise.withResolvers<Outcome>()
+  const { promise: silence, resolve } = Promise.withResolvers<Outcome>()
+  // Made for whoever asks for its signal: what nothing leaves by does not.
+  let aborter: AbortController | undefined
+  let lastWords: Timer | undefined
   const giveUp = (): void => {
+    aborter ??= new AbortController()
     aborter.abort()
     lastWords ??= clock.after(LAST_WORDS_MS, () =>
       resolve({ kind: "unknown", reason: "no_answer_of_channel", detail: "the channel did not end in time" }),
     )
   }
-  let lastWords: ReturnType<Clock["after"]> | undefined
-  const deadline = clock.after(ATTEMPT_DEADLINE_MS, giveUp)
+  const request = {
+    id,
+    message,
+    get signal() {
+      aborter ??= new AbortController()
+      return aborter.signal
+    },
+  }
   cut.listen(giveUp)
   try {
-    const { id, message } = claimed
     // Inside an async function, so that a synchronous throw is caught too.
-    const sending = (async () => worker.send({ id, message, signal: aborter.signal }))()
-    return { outcome: await Promise.race([sending, overdue]), bug: null, ms: clock.now() - startedAt }
+    const ending = Promise.race([(async () => worker.send(request))(), silence])
+    let outcome = await inTime(ending)
+    if (outcome === "late") {
+      giveUp()
+      outcome = await ending
+    }
+    return { outcome, bug: null, ms: clock.now() - startedAt }
   } catch (bug) {
     const outcome: Outcome = { kind: "unknown", reason: "channel_crashed", detail: "a bug in the channel; see the log" }
     return { outcome, bug, ms: clock.now() - startedAt }
   } finally {
-    deadline.cancel()
     lastWords?.cancel()
     cut.listen(null)
   }

@@ -231,7 +231,9 @@ with arrays as materialized (
     case when s.status = 'expired' then 'expires_in' else i.because end, s.next_attempt_at
   from settled s join input i on i.place = s.place
 )
-select place, latency_ms, status = 'expired' as expired, ${mayFailOver("settled")} as failover from settled`
+select place, latency_ms,
+  case when status = 'expired' then 'expired' end as expired, case when ${mayFailOver("settled")} then 'set' end as failover
+from settled`
 
 /**
  * Writes what became of attempts, and their history, in one statement; answers in the order of the items. A delivery
@@ -256,7 +258,7 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
   ])
   const settled = items.map((): Settled => ({ kind: "lost" }))
   for (const { place, latency_ms: latencyMs, expired, failover } of rows)
-    settled[place - 1] = { kind: "settled", latencyMs, expired, failover }
+    settled[place - 1] = { kind: "settled", latencyMs, expired: expired !== null, failover: failover !== null }
   return settled
 }
 
@@ -273,8 +275,9 @@ interface SettledRow {
   /** Of its item, from 1. */
   readonly place: number
   readonly latency_ms: number
-  readonly expired: boolean
-  readonly failover: boolean
+  /** Null of most, as of what is claimed. */
+  readonly expired: string | null
+  readonly failover: string | null
 }
 
 const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)
