@@ -29,7 +29,7 @@ export interface RealtimeLimits {
   readonly recoveredBytes: number
   /** What the state of one topic's presence may come to: with a diff of all of it, below the backlog. */
   readonly presenceBytes: number
-  /** What presence sends to all sockets of this node together, about; changes wait for others then, 5 s at most. */
+  /** What presence sends to all sockets of this node together, about; changes wait for others then, 2 s at most. */
   readonly presenceBytesPerSecond: number
   readonly joinTimeoutMs: number
   /** Many sockets are closed spread over this long at a drain. */
@@ -64,7 +64,7 @@ export const defaultLimits: RealtimeLimits = {
   // In one frame, so below the polite backlog: else whoever reads slowly is dropped for it each time they come back.
   recoveredBytes: 704 * 1024,
   presenceBytes: 384 * 1024,
-  presenceBytesPerSecond: 32 * 1024 * 1024,
+  presenceBytesPerSecond: 64 * 1024 * 1024,
   joinTimeoutMs: 8_000, // below the client's own 10 s, so that it hears why
   drainMs: 3_000,
   sweepMs: 1_000,

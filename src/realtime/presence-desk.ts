@@ -32,7 +32,7 @@ export type DeskMessage =
 /** Changes wait so long for others to go out with them; after a quiet time they do not wait. */
 const FLUSH_MS = 100
 /** And longer after much went out: what everybody does to everybody grows with the square of them. */
-const LONGEST_FLUSH_MS = 5_000
+const LONGEST_FLUSH_MS = 2_000
 const BEAT_MS = 1_000
 /** A node that said nothing for so long is taken for dead. */
 const SILENT_MS = 4_000
