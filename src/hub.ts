@@ -49,6 +49,7 @@ import { unsubscribeRoutes } from "./http/unsubscribe.ts"
 import { whyRoutes } from "./http/why.ts"
 import { rehearsalRoutes } from "./inbound/rehearsal.ts"
 import { inboundRoutes } from "./inbound/routes.ts"
+import { slackShows } from "./inbound/slack-answer.ts"
 import { telegramPolling } from "./inbound/telegram-polling.ts"
 import { createAccept } from "./ingest/accept.ts"
 import { ingestRoutes } from "./ingest/http.ts"
@@ -286,6 +287,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     acknowledgeRoutes({ db, pubsub, links }),
     inboundRoutes({
       ...answers,
+      slackShows: slackShows({ loopback: !config.production }),
       twilio: {
         authToken: config.twilio.authToken,
         publicUrl: config.http.publicUrl,

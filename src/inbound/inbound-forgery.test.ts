@@ -40,6 +40,7 @@ const start = (settings: Readonly<Record<string, string>>, anyHost = false) =>
         ...parts,
         links,
         twilio: { authToken: twilio.authToken, publicUrl: http.publicUrl, anyHost },
+        slackShows: () => Promise.resolve(false),
         secrets: { resend: email.resendWebhookSecret, telegram: telegram.webhookSecret, slack: slack.signingSecret },
       }),
     ]

@@ -419,6 +419,51 @@ describe("an acknowledgement", () => {
     expect(await state(who, second)).toEqual(TAKEN)
   })
 
+  test("by Slack's button is shown to all who read it, with who it was; who may not is told so alone", async () => {
+    const shown: JsonObject[] = []
+    const slack = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        shown.push((await request.json()) as JsonObject) // what we posted
+        return new Response("ok")
+      },
+    })
+    const who = await person({ slack_user_id: `U${people + 1}` })
+    const told = await called(who)
+    const button = { type: "button", action_id: "hub_acknowledge" }
+    const other = { type: "button", action_id: "theirs" }
+    const words = { type: "section", text: { type: "mrkdwn", text: "Short." } }
+    const press = (user: string, response_url: string): Sent =>
+      bySlack(
+        {
+          type: "block_actions",
+          trigger_id: `t-${told.event}-${user}-${response_url.length}`,
+          user: { id: user },
+          actions: [{ action_id: "hub_acknowledge", value: ACKNOWLEDGE + tokenOf(told, "slack") }],
+          message: { text: "Short.", blocks: [words, { type: "actions", elements: [button, other] }] },
+          response_url,
+        },
+        { form: true },
+      )
+    await sends(press("U999", slack.url.href))
+    expect(shown).toMatchObject([{ response_type: "ephemeral", replace_original: false }])
+    await sends(press(`U${people}`, `${slack.url.href}again`))
+    expect(shown[1]).toEqual({
+      replace_original: true,
+      text: `Short.\n:white_check_mark: Acknowledged by <@U${people}>`,
+      blocks: [
+        words,
+        { type: "actions", elements: [other] },
+        { type: "context", elements: [{ type: "mrkdwn", text: `:white_check_mark: Acknowledged by <@U${people}>` }] },
+      ],
+    })
+    await slack.stop(true)
+    // Slack that is away takes nothing back.
+    expect(await sends(press(`U${people}`, `${slack.url.href}gone`))).toBe("")
+    expect(await state(who, told)).toEqual(TAKEN)
+  })
+
   test("is heard on open screens", async () => {
     const who = await person()
     const told = await called(who)

@@ -5,11 +5,14 @@ import { type DoorOptions, doorRoute } from "./door.ts"
 import { createEffects, type EffectsOptions } from "./effects.ts"
 import { resendDoor } from "./resend.ts"
 import { slackDoor } from "./slack.ts"
+import type { ShowSlack } from "./slack-answer.ts"
 import { telegramDoor } from "./telegram.ts"
 import { type TwilioDoor, twilioDoor } from "./twilio.ts"
 
 export interface InboundOptions extends Omit<DoorOptions, "effects">, EffectsOptions {
   readonly twilio: TwilioDoor
+  /** What whoever pressed a button in Slack sees of it. */
+  readonly slackShows: ShowSlack
   /** Of each door; null: it refuses everything. */
   readonly secrets: {
     readonly resend: Secret | null
@@ -25,7 +28,7 @@ export function inboundRoutes(options: InboundOptions): RouteFile {
     twilioDoor(twilio, parts),
     resendDoor(secrets.resend, parts),
     telegramDoor(secrets.telegram, parts),
-    slackDoor(secrets.slack, parts),
+    slackDoor(secrets.slack, parts, options.slackShows),
   ]
   return { routes: doors.map((door) => doorRoute(door, parts)) }
 }

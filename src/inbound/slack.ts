@@ -11,6 +11,7 @@ import { json, type Reply, text } from "../http/route.ts"
 import { messageOf, sentAs } from "../store/inbound.ts"
 import { SLACK_DOC } from "./docs.ts"
 import { asObject, asText, type Door, type DoorOptions, ID_LENGTH, objectIn, type Taken } from "./door.ts"
+import { pressedBy, type Shown, type ShowSlack } from "./slack-answer.ts"
 import { isSlackSigned } from "./slack-signature.ts"
 import { meaningOf } from "./words.ts"
 
@@ -26,8 +27,13 @@ const PERSON = /^[UW]/
 const quiet = (): Reply => text("text/plain", "")
 const NOTHING: Taken = { what: "nothing", effect: "nothing", reply: quiet() }
 
-/** `secret`: the app's signing secret. */
-export function slackDoor(secret: Secret | null, { db, clock, effects, links }: DoorOptions): Door {
+/** `secret`: the app's signing secret. `shows`: what whoever pressed a button sees of it. */
+export function slackDoor(secret: Secret | null, { db, clock, effects, links }: DoorOptions, shows: ShowSlack): Door {
+  const show = async (payload: Fields, shown: Shown): Promise<void> => {
+    const pressed = pressedBy(payload)
+    if (pressed !== null) await shows(pressed, shown)
+  }
+
   /** Whoever saw the button saw the message: its token is in no other place of Slack. */
   const pressed = async (payload: Fields): Promise<Taken | Problem> => {
     const actions = Array.isArray(payload["actions"]) ? payload["actions"].map(asObject) : []
@@ -38,13 +44,21 @@ export function slackDoor(secret: Secret | null, { db, clock, effects, links }: 
     const value = asText(own["value"], ID_LENGTH) ?? ""
     const token = value.startsWith(ACKNOWLEDGE) ? value.slice(ACKNOWLEDGE.length) : ""
     const delivery = asDeliveryId(links.readAcknowledge(token) ?? "")
-    if (delivery === null) return { what: "acknowledge", effect: "unknown", reply: quiet() }
+    if (delivery === null) {
+      await show(payload, "unknown")
+      return { what: "acknowledge", effect: "unknown", reply: quiet() }
+    }
     const told = await messageOf(db, delivery)
     const user = asText(asObject(payload["user"])?.["id"], ID_LENGTH)
     // A direct message is one person's; what was posted to a channel was sent to whoever reads there.
     const theirs = told?.channel === "slack" && (!PERSON.test(told.botTo ?? "") || told.botTo === user)
-    if (!theirs) return { what: "acknowledge", effect: "not_theirs", reply: quiet() }
-    return { what: "acknowledge", effect: await effects.acknowledge({ via: "slack", id }, delivery), reply: quiet() }
+    if (!theirs) {
+      await show(payload, "not_theirs")
+      return { what: "acknowledge", effect: "not_theirs", reply: quiet() }
+    }
+    const effect = await effects.acknowledge({ via: "slack", id }, delivery)
+    await show(payload, effect === "unknown" ? "unknown" : "acknowledged")
+    return { what: "acknowledge", effect, reply: quiet() }
   }
 
   /** Words in a thread, of a person. */
