@@ -45,11 +45,23 @@ export type {
   TracedRule,
   TracedTimer,
 } from "./events.ts"
+export type { Position } from "./in-order.ts"
 export type { Json, JsonObject } from "./json.ts"
 export type { Listing, Page, PageInfo } from "./listing.ts"
 export type { ListFilter, ListMember, ListPlace, ListSummary } from "./lists.ts"
 export type { InboxCounts, Notification, NotificationFilter, NotificationPage } from "./notifications.ts"
 export type { Channel, Preferences, PreferencesInput, QuietHours } from "./preferences.ts"
+export {
+  type Following,
+  type FollowOptions,
+  follow,
+  type PhoenixChannel,
+  type PhoenixPush,
+  type PhoenixSocket,
+  type SpreadOptions,
+  spread,
+  type TopicMessage,
+} from "./realtime.ts"
 export type {
   DeviceToken,
   Membership,

@@ -153,7 +153,22 @@ void hub.resources.notify({ type: "resource_renamed", resourceType: "r", busines
 `
   const blocks = [...README.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code.replace(/^import .*$/gm, ""))
   const SHOWN = `
-import { type Event, Hub, HubError, HubProblem } from "hubbub/client"
+import { type Event, follow, Hub, HubError, HubProblem, spread } from "hubbub/client"
+declare const token: string
+declare const screen: { show(event: string, payload: object, offset: number | null): void; load(why: "first" | "missed"): void }
+declare class Socket {
+  constructor(url: string, options: { authToken: string; reconnectAfterMs(tries: number): number })
+  connect(): void
+  channel(topic: string, params?: object): Channel
+}
+interface Channel {
+  join(timeout?: number): Push
+  leave(timeout?: number): Push
+  onMessage(event: string, payload: object, ref: string): object
+}
+interface Push {
+  receive(status: "ok" | "error" | "timeout", callback: (response: object) => object): this
+}
 declare const process: { readonly env: { readonly HUB_API_KEY?: string } }
 declare const events: Event[]
 ${blocks.join("\n")}`

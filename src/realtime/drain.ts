@@ -1,7 +1,7 @@
 /**
  * All sockets are closed with 1012, one share after the other, because clients come back at once and without jitter: the
  * pace at which they are closed is the pace at which the other nodes, or the next process, see them. The close's reason
- * says when to come back, for clients that read it (`hubbub/client` does).
+ * says when to come back, for clients that read it; the stock one does not, and `hubbub/client` has jitter of its own.
  */
 import type { Clock } from "../runtime/clock.ts"
 
