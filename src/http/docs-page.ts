@@ -14,6 +14,7 @@ h1 { font-size: 1.15rem; margin: 0 } h2 { font-size: 1rem; margin: 2rem 0 .6rem;
 h3 { font-size: .8rem; margin: 1.1rem 0 .3rem; color: var(--dim); font-weight: 600 }
 p { margin: .4rem 0; max-width: 68ch } a { color: var(--accent) } .dim { color: var(--dim) }
 input { flex: 1 1 14rem; font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .35rem .7rem }
+::placeholder { color: var(--dim); opacity: 1 }
 input:focus-visible, summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px }
 .home { color: inherit; text-decoration: none } .home:hover { color: var(--accent) }
 [id] { scroll-margin-top: 4.2rem }

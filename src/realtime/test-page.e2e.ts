@@ -45,7 +45,7 @@ test("one connects, sends a sample and sees it arrive; the line breaks, and what
   world.happen("business-123", "location-456", { type: "resource_deleted", resourceId: "r8" })
   world.happen("business-123", "location-456", { type: "resource_deleted", resourceId: "r9" })
   world.door(true)
-  await card.locator(".comeback", { hasText: /^Back after .* s: 2 messages recovered, offsets 2–3\.$/ }).waitFor()
+  await card.locator(".comeback", { hasText: /^Back after .*s: 2 messages recovered, offsets 2–3\.$/ }).waitFor()
   await page.locator("#news", { hasText: "2 messages recovered" }).waitFor({ state: "attached" })
   expect(await card.locator(".messages li.missed").count()).toBe(2)
   expect(await card.locator(".facts .offset").textContent()).toBe("3")

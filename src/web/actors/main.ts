@@ -1,6 +1,8 @@
 /** The page `/actors`: the hub's supervision tree as it lives, for operators. */
+
 import { createApi } from "../shared/api.ts"
 import { part } from "../shared/dom.ts"
+import { linkPages } from "../shared/pages.ts"
 import { forgetToken, keptToken, tokenInFragment } from "../shared/session.ts"
 import { atMostEvery } from "../shared/soon.ts"
 import { Desk } from "./desk.ts"
@@ -47,6 +49,7 @@ function open(token: string): void {
   )
 }
 
+linkPages("actors")
 watchDoor()
 // The address opened in a tab that shows this page already changes only the fragment.
 addEventListener("hashchange", () => {

@@ -1,8 +1,10 @@
 /** The page `/deliveries`: the latest ones, or with `?id=` the timeline of one. What changes is pushed. */
+
 import { type Answer, createApi } from "../shared/api.ts"
 import { type ChangeListener, LINE_WORDS, type LineState, watchDeliveries } from "../shared/changes.ts"
 import { part } from "../shared/dom.ts"
 import { keepMoments } from "../shared/moment.ts"
+import { linkPages } from "../shared/pages.ts"
 import { forgetToken, keptToken, tokenInFragment } from "../shared/session.ts"
 import { atMostEvery } from "../shared/soon.ts"
 import type { View } from "./desk.ts"
@@ -52,6 +54,7 @@ function showLine(state: LineState): void {
   part("line-text", HTMLSpanElement).textContent = LINE_WORDS[state]
 }
 
+linkPages("deliveries")
 watchDoor()
 keepMoments()
 // The address opened in a tab that shows this page already changes only the fragment.

@@ -176,21 +176,27 @@ test("on a narrow screen, in the dark, nothing runs out of the page", async () =
   await page.close()
 })
 
-test("the other pages are one click away, and their name's first word leads back", async () => {
+test("every page is one click away from every other, says which one it is, and its name's first word leads back", async () => {
   const page = await open(await tokenOf("u2", "admin"))
+  const pages = page.getByRole("navigation", { name: "Pages" })
   for (const [link, path] of [
     ["Rules", "/rules"],
-    ["Realtime test", "/test"],
     ["Outbox", "/outbox"],
+    ["Deliveries", "/deliveries"],
     ["Actors", "/actors"],
+    ["Realtime test", "/test"],
     ["API docs", "/docs"],
   ] as const) {
-    await page.getByRole("navigation").getByRole("link", { name: link }).click()
+    await pages.getByRole("link", { name: link }).click()
     await page.waitForURL(`${origin()}${path}`)
-    await page.getByRole("heading", { level: 1 }).getByRole("link", { name: "Hubbub" }).click()
-    await page.waitForURL(`${origin()}/`)
-    await live(page)
+    const back = page.getByRole("heading", { level: 1 }).getByRole("link", { name: "Hubbub" })
+    expect(await back.getAttribute("href")).toBe("./")
+    if (path !== "/docs") expect(await pages.locator("[aria-current]").allTextContents()).toEqual([link])
+    else await back.click()
   }
+  await page.waitForURL(`${origin()}/`)
+  await live(page)
+  expect(await pages.getByRole("link").count()).toBe(7)
   await page.close()
 })
 

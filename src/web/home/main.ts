@@ -1,7 +1,9 @@
 /** The page at `/`: what a newcomer sees first. One line in a terminal, and the notification is here. */
+
 import { createApi } from "../shared/api.ts"
 import { part } from "../shared/dom.ts"
 import { keepMoments } from "../shared/moment.ts"
+import { linkPages } from "../shared/pages.ts"
 import { forgetToken, keptToken, readToken, type Session, tokenInFragment } from "../shared/session.ts"
 import { atMostEvery, settled } from "../shared/soon.ts"
 import { askForToken, watchDoor } from "./door.ts"
@@ -98,6 +100,7 @@ function whileVisible(act: () => void, ms: number, signal?: AbortSignal): void {
   look()
 }
 
+linkPages("")
 watchDoor()
 keepMoments()
 whileVisible(() => void showHealth(), HEALTH_MS)

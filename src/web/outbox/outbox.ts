@@ -1,8 +1,10 @@
 /** The page `/outbox`: a list of captured messages beside the one that is looked at; what changes is pushed. */
+
 import { type Api, createApi } from "../shared/api.ts"
 import { LINE_WORDS, type LineState, watchDeliveries } from "../shared/changes.ts"
 import { el, icon, part } from "../shared/dom.ts"
 import { keepMoments } from "../shared/moment.ts"
+import { linkPages } from "../shared/pages.ts"
 import { forgetToken, keepToken, keptToken } from "../shared/session.ts"
 import { atMostEvery, settled } from "../shared/soon.ts"
 import { type Captured, matches } from "./captured.ts"
@@ -104,9 +106,11 @@ setInterval(soon, LOOK_MS)
 const showLine = (state: LineState): void => setLive(state === "live" ? "live" : "away", LINE_WORDS[state])
 
 function setLive(state: "idle" | "live" | "away", text: string): void {
-  if (live.textContent === text) return
-  live.dataset["state"] = state
-  live.textContent = text
+  const said = part("live-text", HTMLElement)
+  if (said.textContent === text) return
+  live.dataset["state"] = state === "away" ? "lost" : state
+  live.hidden = text === ""
+  said.textContent = text
 }
 
 const found = (): readonly Captured[] => {
@@ -264,6 +268,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("visibilitychange", soon)
 window.addEventListener("popstate", fromAddress)
 window.addEventListener("hashchange", fromAddress)
+linkPages("outbox")
 keepMoments()
 fromAddress()
 if (api === null) leave("")

@@ -1,7 +1,9 @@
 /** The page `/rules`: what runs, what it would make of an event, and what a change would have done. For rule authors. */
+
 import { createApi } from "../shared/api.ts"
 import { part } from "../shared/dom.ts"
 import { keepMoments } from "../shared/moment.ts"
+import { linkPages } from "../shared/pages.ts"
 import { forgetToken, keptToken, tokenInFragment } from "../shared/session.ts"
 import { createBacktest } from "./backtest.ts"
 import { askForToken, watchDoor } from "./door.ts"
@@ -116,6 +118,7 @@ function whileVisible(act: () => Promise<void>, ms: number, signal: AbortSignal)
   void round()
 }
 
+linkPages("rules")
 watchDoor()
 keepMoments()
 // The address opened in a tab that shows this page already changes only the fragment.

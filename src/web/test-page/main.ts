@@ -2,7 +2,9 @@
  * The page behind GET /test: watch topics the way a frontend would, with the stock `phoenix` client, and see every frame.
  * It shows the whole life of a subscription: joining, being refused, losing the line, coming back with what was missed.
  */
+
 import { button, part } from "../shared/dom.ts"
+import { linkPages } from "../shared/pages.ts"
 import { settled } from "../shared/soon.ts"
 import { asking, kick } from "./ask.ts"
 import { Card } from "./card.ts"
@@ -198,6 +200,7 @@ function offerTopics(): void {
 
 // Where there is one column, the topics come before the settings that few change.
 part("settings-panel", HTMLDetailsElement).open = !matchMedia("(width <= 60rem)").matches
+linkPages("test")
 offerTopics()
 for (const wanted of linked.wanted) add(wanted)
 settingsChanged()

@@ -54,13 +54,13 @@ function line({ event, payload, offset, recovered }: Arrived): HTMLLIElement {
       about === null
         ? el("span", { class: "what raw" }, JSON.stringify(payload) ?? "")
         : el("span", { class: "what", dir: "auto" }, about),
+      el("time", { datetime: now.toISOString() }, timeOf(now)),
       el(
         "span",
         { class: "origin" },
         recovered ? el("span", { class: "recovered" }, "recovered") : null,
         el("span", {}, event),
         place(payload),
-        el("time", { datetime: now.toISOString() }, timeOf(now)),
       ),
     ),
   )
