@@ -62,7 +62,7 @@ export class DrawerConnection extends Connection {
   override opened(transport: Transport): void {
     const line = new DrawerLine(transport, this.#local, this.#shape, this.#deps, (recover) => {
       this.#asking.itself = true
-      this.receive(JSON.stringify([JOIN, JOIN, this.#topic, "phx_join", recover === null ? {} : { recover }]))
+      void this.receive(JSON.stringify([JOIN, JOIN, this.#topic, "phx_join", recover === null ? {} : { recover }]))
       this.#asking.itself = false
     })
     this.#line = line
