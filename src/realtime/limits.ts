@@ -77,7 +77,11 @@ export const defaultLimits: RealtimeLimits = {
 }
 
 /** The limits that follow from the setting: who may join more may also come back with all of it. */
-export const joinLimits = (topicsPerSocket: number): Pick<RealtimeLimits, "topicsPerSocket" | "joinBurst"> => ({
+export const joinLimits = (
+  topicsPerSocket: number,
+): Pick<RealtimeLimits, "topicsPerSocket" | "joinBurst" | "frameBurst"> => ({
   topicsPerSocket,
   joinBurst: Math.max(defaultLimits.joinBurst, 2 * topicsPerSocket),
+  // What it joins at once is no flood.
+  frameBurst: Math.max(defaultLimits.frameBurst, 300 + 2 * topicsPerSocket),
 })
