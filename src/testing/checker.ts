@@ -2,6 +2,7 @@
  * Says whether a hub kept its word: compares what producers were answered and what providers took with what is in the
  * database. It believes nobody's counters. Each list names keys (or ids) that broke one promise; all empty is "ok".
  */
+import { HISTORY_MESSAGES } from "../domain/stream.ts"
 import type { Queryable } from "../store/database.ts"
 
 /** What is known from outside. */
@@ -77,8 +78,11 @@ where status <> 'suppressed' and not exists (select from messages m where m.deli
 union all
 select 'notification ' || id from notifications n where not exists (select from routes r where r.event_id = n.event_id)
 union all
-select 'stream ' || key from streams s
-where position <> (select count(*) from stream_entries e where e.stream = s.key)`
+select 'stream ' || key from streams s cross join lateral (
+  select count(*) as n, coalesce(min(position), 1) as first, coalesce(max(position), 0) as last
+  from stream_entries where stream = s.key
+) e
+where e.last <> s.position or e.n <> e.last - e.first + 1 or e.first > 1 and e.n < ${HISTORY_MESSAGES}`
 
 const STUCK = `
 select 'lease of ' || id as what from deliveries
