@@ -23,12 +23,13 @@ lock table deliveries in share row exclusive mode;
 drop index deliveries_due;
 drop index deliveries_leased;
 drop index deliveries_by_status;
--- A new state of a row is written beside the old one, on the same page.
-alter table deliveries set (fillfactor = 50);
+-- A claim and a settlement are each written beside the row as it was, on the same page: while anybody's transaction may
+-- still see what was there before, it has room for all three.
+alter table deliveries set (fillfactor = 33);
 alter table deliveries
-  -- How it ended, where not delivered. It is written anew only then, as the status itself is with each state.
+  -- How it ended, where neither delivered nor captured in its place: so few that an index of them costs nothing.
   add column undelivered text generated always as (
-    case when status in ('dead', 'unknown', 'captured', 'suppressed', 'expired', 'cancelled') then status end) stored;
+    case when status in ('dead', 'unknown', 'suppressed', 'expired', 'cancelled') then status end) stored;
 create index deliveries_undelivered on deliveries (undelivered, id) where undelivered is not null;
 
 insert into due (delivery_id, channel, priority, at)

@@ -20,7 +20,7 @@ export interface OutboxFilter {
 export async function listOutbox(db: Queryable, filter: OutboxFilter): Promise<DeliveryPage> {
   const values: SqlValue[] = []
   const bind = (value: SqlValue): string => `$${values.push(value)}`
-  // Spelt out where that is all, because there is an index that is kept for it.
+  // Where anything is captured nearly all of the latest is: they are walked.
   const clauses = [
     filter.alsoOf.length === 0
       ? "d.status = 'captured'"
