@@ -133,4 +133,29 @@ describe("the checker", () => {
     })
     expect(marked).toEqual({ ...OK, unsent: ["acc-1."], sentAgain: 2 })
   })
+
+  test("knows that an escalation tells again, and that old history is let go", async () => {
+    const sent = new Map(ledgers.sent)
+    sent.set("acc-2.", 2)
+    const climbed = await inVain(async (tx) => {
+      await tx.execute(
+        `insert into deliveries (id, event_id, notification_ids, rule, rules_revision, business_id, channel, address_hash,
+           priority, status, attempt)
+         select 'dlv_again', event_id, notification_ids, rule, rules_revision, business_id, channel, '\\x01', priority,
+           'delivered', 1 from deliveries where event_id = (select id from events where idempotency_key = 'acc-2.') limit 1`,
+      )
+      return check(tx, { ...ledgers, sent })
+    })
+    expect([climbed.unmarked, climbed.sentAgain]).toEqual([[], 0])
+    const pruned = await inVain(async (tx) => {
+      await tx.execute("update stream_entries set position = position + 1000")
+      await tx.execute("update streams set position = position + 1000")
+      await tx.execute(
+        `insert into stream_entries (stream, position, ref)
+         select s.key, n, 'ntf_x' from streams s cross join generate_series(3, 1000) n`,
+      )
+      return check(tx, ledgers)
+    })
+    expect(pruned.torn).toEqual([])
+  })
 })
