@@ -231,6 +231,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const realtime = createRealtime({
     pubsub,
     peers: nats,
+    cutOff: () => nats?.status().state === "down",
     clock,
     telemetry,
     authenticate: async (token) => {

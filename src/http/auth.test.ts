@@ -230,6 +230,17 @@ describe("a good token is a person", () => {
     expect(await make().authenticateToken(await hs256({}))).toMatchObject({ recipient: "u1" })
     expect(await make().authenticateToken("")).toEqual({ failure: "missing" })
   })
+
+  test("asks nothing of the database, so a herd that comes back costs it nothing", async () => {
+    const asked = (): never => {
+      throw new Error("the database was asked")
+    }
+    const unasked: Database = { ...db, query: asked, execute: asked, transaction: asked }
+    const auth = createAuthenticator({ config: settings({}), db: unasked, clock })
+    expect(await auth.authenticateToken(await hs256({}))).toMatchObject({ recipient: "u1" })
+    expect(await auth.authenticateToken(await hs256({ exp: NOW - 600 }))).toMatchObject({ failure: "refused" })
+    expect(auth.authenticateToken.bind(auth, `hub_${"0".repeat(16)}_${"a".repeat(43)}`)).toThrow("was asked")
+  })
 })
 
 describe("API keys", () => {

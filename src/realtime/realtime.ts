@@ -44,6 +44,8 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly telemetry: Emitter
   /** The news that other nodes hear too, for presence; without it there are no other nodes. */
   readonly peers?: PubSub | null
+  /** There are other nodes, and nothing that they say arrives. Absent: never. */
+  readonly cutOff?: () => boolean
   /** store/streams.ts, bound to the database. */
   readonly heads: ReadHeads
   readonly history: ReadHistory
@@ -93,6 +95,8 @@ export interface Realtime {
 
 /** Nodes ask how far their streams go about this often, for news that was lost with nothing after it. */
 const TAIL_CHECK_MS = 10_000
+/** While nothing comes from the other nodes it is all that shows what they take, and once more when they are back. */
+const ALONE_CHECK_MS = 1_000
 /** How long a revoked key's sockets may stay: as long as its requests are believed. */
 const KEY_CHECK_MS = 2_000
 
@@ -229,9 +233,19 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
           for (const connection of connections) connection.sweep(wall)
         },
       )
+      let checkedAt = clock.now()
+      let wasCutOff = false
       every(
-        () => TAIL_CHECK_MS * (0.75 + random() / 2),
-        () => void checkTails(topics, heads),
+        () => ALONE_CHECK_MS * (0.75 + random() / 2),
+        () => {
+          const cutOff = deps.cutOff?.() ?? false
+          const due = clock.now() - checkedAt >= TAIL_CHECK_MS
+          if (due || cutOff || wasCutOff) {
+            checkedAt = clock.now()
+            void checkTails(topics, heads)
+          }
+          wasCutOff = cutOff
+        },
       )
       const { revokedOf } = deps
       if (revokedOf !== undefined) {

@@ -116,6 +116,29 @@ describe("lost hints", () => {
     await own.stop()
   })
 
+  test("while nothing comes from the other nodes it runs every second, and once more when they are back", async () => {
+    const clock = fakeClock()
+    let cutOff = true
+    const own = await startRoom({ clock, random: () => 0.5, cutOff: () => cutOff })
+    const watcher = await RawClient.open(own.url())
+    const joined = watcher.join(TOPIC)
+    await clock.flush()
+    await joined
+    own.streams.append(stream, { n: 1 })
+    await clock.advance(1_100)
+    expect(await offsets(watcher, 1)).toEqual([1])
+    cutOff = false
+    own.streams.append(stream, { n: 2 })
+    await clock.advance(1_000)
+    expect(await offsets(watcher, 1)).toEqual([2])
+    own.streams.append(stream, { n: 3 })
+    await clock.advance(9_000)
+    expect(await watcher.settled()).toEqual([])
+    await clock.advance(1_100)
+    expect(await offsets(watcher, 1)).toEqual([3])
+    await own.stop()
+  })
+
   test("two nodes of which one hears half of the news show the same, in the same order", async () => {
     const deaf = await startRoom({ heads: room.streams.heads, history: room.streams.history, tail: room.streams.tail })
     const far = await RawClient.open(deaf.url())
