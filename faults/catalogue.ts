@@ -28,6 +28,7 @@ import { schedulerDrift } from "./36-scheduler-drift.ts"
 import { recoveryStorm } from "./37-recovery-storm.ts"
 import { lostHints } from "./39-lost-hints.ts"
 import { reconnectHerd } from "./40-reconnect-herd.ts"
+import { stockClient } from "./41-stock-client.ts"
 import { forgery } from "./42-forgery.ts"
 import { fuzzing } from "./45-fuzz.ts"
 import { contentInjection } from "./46-content-injection.ts"
@@ -68,6 +69,7 @@ export const FAULTS: readonly Fault[] = [
   recoveryStorm,
   lostHints,
   reconnectHerd,
+  stockClient,
   forgery,
   fuzzing,
   contentInjection,
