@@ -10,7 +10,7 @@ export const stockClient = fault({
   number: 41,
   name: "stock client",
   short: { rounds: 1 },
-  full: { rounds: 50 },
+  full: { rounds: 20 },
   injected: ({ rounds }) =>
     `${rounds} × what Phoenix tests of client and server together, in random order, over both transports`,
   async run({ rounds }) {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test"
+import fc from "fast-check"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
 import { resourceStream } from "../domain/stream.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
@@ -120,4 +121,37 @@ describe("bounds", () => {
     expect((await fetch(pollUrl(room))).status).toBe(503)
     expect(room.events).toContainEqual({ kind: "socket_refused", transport: "longpoll", reason: "too many sessions" })
   })
+})
+
+test("whatever is posted, the answer is one of the protocol's, nothing is a bug, and the hub goes on", async () => {
+  room = await startRoom({ families: probes() })
+  const frame = fc.tuple(
+    fc.option(fc.string()),
+    fc.option(fc.string()),
+    fc.constantFrom("echo:a", "phoenix", "x"),
+    fc.constantFrom("phx_join", "phx_leave", "echo", "heartbeat"),
+    fc.jsonValue(),
+  )
+  const line = fc.oneof(
+    frame.map((parts) => JSON.stringify(parts)),
+    fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64")),
+    fc.string(),
+    fc.json(),
+  )
+  const body = fc.oneof(
+    fc.array(line, { maxLength: 120 }).map((lines) => Buffer.from(lines.join("\n"))),
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+  )
+  const type = fc.constantFrom("application/x-ndjson", "application/json", "application/x-ndjson; charset=utf-8", "")
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom("vsn=2.0.0", "vsn=1.0.0"), fc.array(fc.tuple(body, type)), async (vsn, posts) => {
+      const client = await PollClient.open(room, vsn)
+      for (const [bytes, as] of posts) {
+        expect([200, 410]).toContain((await client.postText(new Uint8Array(bytes), as)).status)
+      }
+    }),
+    { numRuns: 100 },
+  )
+  expect(room.events.filter(({ kind }) => kind === "bug_found")).toEqual([])
+  expect(await (await PollClient.open(room)).join("echo:a")).toEqual({ status: "ok", response: {} })
 })
