@@ -204,9 +204,14 @@ function counted(breaker: Closed, heard: Heard, verdict: "well" | "failing"): Br
 }
 
 function added(window: readonly Slice[], now: number, verdict: "well" | "failing"): readonly Slice[] {
-  const last = window.at(-1)
-  const fresh = last !== undefined && now - last.at < SLICE_MS
-  const kept = (fresh ? window.slice(0, -1) : window).filter((slice) => now - slice.at < WINDOW_MS)
-  const slice = fresh ? last : { at: now, well: 0, failing: 0 }
-  return [...kept, { ...slice, [verdict]: slice[verdict] + 1 }]
+  const [first, last] = [window.at(0), window.at(-1)]
+  const kept =
+    first === undefined || now - first.at < WINDOW_MS ? window : window.filter((slice) => now - slice.at < WINDOW_MS)
+  // Nearly every try falls into the last slice: thousands a second where nothing leaves.
+  return last !== undefined && now - last.at < SLICE_MS
+    ? kept.with(-1, counting(last, verdict))
+    : [...kept, counting({ at: now, well: 0, failing: 0 }, verdict)]
 }
+
+const counting = ({ at, well, failing }: Slice, verdict: "well" | "failing"): Slice =>
+  verdict === "well" ? { at, well: well + 1, failing } : { at, well, failing: failing + 1 }

@@ -131,6 +131,8 @@ class SeriesMap<L extends string, V> {
   readonly #names: readonly L[]
   readonly #make: () => V
   readonly #series = new Map<string, V>()
+  /** The same by their words alone: five of these are asked for with each delivery, and writing labels costs more than counting. */
+  readonly #byWords = new Map<string, V>()
 
   constructor(names: readonly L[], make: () => V) {
     this.#names = names
@@ -140,12 +142,18 @@ class SeriesMap<L extends string, V> {
   }
 
   at(labels: Labels<L>): V {
-    const text = this.#text((name) => labels[name])
-    const known = this.#series.get(text)
+    let words = ""
+    for (const name of this.#names) words += `${labels[name]}\n`
+    const known = this.#byWords.get(words)
     if (known !== undefined) return known
-    if (this.#series.size < mostSeries) return this.#open(text)
-    const other = this.#text(() => "other")
-    return this.#series.get(other) ?? this.#open(other)
+    const text = this.#text((name) => labels[name])
+    const own = this.#series.get(text) ?? (this.#series.size < mostSeries ? this.#open(text) : null)
+    if (own === null) {
+      const other = this.#text(() => "other")
+      return this.#series.get(other) ?? this.#open(other)
+    }
+    this.#byWords.set(words, own)
+    return own
   }
 
   entries(): [string, V][] {
