@@ -92,6 +92,9 @@ import { treeMetrics } from "./telemetry/tree-metrics.ts"
 
 export { alsoMissing, StartRefused } from "./start.ts"
 
+/** For what was said last to a socket. */
+const FAREWELL_MS = 250
+
 export interface Hub {
   /** `http://localhost:4000`, with the port that was really taken. */
   readonly url: string
@@ -359,9 +362,12 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
       draining = false
       realtime.reopen()
     },
-    beforeStop: () => {
+    async beforeStop() {
       draining = true
-      return realtime.drain()
+      const some = realtime.gauges.sockets() > 0
+      await realtime.drain()
+      // The last closes are on their way, and the listener's end would overtake them.
+      if (some) await new Promise((done) => clock.after(FAREWELL_MS, () => done(null)))
     },
   })
 
