@@ -359,7 +359,9 @@ export class Connection implements JoinedOn {
           return
         case "stop":
           if (outcome.response !== null) answer("ok", outcome.response)
-          if (this.#joined.get(topic) === joined) this.#remove(topic, joined)
+          // One that has crashed meanwhile is to be joined again, which a close would forbid.
+          if (!this.isJoined(joined)) return
+          this.#remove(topic, joined)
           this.#send(this.#closeFrame(topic, joined))
           return
       }
