@@ -26,6 +26,7 @@ import { retryHerd } from "./33-retry-herd.ts"
 import { ordering } from "./34-ordering.ts"
 import { schedulerDrift } from "./36-scheduler-drift.ts"
 import { recoveryStorm } from "./37-recovery-storm.ts"
+import { hostileSockets } from "./38-hostile-sockets.ts"
 import { lostHints } from "./39-lost-hints.ts"
 import { reconnectHerd } from "./40-reconnect-herd.ts"
 import { stockClient } from "./41-stock-client.ts"
@@ -67,6 +68,7 @@ export const FAULTS: readonly Fault[] = [
   ordering,
   schedulerDrift,
   recoveryStorm,
+  hostileSockets,
   lostHints,
   reconnectHerd,
   stockClient,
