@@ -3,7 +3,9 @@
  * only include what was loaded with it, and what cannot compile says in which line. Templates are programs of the
  * repository, never of a tenant.
  */
+
 import { Eta, type EtaConfig, type TemplateFunction } from "eta/core"
+import { cutText } from "./escape.ts"
 
 export type { TemplateFunction } from "eta/core"
 
@@ -11,6 +13,20 @@ export type { TemplateFunction } from "eta/core"
 export class MissingValue extends Error {
   override readonly name = "MissingValue"
 }
+
+/** More was printed than a message may hold: of long values, or by a loop that has no end. */
+export class TooLong extends Error {
+  override readonly name = "TooLong"
+}
+
+export interface RunLimits {
+  /** Characters that the tags of one run may print in all. */
+  readonly output: number
+  /** What a value is longer than is cut. */
+  readonly value: number
+}
+
+const UNLIMITED: RunLimits = { output: Number.POSITIVE_INFINITY, value: Number.POSITIVE_INFINITY }
 
 /** Hands on what a tag prints. `source` is the tag's own expression (see `withSource`). */
 function printable(value: unknown, source?: string): string {
@@ -65,6 +81,10 @@ const addressFirst: NonNullable<EtaConfig["plugins"]>[number] = {
 }
 
 export class TemplateEngine extends Eta {
+  /** Of the run that is under way: templates are run to their end at once. */
+  #limits = UNLIMITED
+  #printed = 0
+
   /** `escapeValue` is how values are written; `link`: for Eta strings that are links. */
   constructor(escapeValue: (text: string) => string, link = false) {
     super({
@@ -72,7 +92,7 @@ export class TemplateEngine extends Eta {
       autoFilter: true,
       autoTrim: false,
       escapeFunction: (value) => escapeValue(String(value)),
-      filterFunction: printable,
+      filterFunction: (value: unknown, source?: string) => this.#print(value, source),
       // Without it Eta asks readFile for every include, although it was defined.
       cache: true,
       plugins: link ? [addressFirst, withSource] : [codeLines, withSource],
@@ -89,9 +109,18 @@ export class TemplateEngine extends Eta {
     this.templatesSync.define(path, compiled)
   }
 
-  /** Runs a compiled template. Throws MissingValue and whatever the template's own code throws. */
-  run(compiled: TemplateFunction, path: string, data: object): string {
+  /** Runs a compiled template. Throws MissingValue, TooLong and whatever the template's own code throws. */
+  run(compiled: TemplateFunction, path: string, data: object, limits: RunLimits = UNLIMITED): string {
+    this.#limits = limits
+    this.#printed = 0
     return compiled.call(this, data, { filepath: path })
+  }
+
+  #print(value: unknown, source?: string): string {
+    const text = cutText(printable(value, source), this.#limits.value)
+    this.#printed += text.length + 1
+    if (this.#printed > this.#limits.output) throw new TooLong(`more than ${this.#limits.output} characters`)
+    return text
   }
 }
 

@@ -244,9 +244,34 @@ describe("words", () => {
     expect((await message("slack", { "templates/t/slack.eta": print }, { x })).text.length).toBeLessThanOrEqual(3_000)
     expect((await message("email", { "templates/t/email.eta": title }, { x })).subject.length).toBeLessThanOrEqual(200)
     expect((await content({ "templates/t/inapp.eta": title }, { x })).title.isWellFormed()).toBe(true)
-    await expect(message("sms", { "templates/t/sms.eta": print }, { x: "x".repeat(70_000) })).rejects.toThrow(
-      "at most 65536",
-    )
+    expect((await message("sms", { "templates/t/sms.eta": print }, { x: "x".repeat(70_000) })).text.length).toBe(1_000)
+  })
+
+  test("are sent however long a name is: the name is cut where the words would be too long, and a link of such a length goes", async () => {
+    const files = {
+      "templates/t/email.eta":
+        "---\nsubject: <%= it.payload.name %>\naction_url: /a/<%= it.payload.name %>\n---\n<p><b><%= it.payload.name %></b> owes <%= it.payload.sum %>.</p>",
+    }
+    const name = "<&>".repeat(17_000)
+    const mail = await message("email", files, { name, sum: 5 })
+    expect(mail.html).toEndWith("…</b> owes 5.</p>")
+    expect(mail.html.length).toBeLessThan(6_000)
+    expect(mail.actionUrl).toBeNull()
+    expect((await message("email", files, { name: "a".repeat(20_000), sum: 5 })).html.length).toBe(20_022)
+  })
+
+  test("of very many events in one digest are cut at their end, as HTML that is closed", async () => {
+    const rows = "<table><% for (const n of it.payload.list) { %><tr><td><%= n %></td></tr><% } %></table>"
+    const list = Array.from({ length: 5_000 }, (_, n) => `event number ${n}`)
+    const mail = await message("email", { "templates/t/email.eta": `---\nsubject: s\n---\n${rows}` }, { list })
+    expect(mail.html).toStartWith("<table><tr><td>event number 0</td></tr>")
+    expect(mail.html).toEndWith("…</td></tr></table>")
+    expect(mail.html.length).toBeLessThan(65_536)
+  })
+
+  test("that a template prints without an end are no words, and end it", async () => {
+    const endless = "<% for (;;) { %><%= it.payload.x %><% } %>"
+    await expect(message("sms", { "templates/t/sms.eta": endless }, { x: "x" })).rejects.toThrow("more than 1048576")
   })
 })
 

@@ -23,10 +23,11 @@ import {
   textToHtml,
   unsafeAttribute,
 } from "./escape.ts"
-import { MissingValue, type TemplateFunction } from "./eta-engine.ts"
+import { MissingValue, type TemplateFunction, TooLong } from "./eta-engine.ts"
 import { htmlToText } from "./html-text.ts"
 import type { ReaderLinks } from "./links.ts"
 import type { LoadedNotify } from "./rule-set.ts"
+import { runBounded } from "./run-bounded.ts"
 import type { FrontKey } from "./template-file.ts"
 import { type Markup, markupOf, type Template, type Templates } from "./templates.ts"
 
@@ -56,8 +57,7 @@ export class TemplateFailed extends Error {
   }
 }
 
-/** Characters. A template's output in all; a title or subject; Twilio's, Telegram's and Slack's own limits. */
-const MAX_OUTPUT = 65_536
+/** Characters. A title or subject; Twilio's, Telegram's and Slack's own limits. */
 const MAX_LINE = 200
 const MAX_URL = 2_000
 const MAX_SMS = 1_600
@@ -227,9 +227,10 @@ class Words {
 
   #readLink(): string | null {
     const link = this.#short("action_url")?.trim() ?? null
-    if (link === null || link === "") return null
-    const safe = link.length > MAX_URL ? null : safeLink(link)
-    return safe ?? this.fail("action_url is no link that may be given to a person (a path, http, https, mailto, tel)")
+    // Half a link leads elsewhere, so of one that is too long there is none.
+    if (link === null || link === "" || link.length > MAX_URL) return null
+    const problem = "action_url is no link that may be given to a person (a path, http, https, mailto, tel)"
+    return safeLink(link) ?? this.fail(problem)
   }
 
   /** A text of one line, by the first key that has one; null: no key has. */
@@ -277,14 +278,14 @@ class Words {
   #run(source: TemplateFunction, markup: Markup | "link", what: string): string {
     let text: string
     try {
-      text = this.#rendering.templates.engines[markup].run(source, this.#template.path, this.#data)
+      text = runBounded(this.#rendering.templates.engines, markup, source, this.#template.path, this.#data)
     } catch (error) {
       // Whatever a template throws is the template's fault, or this event's.
       const problem = error instanceof Error ? oneLine(error.message) : "threw something that is no error"
-      const unquoted = error instanceof MissingValue ? problem : error instanceof Error ? error.name : problem
+      const ours = error instanceof MissingValue || error instanceof TooLong || !(error instanceof Error)
+      const unquoted = ours ? problem : error.name
       return this.fail(`${what}: ${cutText(problem, MAX_LINE)}`, `${what}: ${cutText(unquoted, MAX_LINE)}`)
     }
-    if (text.length > MAX_OUTPUT) return this.fail(`${what}: ${text.length} characters, at most ${MAX_OUTPUT}`)
     const leak = LEAKS.exec(text)
     return leak !== null && !this.#isData(leak[0]) ? this.fail(`${what}: says "${leak[0]}"`) : text
   }
