@@ -23,7 +23,6 @@ export class Sequencer {
   #recent: StreamItem[] = []
   #recentChars = 0
   readonly #held = new Map<number, StreamItem>()
-  /** The highest position that is known to exist. */
   #known: number
 
   constructor(last: number) {
@@ -34,6 +33,11 @@ export class Sequencer {
 
   get last(): number {
     return this.#last
+  }
+
+  /** The highest position that is known to exist. */
+  get known(): number {
+    return this.#known
   }
 
   /** True while something is known to exist that has not gone out. */

@@ -1,7 +1,8 @@
 /**
  * One actor per view that somebody here shows: it puts the view's news in order, closes gaps from the history, and lets
  * sockets in. Joining and publishing are messages of one mailbox, so nothing falls between a join's offset and the
- * first push. If it ends, its sockets hear `phx_error`, rejoin, and find a fresh one; no other topic notices.
+ * first push. If it ends, its sockets hear `phx_error`, rejoin, and find a fresh one; no other topic notices. Long, because
+ * what came, what is asked and who waits are one state; what of it can be decided apart is in sequencer.ts and returning.ts.
  */
 import type { StreamKey } from "../domain/stream.ts"
 import { type ActorContext, actor, type TaskOutcome } from "../runtime/actor.ts"
@@ -71,8 +72,9 @@ class Topic {
   readonly #returning = new Returning()
   /** Somebody asks the database where the streams are. */
   #opening = false
-  /** Clients that have seen more than this node: they wait for it to catch up. */
+  /** Clients that have seen more than this node wait for it to catch up: by the next reading, or by that which is under way. */
   #ahead: Entry[] = []
+  #asked: Entry[] = []
 
   constructor(view: TopicView, deps: TopicActorDeps, ctx: ActorContext<TopicMessage>) {
     this.#view = view
@@ -99,7 +101,7 @@ class Topic {
         this.#refill(message.stream)
         return
       case "refilled":
-        this.#refilled(message.stream, message.outcome)
+        this.#refilled(message.stream, message.known, message.outcome)
         return
       case "tail_read":
         this.#tailRead(message.stream, message.from, message.outcome)
@@ -149,7 +151,7 @@ class Topic {
     const sequencer = this.#sequencer(stream)
     if (recover.offset > sequencer.last) {
       this.#ahead.push(entry)
-      this.#refill(stream)
+      if (!this.#refilling.has(stream)) this.#refill(stream)
       return
     }
     this.#answer(entry, epoch, sequencer, remembered(sequencer, recover.offset))
@@ -220,44 +222,42 @@ class Topic {
       return
     }
     this.#refilling.add(stream)
+    this.#asked = this.#ahead
+    this.#ahead = []
+    const { known, last } = sequencer
     this.#ctx.task(
-      () => this.#deps.history(stream, sequencer.last, REFILL_PAGE),
-      (outcome) => ({ kind: "refilled", stream, outcome }),
+      () => this.#deps.history(stream, last, REFILL_PAGE),
+      (outcome) => ({ kind: "refilled", stream, known, outcome }),
       { timeoutMs: QUERY_TIMEOUT_MS },
     )
   }
 
-  #refilled(stream: StreamKey, outcome: TaskOutcome<readonly StreamItem[] | "pruned">): void {
-    const ahead = this.#ahead
-    this.#ahead = []
+  #refilled(stream: StreamKey, known: number, outcome: TaskOutcome<readonly StreamItem[] | "pruned">): void {
+    const asked = this.#asked
+    this.#asked = []
     if (outcome.kind !== "done") {
-      for (const { reply } of ahead) reply({ kind: "unavailable" })
+      for (const { reply } of [...asked, ...this.#ahead.splice(0)]) reply({ kind: "unavailable" })
       this.#ctx.sendAfter(RETRY_MS, { kind: "refill_due", stream })
       return
     }
     this.#refilling.delete(stream)
     const sequencer = this.#sequencer(stream)
+    if (outcome.value !== "pruned") this.#push(sequencer.fill(outcome.value))
     // A hole that cannot be filled is never skipped in silence: the clients rejoin and are told.
-    if (outcome.value === "pruned") {
-      for (const { reply } of ahead) reply({ kind: "unavailable" })
-      this.#desert(true)
-      return
-    }
-    const before = sequencer.last
-    this.#push(sequencer.fill(outcome.value))
-    if (sequencer.behind && sequencer.last === before && outcome.value.length === 0) {
-      for (const { reply } of ahead) reply({ kind: "unavailable" })
+    if (outcome.value === "pruned" || (outcome.value.length === 0 && sequencer.last < known)) {
+      for (const { reply } of [...asked, ...this.#ahead]) reply({ kind: "unavailable" })
       this.#desert(true)
       return
     }
     if (sequencer.behind) this.#awaitRefill(stream, outcome.value.length === REFILL_PAGE ? 0 : GAP_PATIENCE_MS)
-    for (const entry of ahead) {
+    for (const entry of asked) {
       const { recover } = entry
       // Still ahead of everything that exists: positions of another life of this database.
       if (recover !== null && recover.offset > sequencer.last && !sequencer.behind && this.#epoch !== null) {
         this.#admit(entry, notRecovered(this.#epoch, this.#offset()), null)
       } else this.#enter(entry)
     }
+    if (this.#ahead.length > 0 && !this.#refilling.has(stream)) this.#refill(stream)
   }
 
   #readTail(stream: StreamKey): void {

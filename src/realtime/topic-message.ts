@@ -46,6 +46,8 @@ export type TopicMessage =
   | {
       readonly kind: "refilled"
       readonly stream: StreamKey
+      /** How far the stream was known to go when it was asked: so far the answer reaches, or there is a hole. */
+      readonly known: number
       readonly outcome: TaskOutcome<readonly StreamItem[] | "pruned">
     }
   /** The end of a stream, read from `from` on for clients that come back. */

@@ -241,6 +241,43 @@ describe("recovery", () => {
     expect(await offsets(late, 2)).toEqual([1, 2])
   })
 
+  test("clients that are ahead of this node share a reading, and one that began before their last message tells nothing of them", async () => {
+    const gate = Promise.withResolvers<void>()
+    const reading = Promise.withResolvers<void>()
+    let readings = 0
+    const { streams } = room
+    const own = await startRoom({
+      heads: streams.heads,
+      tail: streams.tail,
+      async history(...asked) {
+        const answer = await streams.history(...asked)
+        readings += 1
+        reading.resolve()
+        if (readings === 1) await gate.promise
+        return answer
+      },
+    })
+    const [here, first, ...more] = await Promise.all(upTo(6).map(() => RawClient.open(own.url())))
+    await here?.join(TOPIC)
+    append(1)
+    const back = first?.join(TOPIC, { recover: { epoch: "e1", offset: 1 } })
+    await reading.promise
+    append(2)
+    const later = more.map((each) => each.join(TOPIC, { recover: { epoch: "e1", offset: 2 } }))
+    // A heartbeat's answer says that what was sent before it has been heard.
+    const last = await RawClient.open(own.url())
+    for (let turn = 0; turn < 5; turn++) await last.settled()
+    gate.resolve()
+    const answer = (offset: number) => ({
+      status: "ok",
+      response: { epoch: "e1", offset, recovered: true, missed: [] },
+    })
+    expect(await back).toEqual(answer(1))
+    expect(await Promise.all(later)).toEqual(later.map(() => answer(2)))
+    expect(readings).toBe(2)
+    await own.stop()
+  })
+
   test("an offset beyond everything that exists is of another life of the database", async () => {
     append(1)
     expect(await client.join(TOPIC, { recover: { epoch: "e1", offset: 9 } })).toEqual({
