@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test"
+import { fakeClock } from "../testing/fake-clock.ts"
 import { PollClient } from "../testing/poll-client.ts"
-import { RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
+import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
 import type { TopicFamily } from "./topic.ts"
 
 let room: Room
@@ -61,6 +62,60 @@ test("a topic that crashes while it would end by itself is an error and no close
   push.resolve()
   await push.promise
   expect(await client.settled()).toEqual([])
+})
+
+test("whatever a topic throws, and whenever, only that topic ends: the socket lives, and so does the process", async () => {
+  const clock = fakeClock(new Date(0))
+  const broken = (): never => {
+    throw new Error("broken")
+  }
+  const leavesBadly: TopicFamily["join"] = (request) => {
+    const outcome = family({}).join(request)
+    request.client.whenLeft(broken)
+    return outcome
+  }
+  const later = async (): Promise<never> => {
+    await Promise.resolve()
+    return broken()
+  }
+  room = await startRoom({
+    clock,
+    people: { t: person("u1", "*", 60_000) },
+    families: [
+      family({ name: "join now", prefix: "probe:join now", join: broken }),
+      family({ name: "join later", prefix: "probe:join later", join: later }),
+      family({ name: "push now", prefix: "probe:push now", push: broken }),
+      family({ name: "push later", prefix: "probe:push later", push: later }),
+      family({ name: "leave", prefix: "probe:leave", join: leavesBadly }),
+    ],
+  })
+  const client = await RawClient.open(room.url("vsn=2.0.0&token=t"))
+  for (const topic of ["probe:join now", "probe:join later"]) {
+    expect(await client.join(topic)).toEqual({ status: "error", response: { reason: "join crashed" } })
+  }
+  for (const topic of ["probe:push now", "probe:push later"]) {
+    await client.join(topic)
+    client.send(["1", "2", topic, "x", {}])
+    expect(await client.frame()).toEqual(["1", "1", topic, "phx_error", { reason: "channel_crash" }])
+  }
+  await client.join("probe:leave")
+  client.send(["1", "3", "probe:leave", "phx_leave", {}])
+  expect([(await client.frame())[3], (await client.frame())[3]]).toEqual(["phx_reply", "phx_close"])
+  expect(await client.settled()).toEqual([])
+  // When the credential runs out it is a timer that leaves the topics, with nobody above it.
+  await client.join("probe:leave")
+  await clock.advance(61_000)
+  expect(await client.frame()).toEqual(["1", "1", "probe:leave", "phx_error", { reason: "token_expired" }])
+  expect(await client.closed).toBe(1008)
+  const said = room.events.flatMap((event) => (event.kind === "bug_found" ? [event.where] : []))
+  expect(said).toEqual([
+    "join of join now",
+    "join of join later",
+    "push to push now",
+    "push to push later",
+    "leave of leave",
+    "leave of leave",
+  ])
 })
 
 test("a ping of the protocol below is answered with what it carried", async () => {

@@ -406,7 +406,12 @@ export class Connection implements JoinedOn {
 
   #left({ family, left }: JoinedTopic): void {
     this.#deps.telemetry.emit({ kind: "topic_left", family: family.name })
-    left?.()
+    try {
+      left?.()
+    } catch (error) {
+      // Whoever leaves many topics leaves them all, and the sweep goes on to the next connection.
+      this.#deps.telemetry.emit({ kind: "bug_found", where: `leave of ${family.name}`, error: describeError(error) })
+    }
   }
 
   #closeFrame(topic: string, joined: JoinedTopic): Encoded {

@@ -11,6 +11,7 @@ import { pool } from "../runtime/pool.ts"
 import type { ActorRef } from "../runtime/ref.ts"
 import { supervisor } from "../runtime/supervisor.ts"
 import type { Emitter } from "../telemetry/bus.ts"
+import { describeError } from "../telemetry/scrub.ts"
 import { AcceptRate } from "./accept-rate.ts"
 import type { Connection } from "./connection.ts"
 import { COUNTS_ACTOR, type CountsMessage, type CountsOf, countsActor } from "./counts.ts"
@@ -221,7 +222,12 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       const every = (ms: () => number, run: () => void): void => {
         const timer = clock.after(ms(), () => {
           timers.delete(timer)
-          run()
+          try {
+            run()
+          } catch (error) {
+            // A timer has nobody above it: what it throws would end the process.
+            telemetry.emit({ kind: "bug_found", where: "realtime timer", error: describeError(error) })
+          }
           every(ms, run)
         })
         timers.add(timer)
