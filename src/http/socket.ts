@@ -25,8 +25,8 @@ const DRAWERS = [
   ["/v1/ws", "bare"],
 ] as const
 
-/** Polls, frames, preflights; what is none of them is told 400 by the room, as Phoenix does. */
-const POLL_METHODS: readonly Method[] = ["GET", "POST", "OPTIONS", "HEAD", "PUT", "PATCH", "DELETE"]
+/** All of them, because what the room does not speak is told 400 by it, as Phoenix does, and not 405. */
+const METHODS: readonly Method[] = ["GET", "POST", "OPTIONS", "HEAD", "PUT", "PATCH", "DELETE"]
 /** Beyond what the room holds a request for: it answers, the listener does not cut. */
 const GRACE_SECONDS = 10
 
@@ -36,13 +36,13 @@ export function socketRoutes<Server>(doors: SocketDoors<Server>): RouteFile {
     call.server === null ? unavailable("sockets need a listener") : ask(call.server as Server)
   return {
     routes: [
-      {
-        method: "GET",
+      ...METHODS.map((method) => ({
+        method,
         path: "/socket/websocket",
-        access: "open",
+        access: "open" as const,
         doc: null,
-        handle: (call) => through(call, (server) => doors.upgrade(call.request, server)),
-      },
+        handle: (call: Call) => through(call, (server) => doors.upgrade(call.request, server)),
+      })),
       ...DRAWERS.map(([path, shape]) => ({
         method: "GET" as const,
         path,
@@ -50,7 +50,7 @@ export function socketRoutes<Server>(doors: SocketDoors<Server>): RouteFile {
         doc: null,
         handle: (call: Call) => through(call, (server) => doors.drawer(call.request, server, shape)),
       })),
-      ...POLL_METHODS.map((method) => ({
+      ...METHODS.map((method) => ({
         method,
         path: "/socket/longpoll",
         access: "open" as const,

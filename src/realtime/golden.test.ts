@@ -4,6 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { loadConfig } from "../config.ts"
 import { createApp } from "../http/app.ts"
+import { type Listening, listen } from "../http/server.ts"
+import { socketRoutes } from "../http/socket.ts"
 import { systemClock } from "../runtime/clock.ts"
 import { silent } from "../telemetry/bus.ts"
 import { type Difference, differences, expectedLines, shownElsewhere } from "../testing/golden-differences.ts"
@@ -29,11 +31,26 @@ const section = (name: string): readonly string[] => transcript.find((each) => e
 const sessions = transcript.filter(({ name }) => name !== "upgrade answers" && name !== "long polling")
 
 let golden: Golden
+/** What is asked by plain HTTP goes through all that a hub has before its rooms. */
+const fronts = new Map<string, Listening>()
 beforeAll(async () => {
   golden = await startGolden()
+  const dataDir = await mkdtemp(join(tmpdir(), "hub-golden-"))
+  const config = loadConfig({ NODE_ENV: "test", HUB_DATA_DIR: dataDir }, false).ok
+  await rm(dataDir, { recursive: true, force: true })
+  if (config === undefined) throw new Error("the default settings are good")
+  const authenticate = async () => ({ failure: "missing" }) as const
+  for (const mount of ["/socket", "/origin"]) {
+    const realtime = golden.rooms.get(mount)?.realtime
+    if (realtime === undefined) throw new Error(`no room for ${mount}`)
+    const files = [socketRoutes(realtime)]
+    const app = createApp({ config, authenticate, clock: systemClock, telemetry: silent, files })
+    fronts.set(mount, listen({ app, port: 0, host: "127.0.0.1", websocket: realtime.websocket }))
+  }
 })
 afterAll(async () => {
   await golden.stop()
+  for (const { stop } of fronts.values()) await stop(1_000)
 })
 
 /** Ours must be the transcript's, but for what is listed of this place. */
@@ -74,7 +91,7 @@ describe("the answers to an upgrade", () => {
       if (plain === null) expectGolden(name, [await recordUpgrade(golden, asked)], [sortedHead(answer)])
       else {
         const [, method = "", path = ""] = plain
-        const { lines: ours } = await recordRequest(name, { method, path }, path === "/socket" ? front : at("/socket"))
+        const { lines: ours } = await recordRequest(name, { method, path }, at("/socket"))
         expectGolden(name, ours, [asked, answer])
       }
     })
@@ -175,19 +192,8 @@ describe("what is listed as different", () => {
   })
 })
 
-/** Asks a mount's room; paths are the recorder's. */
-function at(mount: string): (path: string, init: RequestInit) => Promise<Response> {
-  return (path, init) =>
-    fetch(`http://127.0.0.1:${golden.rooms.get(mount)?.server.port}${path.replace(mount, "/socket")}`, init)
-}
-
-/** What is no door of the room is the front's. */
-async function front(path: string, init: RequestInit): Promise<Response> {
-  const dataDir = await mkdtemp(join(tmpdir(), "hub-golden-"))
-  const config = loadConfig({ NODE_ENV: "test", HUB_DATA_DIR: dataDir }, false).ok
-  await rm(dataDir, { recursive: true, force: true })
-  if (config === undefined) throw new Error("the default settings are good")
-  const authenticate = async () => ({ failure: "missing" }) as const
-  const { elysia } = createApp({ config, authenticate, clock: systemClock, telemetry: silent, files: [] })
-  return elysia.handle(new Request(`http://hub${path}`, init))
-}
+/** Asks a mount by way of the hub's front; paths are the recorder's. */
+const at =
+  (mount: string) =>
+  (path: string, init: RequestInit): Promise<Response> =>
+    fetch(`http://127.0.0.1:${fronts.get(mount)?.port}${path.replace(mount, "/socket")}`, init)
