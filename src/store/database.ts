@@ -222,6 +222,13 @@ function tooLong(): Error {
   return error
 }
 
+/** As the server says it of a transaction that others came in the way of: it is worth another try, later. */
+export function interfered(what: string): Error {
+  const error = new pg.DatabaseError(what, 0, "error")
+  error.code = "40001"
+  return error
+}
+
 const names = new Map<string, string>()
 
 /** Statements are few and fixed, so each is prepared once per connection under a short name. */

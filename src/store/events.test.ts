@@ -5,7 +5,7 @@ import { resourceStream } from "../domain/stream.ts"
 import { business, incoming, location } from "../testing/builders.ts"
 import { databaseOfFile } from "../testing/file-database.ts"
 import { testDatabase } from "../testing/postgres.ts"
-import { openDatabase } from "./database.ts"
+import { type Database, databaseProblem, openDatabase, type SqlValue } from "./database.ts"
 import { getEvent, insertEvents, listEvents, type Stored } from "./events.ts"
 import { streamHeads, streamHistory } from "./streams.ts"
 
@@ -67,6 +67,29 @@ describe("an event is durable once per key", () => {
       await fresh.close()
       await own.drop()
     }
+  })
+
+  test("a holder that is pruned before it is read makes room, and one that is so for ever is worth a try later", async () => {
+    const one = incoming({ idempotencyKey: "fleeting" })
+    await insertEvents(db, [one], now)
+    let holders = 4
+    const looks: number[] = []
+    const fleeting: Database = {
+      ...db,
+      async query<Row>(text: string, values?: readonly SqlValue[]): Promise<readonly Row[]> {
+        if (!text.includes("cross join lateral")) return db.query<Row>(text, values)
+        looks.push(holders)
+        holders -= 1
+        if (holders === 0) await db.execute("delete from events where idempotency_key = 'fleeting'")
+        return []
+      },
+    }
+    expect((await insertEvents(fleeting, [one], now))[0]?.kind).toBe("accepted")
+    expect(looks).toHaveLength(4)
+    holders = 1_000
+    const refused = await insertEvents(fleeting, [one], now).catch((error: unknown) => error)
+    expect(databaseProblem(refused)).toBe("away")
+    expect(looks).toHaveLength(14)
   })
 
   test("the same key in another business or from another source is another event", async () => {

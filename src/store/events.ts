@@ -6,7 +6,7 @@ import type { HubEvent, NewEvent, Severity } from "../domain/event.ts"
 import { type BusinessId, type EventId, type LocationId, newEventId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { StreamKey } from "../domain/stream.ts"
-import type { Database, Queryable } from "./database.ts"
+import { type Database, interfered, type Queryable } from "./database.ts"
 import { openAs, seal, sealBytes } from "./sealed.ts"
 
 /** An event on its way in, with the streams on which it is to be pushed. */
@@ -98,6 +98,9 @@ cross join lateral (
   limit 1
 ) e`
 
+/** More would need as many holders of one key, each pruned between two statements. */
+const MOST_ROUNDS = 10
+
 /**
  * Stores events; results stand in the order of the items. `wallMillis` (since the Unix epoch) goes into the ids.
  * Throws the driver's error, and then nothing of the batch is stored.
@@ -110,7 +113,8 @@ export async function insertEvents(
   const results: (Stored | null)[] = items.map(() => null)
   let open = items.map((item, index) => ({ item, index }))
   // A key that was taken may be pruned before its holder is read: then the insert is simply tried again.
-  for (let round = 0; open.length > 0 && round < 3; round++) {
+  for (let round = 0; open.length > 0; round++) {
+    if (round === MOST_ROUNDS) throw interfered("a key was taken and let go again, over and over")
     const ids = open.map(() => newEventId(wallMillis))
     const accepted = await insertOnce(
       db,
