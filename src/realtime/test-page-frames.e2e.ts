@@ -33,6 +33,7 @@ test("every frame passes in sight with its five parts; they can be filtered and 
   await page.getByLabel("Frames of").selectOption("resources:b1-l2")
   await join.waitFor({ state: "detached" })
   await frames(page).filter({ hasText: "phx_reply" }).waitFor()
+  await frames(page).last().getByText("Open: WebSocket, version 2.0.0.").waitFor()
 
   await page.getByRole("button", { name: "Pause" }).click()
   world.happen("b1", "l2", { resourceId: "while-paused" })
@@ -159,6 +160,9 @@ test("a refused token is explained, kept in the tab's own storage, and never in 
 
 test("a token that comes with the link leaves the address at once, and what else was in it stays", async () => {
   const page = await world.open("#token=manager&place=al/x/colon")
+  await page.keyboard.press("Tab")
+  await page.keyboard.press("Enter")
+  await page.locator("#topics-title:focus").waitFor()
   expect(page.url()).toEndWith("/test#place=al/x/colon")
   expect(await page.getByLabel("Token").inputValue()).toBe("manager")
   await connect(page)

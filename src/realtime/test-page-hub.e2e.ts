@@ -46,6 +46,16 @@ test("whoever comes from the first page has brought their token, sees a sample b
   await card.getByRole("button", { name: "Send an overdue invoice" }).click()
   await card.locator(".messages").getByText("Invoice INV-1 is overdue").waitFor()
 
+  const told = card.locator(".messages li").filter({ hasText: "Invoice INV-1" })
+  await told.locator("summary").click()
+  const { id } = JSON.parse((await told.locator("pre").textContent()) ?? "")
+  await card.getByText("Push an event").click()
+  await card.getByLabel("Event").fill("read")
+  await card.getByLabel("Payload").fill(JSON.stringify({ notification_id: id }))
+  await card.getByRole("button", { name: "Push", exact: true }).click()
+  await card.locator(".reply").getByText("ok", { exact: true }).waitFor()
+  await card.locator(".messages li").first().getByText("0 unread").waitFor()
+
   await page.getByRole("button", { name: "Kick me" }).click()
   await page.getByText("Kicked: 1 socket of ann closed on this node.").waitFor()
   await card.locator(".comeback", { hasText: /^Back after .*: nothing was missed\.$/ }).waitFor()

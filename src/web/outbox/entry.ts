@@ -14,7 +14,7 @@ export function entryOf(item: Captured, current: boolean): HTMLElement {
       icon(item.channel),
       el("span", { class: "visually-hidden" }, item.channel),
     ),
-    el("span", { class: "entry-to" }, el("bdi", {}, addressee(item))),
+    el("span", { class: "entry-to", title: addressee(item) }, el("bdi", {}, addressee(item))),
     moment(item.createdAt),
     words(gist(item), "entry-gist"),
     words(item.rule, "entry-rule"),

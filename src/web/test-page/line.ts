@@ -52,13 +52,23 @@ export class Line {
     const { path, token, transport, version } = settings
     const named = `${NAMES[transport]}, version ${version}`
     let everOpen = false
-    const socket = new Socket(path, {
+    let openNow = false
+    const opened = (): void => {
+      if (openNow || this.#socket !== socket) return
+      openNow = true
+      everOpen = true
+      this.#listener.happened(`Open: ${named}.`)
+      this.#listener.state("open", named, null)
+    }
+    const socket: Socket = new Socket(path, {
       // `authToken` travels as a sub-protocol or a header: in the URL it would end up in the logs of every proxy.
       ...(token === "" ? {} : { authToken: token }),
       ...(transport === "longpoll" ? { transport: Polling } : {}),
       vsn: version,
       reconnectAfterMs: (tries) => this.#reconnectAfter(tries),
       encode: (message, done) => {
+        // What waited for the line leaves before the client says that it is open.
+        opened()
         const raw = encode(version, message)
         this.#listener.passed("out", raw, decode(raw))
         return done(raw)
@@ -71,14 +81,7 @@ export class Line {
     })
     this.#socket = socket
     const mine = (): boolean => this.#socket === socket
-    let openNow = false
-    socket.onOpen(() => {
-      if (!mine()) return
-      openNow = true
-      everOpen = true
-      this.#listener.happened(`Open: ${named}.`)
-      this.#listener.state("open", named, null)
-    })
+    socket.onOpen(opened)
     socket.onClose(({ code, reason }) => {
       if (!mine()) return
       const away = this.#stayAwayMs

@@ -142,6 +142,7 @@ part("other", HTMLFormElement).addEventListener("submit", (event) => {
 
 part("disconnect", HTMLButtonElement).addEventListener("click", disconnect)
 part("break", HTMLButtonElement).addEventListener("click", () => {
+  part("kick-said", HTMLParagraphElement).textContent = ""
   line.breakIt(Number(part("away", HTMLSelectElement).value))
 })
 
@@ -204,5 +205,10 @@ linkPages("test")
 offerTopics()
 for (const wanted of linked.wanted) add(wanted)
 settingsChanged()
+// The fragment is what is watched, and no place on the page.
+part("skip", HTMLAnchorElement).addEventListener("click", (event) => {
+  event.preventDefault()
+  part("topics-title", HTMLElement).focus()
+})
 // Somebody pasted another link into this tab.
 addEventListener("hashchange", () => location.reload())

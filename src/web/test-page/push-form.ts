@@ -5,13 +5,10 @@ import { pretty } from "./message-list.ts"
 import type { PushAnswer, Subscription } from "./subscription.ts"
 import { seconds } from "./words.ts"
 
-/** What the hub's topics take, with what they want to hear. */
-const KNOWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  notifications: {
-    read: '{"notification_id": "ntf_…"}',
-    seen: '{"notification_id": "ntf_…"}',
-    ack: '{"notification_id": "ntf_…"}',
-  },
+/** What the hub's topics take, and in which words. */
+const KNOWN: Readonly<Record<string, { readonly events: readonly string[]; readonly payload: string }>> = {
+  notifications: { events: ["read", "seen", "ack"], payload: '{"notification_id": "ntf_…"}' },
+  resources: { events: ["presence_update"], payload: '{"name": "…"}' },
 }
 
 export interface PushForm {
@@ -22,7 +19,7 @@ export interface PushForm {
 
 export function pushForm(subscription: Subscription, number: number): PushForm {
   const { topic } = subscription.wanted
-  const known = Object.keys(KNOWN[topic.split(":")[0] ?? ""] ?? {})
+  const { events: known, payload: example } = KNOWN[topic.split(":")[0] ?? ""] ?? { events: ["ping"], payload: "{}" }
   const suggestions = el("datalist", { id: `events-${number}` }, ...known.map((value) => el("option", { value })))
   const event = el("input", {
     id: `event-${number}`,
@@ -32,15 +29,14 @@ export function pushForm(subscription: Subscription, number: number): PushForm {
     autocapitalize: "off",
     spellcheck: "false",
     list: `events-${number}`,
-    placeholder: known[0] ?? "ping",
+    placeholder: known[0] ?? null,
   })
-  const hint = Object.values(KNOWN[topic.split(":")[0] ?? ""] ?? {})[0] ?? "{}"
   const payload = el("textarea", {
     id: `payload-${number}`,
     rows: "2",
     spellcheck: "false",
     autocomplete: "off",
-    placeholder: hint,
+    placeholder: example,
   })
   const send = el("button", { type: "submit", class: "button" }, "Push")
   const reply = el("div", { class: "reply", role: "status" })

@@ -28,5 +28,6 @@ test("a message is told by what it is about", () => {
   const update = { type: "resource_deleted", resourceType: "table", resourceId: "t7" }
   expect(gist("resource_update", update)).toBe("deleted table t7")
   expect(gist("notification", { title: "Invoice INV-1 is overdue" })).toBe("Invoice INV-1 is overdue")
-  expect([gist("counts", { unread: 1 }), gist("odd", 7)]).toEqual([null, null])
+  expect(gist("counts", { unread_count: 2, unseen_count: 1 })).toBe("2 unread, 1 unseen")
+  expect([gist("actors", { node: "n" }), gist("odd", 7)]).toEqual([null, null])
 })

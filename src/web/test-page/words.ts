@@ -101,6 +101,7 @@ export function gist(event: string, payload: unknown): string | null {
       .join(" ")
     return `${text(of["type"]).replace("resource_", "")} ${what}`
   }
+  if (event === "counts") return `${String(of["unread_count"])} unread, ${String(of["unseen_count"])} unseen`
   return textOrNull(of["title"])
 }
 
