@@ -92,8 +92,8 @@ import { treeMetrics } from "./telemetry/tree-metrics.ts"
 
 export { alsoMissing, StartRefused } from "./start.ts"
 
-/** For what was said last to a socket. */
-const FAREWELL_MS = 250
+/** For what was said last to a socket, and the more of them there were the longer: the last ones are read late. */
+const farewellMs = (sockets: number): number => Math.min(1_000, 250 + 2 * sockets)
 
 export interface Hub {
   /** `http://localhost:4000`, with the port that was really taken. */
@@ -364,10 +364,10 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     },
     async beforeStop() {
       draining = true
-      const some = realtime.gauges.sockets() > 0
+      const sockets = realtime.gauges.sockets()
       await realtime.drain()
       // The last closes are on their way, and the listener's end would overtake them.
-      if (some) await new Promise((done) => clock.after(FAREWELL_MS, () => done(null)))
+      if (sockets > 0) await new Promise((done) => clock.after(farewellMs(sockets), () => done(null)))
     },
   })
 
