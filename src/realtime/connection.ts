@@ -1,7 +1,7 @@
 /**
  * One client's connection and Phoenix's rules for it: heartbeat, join, leave, refs, crashes. Nothing here knows how
  * bytes travel (`Transport`), so that long polling obeys the same rules. Whatever a client sends and whatever a topic
- * throws, only that topic or that connection ends, never the process.
+ * throws, only that topic or that connection ends, never the process. Long, because the rules are read against each other.
  */
 import type { Json, JsonObject } from "../domain/json.ts"
 import type { Principal } from "../domain/principal.ts"

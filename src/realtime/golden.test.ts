@@ -9,13 +9,11 @@ import { socketRoutes } from "../http/socket.ts"
 import { systemClock } from "../runtime/clock.ts"
 import { silent } from "../telemetry/bus.ts"
 import { type Difference, differences, expectedLines, shownElsewhere } from "../testing/golden-differences.ts"
+import { recordRequest, recordUpgrade, sortedHead } from "../testing/golden-http.ts"
 import {
   type Golden,
   readTranscript,
-  recordRequest,
   recordSession,
-  recordUpgrade,
-  sortedHead,
   startGolden,
   WINDOW_MS,
   withoutRefs,

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test
 import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { launchBrowser, STEP_DEADLINE_MS } from "../testing/browser.ts"
-import { CHECKS, type Way } from "../testing/stock-checks.ts"
+import type { Way } from "../testing/stock-act.ts"
+import { CHECKS } from "../testing/stock-checks.ts"
 import { type StockStage, startStockStage } from "../testing/stock-stage.ts"
 
 setDefaultTimeout(30_000)

@@ -3,7 +3,6 @@
  * down in the transcript's own form. What the recorder's server had for these scenarios (a probe topic, mounts of other
  * settings) is a fixture here; what its `connect/3` was told by parameters is a token.
  */
-import { connect } from "node:net"
 import type { RecipientId } from "../domain/ids.ts"
 import type { Principal } from "../domain/principal.ts"
 import { type Probe, probe } from "./golden-probe.ts"
@@ -91,14 +90,14 @@ export async function startGolden(): Promise<Golden> {
   }
 }
 
-const roomOf = ({ rooms }: Golden, mount: string): Room => {
+export const roomOf = ({ rooms }: Golden, mount: string): Room => {
   const room = rooms.get(mount)
   if (room === undefined) throw new Error(`no room for ${mount}`)
   return room
 }
 
 /** What the probe's `connect/3` was told by a parameter, our handshake is told by a token. */
-const asToken = (query: string): string =>
+export const asToken = (query: string): string =>
   query
     .replace("reject=true", "token=refused")
     .replace("ratelimit=true", "token=limited")
@@ -253,79 +252,4 @@ async function untilClosed(client: Line, last: string | null = null): Promise<st
     // Closed: what came before it is what there is.
   }
   return frames
-}
-
-/** `name: path {headers}` and the line of its answer, as the recorder wrote both. */
-export async function recordUpgrade(golden: Golden, asked: string): Promise<string> {
-  const [, path = "", headers = "{}"] = /^[^/]*: (\S+) (\{.*\})$/.exec(asked) ?? []
-  const [mount = "", query = ""] = path.split("/websocket")
-  const room = roomOf(golden, mount)
-  const socket = connect({ host: "127.0.0.1", port: room.server.port ?? 0 })
-  const lines = Object.entries({
-    Host: "hub.test",
-    Upgrade: "websocket",
-    Connection: "Upgrade",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    "Sec-WebSocket-Version": "13",
-    ...(JSON.parse(headers) as Record<string, string>), // the recorder's
-  }).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`GET /socket/websocket${asToken(query)} HTTP/1.1\r\n${lines.join("")}\r\n`)
-  const text = await new Promise<string>((done) => {
-    let seen = ""
-    socket.on("data", (data: Buffer) => {
-      seen += data.toString("latin1")
-      if (seen.includes("\r\n\r\n")) done(seen)
-    })
-  })
-  socket.destroy()
-  const [head = "", body = ""] = text.split("\r\n\r\n")
-  const isSocket = head.startsWith("HTTP/1.1 101")
-  return sortedHead(`=> ${head.split("\r\n").join(" | ")} ${isSocket ? "" : JSON.stringify(body)}`)
-}
-
-/** Headers in one order and spelling: HTTP knows neither. Date, server and vary say nothing of Phoenix. */
-export function sortedHead(line: string): string {
-  const [, head = "", body = ""] = /^=> (.*?)( "[^|]*")?$/s.exec(line.trimEnd()) ?? []
-  const [status = "", ...headers] = head.split(" | ").map((part) => part.trim())
-  const named = headers
-    .map((header) => header.replace(/^[^:]+/, (name) => name.toLowerCase()))
-    .filter((header) => !/^(date|server|vary):/.test(header))
-  return `=> ${[status, ...named.sort()].join(" | ")}${body}`
-}
-
-const SHOWN = [
-  "content-type",
-  "access-control-allow-origin",
-  "access-control-allow-methods",
-  "access-control-allow-headers",
-  "access-control-max-age",
-  "cache-control",
-  "sec-websocket-protocol",
-]
-
-/** One plain request, in the recorder's two lines (more where the body has several). */
-export async function recordRequest(
-  name: string,
-  asked: {
-    readonly method: string
-    readonly path: string
-    readonly headers?: Record<string, string>
-    readonly body?: string
-  },
-  ask: (path: string, init: RequestInit) => Promise<Response>,
-): Promise<{ readonly lines: readonly string[]; readonly text: string }> {
-  const { method, path, headers = {}, body } = asked
-  const began = performance.now()
-  const response = await ask(asToken(path), { method, headers, ...(body === undefined ? {} : { body }) })
-  const text = (await response.text()).replace(/"request_id":"[^"]+"/, '"request_id":"ID"')
-  const windows = Math.floor((performance.now() - began) / (WINDOW_MS * 0.9))
-  const shown = SHOWN.flatMap((header) => {
-    const value = response.headers.get(header)
-    return value === null || value === "" ? [] : [`${header}: ${value}`]
-  })
-  const written =
-    `${name}: ${method} ${path.replace(/token=[^&]+/, "token=TOKEN")} ${body ?? ""}\n` +
-    `=> ${response.status} ${text.replace(/"token":"[^"]+"/, '"token":"TOKEN"')}  [${shown.join("; ")}]` +
-    (windows > 0 ? ` after ${windows} s` : "")
-  return { lines: written.split("\n").map((line) => line.trim()), text }
 }
