@@ -106,14 +106,24 @@ describe("bounds", () => {
     expect((await many.poll()).status).toBe(410)
     await room.stop()
 
-    room = await startRoom({ limits: { pollBufferedBytes: 300 } })
-    const clients = [await PollClient.open(room), await PollClient.open(room), await PollClient.open(room)]
+    room = await startRoom({ limits: { pollBufferedBytes: 400 } })
+    const [hoarder, first, second] = [
+      await PollClient.open(room),
+      await PollClient.open(room),
+      await PollClient.open(room),
+    ]
     const beat = ["1", "1", "phoenix", "heartbeat", {}]
-    for (const client of clients) await client.post([beat, beat])
-    expect(await Promise.all(clients.map(async (client) => (await client.poll()).status))).toEqual([200, 200, 410])
+    await hoarder.post([beat, beat, beat])
+    await first.post([beat, beat])
+    // Whoever has most waiting makes room for the others.
+    await second.post([beat, beat])
+    const statuses = await Promise.all([hoarder, first, second].map(async (client) => (await client.poll()).status))
+    expect(statuses).toEqual([410, 200, 200])
     // What was brought makes room again.
-    const [first] = clients
-    expect((await first?.post([beat, beat]))?.status).toBe(200)
+    expect([await first.post([beat, beat]), await second.post([beat, beat])]).toEqual([
+      { status: 200 },
+      { status: 200 },
+    ])
     await room.stop()
 
     room = await startRoom({ limits: { pollSessions: 1 } })

@@ -17,6 +17,8 @@ export type Polled =
 /** What all sessions share: who hears what, and how much waits for all of them together. */
 export interface Shelf {
   waitingBytes: number
+  /** Ends whoever has most waiting: a client that does not fetch must not cost one that does. */
+  makeRoom(): void
   readonly topics: LocalTopics
 }
 
@@ -65,6 +67,11 @@ export class LongPollSession implements Transport {
     this.#awaitPoll()
   }
 
+  /** Characters that wait for its next poll. */
+  get waiting(): number {
+    return this.#bytes
+  }
+
   get ended(): boolean {
     return this.#ended
   }
@@ -103,17 +110,9 @@ export class LongPollSession implements Transport {
     const text = typeof frame === "string" ? frame : Buffer.from(frame).toString("latin1")
     // A join that brings back all it may is one frame, and must fit.
     const most = limits.backlogBytes + limits.recoveredBytes
-    if (
-      this.#bytes + text.length > most ||
-      this.#messages.length >= limits.pollMessages ||
-      shelf.waitingBytes + text.length > limits.pollBufferedBytes
-    ) {
-      // Not at once: whoever sends is in the middle of something.
-      this.#overflown = true
-      this.#deps.dropped(this.#bytes)
-      queueMicrotask(() => this.#end(ABNORMAL))
-      return
-    }
+    if (this.#bytes + text.length > most || this.#messages.length >= limits.pollMessages) this.overflow()
+    else if (shelf.waitingBytes + text.length > limits.pollBufferedBytes) shelf.makeRoom()
+    if (this.#overflown) return
     this.#messages.push(text)
     this.#bytes += text.length
     shelf.waitingBytes += text.length
@@ -124,6 +123,15 @@ export class LongPollSession implements Transport {
       this.#releasing = false
       if (this.#held !== null && this.#messages.length > 0) this.#held(this.#take())
     })
+  }
+
+  /** Ends it for what its client has not fetched. Not at once: whoever sends is in the middle of something. */
+  overflow(): void {
+    if (this.#ended || this.#overflown) return
+    this.#overflown = true
+    this.#deps.dropped(this.#bytes)
+    this.#drop()
+    queueMicrotask(() => this.#end(ABNORMAL))
   }
 
   subscribe(name: string): void {
@@ -172,7 +180,6 @@ export class LongPollSession implements Transport {
     this.#ended = true
     for (const name of this.#names) this.#deps.shelf.topics.unsubscribe(name, this)
     this.#names.clear()
-    if (this.#overflown) this.#drop()
     if (this.#held !== null) this.#held(this.#take())
     this.#markOver()
     this.#deps.ended(this, code)

@@ -57,7 +57,15 @@ export function longPolling(deps: LongPollDeps): LongPoll {
   const tokens = sessionTokens()
   const sessions = new Map<string, { readonly session: LongPollSession; readonly connection: Connection }>()
   let held = 0
-  const shelf: Shelf = { waitingBytes: 0, topics: deps.topics }
+  const shelf: Shelf = {
+    waitingBytes: 0,
+    topics: deps.topics,
+    makeRoom() {
+      let most: LongPollSession | null = null
+      for (const { session } of sessions.values()) if (session.waiting > (most?.waiting ?? 0)) most = session
+      most?.overflow()
+    },
+  }
 
   /** The header wins over the parameters, of which a client that also sends a person's token has two. */
   const sessionOf = (request: Request) => {
