@@ -26,7 +26,7 @@ export const providerChaos = fault({
   number: 7,
   name: "provider chaos",
   short: { copies: 1, patienceMs: 1_000, accounts: 1 },
-  full: { copies: 20, patienceMs: 15_000, accounts: 2 },
+  full: { copies: 10, patienceMs: 5_000, accounts: 2 },
   injected: ({ copies, patienceMs }) =>
     `${REPLIES.length} kinds of answers on ${SENDING_CHANNELS.length} channels, ${copies} of each, patience ${patienceMs / 1_000} s`,
   run: ({ copies, patienceMs, accounts: most }, mutant) =>
@@ -48,22 +48,20 @@ export const providerChaos = fault({
 
       const [takes] = REPLIES
       if (takes === undefined) throw new Error("there are replies")
-      const cases = [...(await seed(world, [takes], 1))]
+      const cases = [...(await seed(world, [takes], 0))]
       await settled(world, cases) // every SDK is loaded
       const before = await megabytes(hub.pid)
-      cases.push(
-        ...(await seed(
-          world,
-          REPLIES.filter(({ account }) => account !== true),
-          copies,
-        )),
-      )
-      await settled(world, cases)
+      // One after the other: a provider that does nothing but fail is left alone, which another fault shows.
+      const each = REPLIES.filter(({ account }) => account !== true)
+      for (let copy = 0; copy < copies; copy += 1) {
+        cases.push(...(await seed(world, each, copy)))
+        await settled(world, cases)
+      }
       const grown = (await megabytes(hub.pid)) - before
 
       let well = true
       for (const reply of REPLIES.filter(({ account }) => account === true).slice(0, most)) {
-        const ours = await seed(world, [reply], 1)
+        const ours = await seed(world, [reply], 0)
         cases.push(...ours)
         await tried(world, ours)
         // The account was mended: whoever starts asks again at once.
@@ -97,7 +95,7 @@ const accounts = (providers: FakeProviders): Readonly<Record<string, string>> =>
   FCM_API_ROOT: providers.url,
 })
 
-/** What a message says of itself: which reply it is to have, and which copy it is. */
+/** What a message says of itself: which reply it is to have, and in which round. */
 const words = (reply: Reply, copy: number): string => `reply-${REPLIES.indexOf(reply)}-${copy}.`
 const keyOf = ({ channel, text }: Request): string => `${channel} ${/reply-\d+-\d+\./.exec(text)?.[0] ?? "?"}`
 function replyOf({ text }: Request): Reply {
@@ -106,11 +104,13 @@ function replyOf({ text }: Request): Reply {
   return found
 }
 
-async function seed(world: World, replies: readonly Reply[], copies: number): Promise<readonly Case[]> {
+async function seed(world: World, replies: readonly Reply[], copy: number): Promise<readonly Case[]> {
   const all = replies.flatMap((reply) =>
-    SENDING_CHANNELS.filter((channel) => expectedOf(reply, channel).length > 0).flatMap((channel) =>
-      Array.from({ length: copies }, (_, copy) => ({ channel, reply, words: words(reply, copy) })),
-    ),
+    SENDING_CHANNELS.filter((channel) => expectedOf(reply, channel).length > 0).map((channel) => ({
+      channel,
+      reply,
+      words: words(reply, copy),
+    })),
   )
   const message = (channel: SendingChannel, text: string): Message =>
     channel === "webhook"

@@ -5,6 +5,7 @@
  */
 
 import { Eta, type EtaConfig, type TemplateFunction } from "eta/core"
+import { endingWithin, NoEnd } from "./ending-within.ts"
 import { cutText } from "./escape.ts"
 
 export type { TemplateFunction } from "eta/core"
@@ -19,6 +20,10 @@ export class TooLong extends Error {
   override readonly name = "TooLong"
 }
 
+/** Errors of ours, which name expressions and numbers and never a value. */
+export const quotesNothing = (error: Error): boolean =>
+  error instanceof MissingValue || error instanceof TooLong || error instanceof NoEnd
+
 export interface RunLimits {
   /** Characters that the tags of one run may print in all. */
   readonly output: number
@@ -27,6 +32,13 @@ export interface RunLimits {
 }
 
 const UNLIMITED: RunLimits = { output: Number.POSITIVE_INFINITY, value: Number.POSITIVE_INFINITY }
+
+/** Of one template's processor time: a thousand times what a long one takes. */
+const MOST_MS = 500
+/** So that many in one turn of the loop stay well below what its watchdog allows. */
+const MOST_STOPPED = 4
+/** How often a template was stopped since it was loaded. */
+const endless = new WeakMap<TemplateFunction, number>()
 
 /** Hands on what a tag prints. `source` is the tag's own expression (see `withSource`). */
 function printable(value: unknown, source?: string): string {
@@ -109,11 +121,19 @@ export class TemplateEngine extends Eta {
     this.templatesSync.define(path, compiled)
   }
 
-  /** Runs a compiled template. Throws MissingValue, TooLong and whatever the template's own code throws. */
+  /** Runs a compiled template. Throws MissingValue, TooLong, NoEnd and whatever the template's own code throws. */
   run(compiled: TemplateFunction, path: string, data: object, limits: RunLimits = UNLIMITED): string {
+    const stopped = endless.get(compiled) ?? 0
+    // Each stands still for everybody: what has no end so often is not begun any more, until it is loaded anew.
+    if (stopped >= MOST_STOPPED) throw new NoEnd(`did not end ${stopped} times`)
     this.#limits = limits
     this.#printed = 0
-    return compiled.call(this, data, { filepath: path })
+    try {
+      return endingWithin(MOST_MS, () => compiled.call(this, data, { filepath: path }))
+    } catch (error) {
+      if (error instanceof NoEnd) endless.set(compiled, stopped + 1)
+      throw error
+    }
   }
 
   #print(value: unknown, source?: string): string {

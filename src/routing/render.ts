@@ -23,7 +23,7 @@ import {
   textToHtml,
   unsafeAttribute,
 } from "./escape.ts"
-import { MissingValue, type TemplateFunction, TooLong } from "./eta-engine.ts"
+import { quotesNothing, type TemplateFunction } from "./eta-engine.ts"
 import { htmlToText } from "./html-text.ts"
 import type { ReaderLinks } from "./links.ts"
 import type { LoadedNotify } from "./rule-set.ts"
@@ -282,8 +282,7 @@ class Words {
     } catch (error) {
       // Whatever a template throws is the template's fault, or this event's.
       const problem = error instanceof Error ? oneLine(error.message) : "threw something that is no error"
-      const ours = error instanceof MissingValue || error instanceof TooLong || !(error instanceof Error)
-      const unquoted = ours ? problem : error.name
+      const unquoted = error instanceof Error && !quotesNothing(error) ? error.name : problem
       return this.fail(`${what}: ${cutText(problem, MAX_LINE)}`, `${what}: ${cutText(unquoted, MAX_LINE)}`)
     }
     const leak = LEAKS.exec(text)

@@ -157,6 +157,15 @@ describe("words are written for a sample event", () => {
     expect((await at("resources:<%= it.payload.nothing %>")).warnings[0]).toContain("it.payload.nothing is missing")
   })
 
+  test("a template that has no end is a warning, and does not keep the check from its end", async () => {
+    const files = {
+      ...PLAIN_TEMPLATE,
+      "templates/plain/default.eta": "---\ntitle: t\n---\n<% for (;;) {} %>",
+      "rules/a.yaml": oneRule(),
+    }
+    expect((await said(files)).warnings.join("\n")).toContain("body: does not end: stopped after 500 ms")
+  })
+
   test("a sample that cannot be read is a warning", async () => {
     const files = { ...PLAIN_TEMPLATE, "rules/a.yaml": oneRule() }
     expect((await said({ ...files, "rules/samples/x.json": "{" })).warnings[0]).toContain(
