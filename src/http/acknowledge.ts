@@ -1,10 +1,14 @@
 /** The link by which whoever was told says "I have it", without a login: a GET shows the button, the POST acknowledges. */
+import { asDeliveryId } from "../domain/ids.ts"
 import type { LinkTokens } from "../domain/link-token.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
+import { toldBy } from "../store/inbound.ts"
 import { acknowledgeTold } from "../store/notifications.ts"
+import { localeOf } from "../store/recipients.ts"
 import { inboxNewsOf } from "./inbox-news.ts"
 import { deadLink, linkPage } from "./link-page.ts"
+import { type LinkWords, linkWords } from "./link-words.ts"
 import type { Call, RouteFile } from "./route.ts"
 
 export interface AcknowledgeDeps {
@@ -15,6 +19,12 @@ export interface AcknowledgeDeps {
 
 export function acknowledgeRoutes({ db, pubsub, links }: AcknowledgeDeps): RouteFile {
   const told = ({ params }: Call) => links.readAcknowledge(params["token"] ?? "")
+  /** In the language of whoever was told first. */
+  const wordsFor = async ({ request }: Call, what: ReturnType<typeof told>): Promise<LinkWords> => {
+    const delivery = asDeliveryId(what ?? "")
+    const reader = delivery === null ? undefined : (await toldBy(db, delivery))?.recipients[0]
+    return linkWords(reader === undefined ? null : await localeOf(db, reader), request.headers.get("accept-language"))
+  }
   const path = "/v1/acknowledge/:token"
   const answers = { 200: { description: "A page", contentType: "text/html" } }
   return {
@@ -24,14 +34,13 @@ export function acknowledgeRoutes({ db, pubsub, links }: AcknowledgeDeps): Route
         path,
         access: "open",
         doc: { summary: "Show the button that acknowledges", tag: "Links in messages", answers },
-        handle: (call) =>
-          told(call) === null
-            ? deadLink()
-            : linkPage(200, {
-                title: "Acknowledge",
-                says: "Say that you have taken it up: nobody else is told again then.",
-                forms: [{ button: "I have it" }],
-              }),
+        async handle(call) {
+          const what = told(call)
+          const words = await wordsFor(call, what)
+          if (what === null) return deadLink(words)
+          const { title, says, button } = words.acknowledge
+          return linkPage(200, { words, title, says, forms: [{ button }] })
+        },
       },
       {
         method: "POST",
@@ -41,9 +50,10 @@ export function acknowledgeRoutes({ db, pubsub, links }: AcknowledgeDeps): Route
         async handle(call) {
           const what = told(call)
           const items = what === null ? [] : await acknowledgeTold(db, what)
-          if (items.length === 0) return deadLink()
+          const words = await wordsFor(call, what)
+          if (items.length === 0) return deadLink(words)
           pubsub.publish(inboxNewsOf(items))
-          return linkPage(200, { title: "Acknowledged", says: "Everybody who was told sees that it is taken care of." })
+          return linkPage(200, { words, ...words.acknowledge.done })
         },
       },
     ],

@@ -2,6 +2,7 @@
  * The small pages behind links in messages. No script and nothing loaded: what acts is a form's button, so that whoever
  * only looks at a link, as scanners of mail do, changes nothing.
  */
+import type { LinkWords } from "./link-words.ts"
 import { type Reply, text } from "./route.ts"
 
 const STYLE = `:root{color-scheme:light dark}body{margin:0;font:16px/1.6 system-ui,sans-serif;background:Canvas;color:CanvasText}
@@ -22,6 +23,8 @@ const escaped = (value: string): string =>
   value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
 export interface LinkPage {
+  /** In whose language the rest is. */
+  readonly words: Pick<LinkWords, "lang" | "dir">
   readonly title: string
   readonly says: string
   readonly forms?: readonly LinkForm[]
@@ -41,9 +44,9 @@ export interface LinkChoice {
 }
 
 /** The whole page. Its forms post to its own address, so a path prefix in front of the hub changes nothing. */
-export function linkPage(status: number, { title, says, forms = [] }: LinkPage): Reply {
+export function linkPage(status: number, { words, title, says, forms = [] }: LinkPage): Reply {
   const body = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="${words.lang}" dir="${words.dir}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex"><title>${escaped(title)}</title><style>${STYLE}</style></head>
 <body><main><h1>${escaped(title)}</h1><p>${escaped(says)}</p>${forms.map(formOf).join("")}</main></body></html>
 `
@@ -64,8 +67,6 @@ function formOf({ button, query = "?", choices = [] }: LinkForm, place: number):
 }
 
 /** A link that is good for nothing: forged, cut by a mail program, or over. */
-export const deadLink = (): Reply =>
-  linkPage(404, {
-    title: "This link does not work",
-    says: "It may have been cut off, or its time is over. Please use the link of a newer message.",
-  })
+export function deadLink(words: LinkWords): Reply {
+  return linkPage(404, { words, ...words.dead })
+}

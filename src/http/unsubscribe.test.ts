@@ -47,6 +47,30 @@ const FORM = "application/x-www-form-urlencoded"
 const ONE_CLICK = { method: "POST", body: "List-Unsubscribe=One-Click", type: FORM }
 const mail = { channel: "email", category: "offers", commercial: true } as const
 
+test("the pages speak the reader's language, else their browser's, and Arabic from right to left", async () => {
+  await person("noor")
+  const noor = await front.call("/v1/recipients/noor", {
+    method: "PUT",
+    json: { business_id: "b1", locale: "ar-IQ" },
+    key: SERVICE_KEY,
+  })
+  expect(noor.status).toBe(200)
+  const ann = await person("ann")
+  const read = async (path: string, accepts: string | null = null): Promise<string> => {
+    const headers = accepts === null ? {} : { "accept-language": accepts }
+    return (await front.call(path, { key: null, headers })).text()
+  }
+  const stop = (id: RecipientId) => `/v1/unsubscribe/${links.unsubscribe({ ...mail, recipients: [id] })}`
+  const choose = `/v1/preferences/${links.preferences({ recipient: idOf("noor"), until: NOW + 1_000 })}`
+  const arabic = await read(stop(idOf("noor")), "en-GB")
+  expect(arabic).toContain('<html lang="ar" dir="rtl">')
+  expect(arabic).toContain("إلغاء الاشتراك")
+  expect(await read(choose)).toContain("الرسائل النصية")
+  expect(await read(stop(ann), "fr, ar;q=0.8")).toContain('dir="rtl"')
+  expect(await read(stop(ann), "fr")).toContain('<html lang="en" dir="ltr">')
+  expect(await read("/v1/unsubscribe/forged", "ar")).toContain("هذا الرابط لا يعمل")
+})
+
 describe("the unsubscribe link", () => {
   test("shows a button to whoever looks, a scanner too, and changes nothing by that", async () => {
     const ann = await person("ann")

@@ -2,15 +2,17 @@
  * The two links by which somebody stops messages without a login. `unsubscribe` is one click (RFC 8058): a POST by a mail
  * program is all it takes, and a GET only shows the button. `preferences` shows what one gets, and changes it.
  */
-import { type Channel, PERSONAL_CHANNELS, type PersonalChannel } from "../domain/channel.ts"
+import { type Channel, PERSONAL_CHANNELS } from "../domain/channel.ts"
 import type { RecipientId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { LinkTokens, PreferencesLink, UnsubscribeLink } from "../domain/link-token.ts"
 import { COMMERCIAL, type Preferences, unsubscribed } from "../domain/preferences.ts"
 import type { Database } from "../store/database.ts"
 import { changePreferences, getPreferences } from "../store/preferences.ts"
+import { localeOf } from "../store/recipients.ts"
 import { decode, mediaType, readBytes, unsupported } from "./body.ts"
 import { deadLink, type LinkChoice, type LinkForm, linkPage } from "./link-page.ts"
+import { type LinkWords, linkWords } from "./link-words.ts"
 import type { Answer, Call, Method, Route, RouteFile } from "./route.ts"
 import { query } from "./route.ts"
 
@@ -23,15 +25,6 @@ export interface UnsubscribeDeps {
 
 const BODY_BYTES = 64 * 1024
 const FORM = "application/x-www-form-urlencoded"
-
-const NAMES: Readonly<Record<PersonalChannel, string>> = {
-  email: "e-mails",
-  sms: "text messages",
-  voice: "calls",
-  telegram: "Telegram messages",
-  slack: "Slack messages",
-  push: "push messages",
-}
 
 export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFile {
   /** Of every person whom the message reached: an address that several share is one mailbox. */
@@ -49,21 +42,27 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
     const common = { action: `preferences.${verb}`, businesses: null, detail: { by: "link", ...detail } } as const
     await changePreferences(db, recipients, change, (recipient) => ({ ...common, actor: `person:${recipient}` }))
   }
+  /** In the reader's own language, else in one that their browser speaks. */
+  const wordsFor = async ({ request }: Call, reader: RecipientId | undefined): Promise<LinkWords> =>
+    linkWords(reader === undefined ? null : await localeOf(db, reader), request.headers.get("accept-language"))
+
   const unsubscribe = async (call: Call, acts: boolean): Promise<Answer> => {
     const link = links.readUnsubscribe(call.params["token"] ?? "")
-    if (link === null || link.recipients.length === 0) return deadLink()
+    const words = await wordsFor(call, link?.recipients[0])
+    if (link === null || link.recipients.length === 0) return deadLink(words)
     const all = query(call).get("scope") === "all" && link.commercial
     const asked = all ? { ...link, category: COMMERCIAL } : link
-    if (!acts)
-      return linkPage(200, { title: "Unsubscribe", says: `Do you want no more ${what(link)}?`, forms: stops(link) })
+    const { title, asks, done, says } = words.unsubscribe
+    if (!acts) return linkPage(200, { words, title, says: asks(what(link, words)), forms: stops(link, words) })
     await stop(asked)
-    return linkPage(200, { title: "You are unsubscribed", says: `You get no more ${what(asked)}.` })
+    return linkPage(200, { words, title: done, says: says(what(asked, words)) })
   }
 
   const wishesOf = async (call: Call, acts: boolean): Promise<Answer> => {
     const link = links.readPreferences(call.params["token"] ?? "")
-    if (link === null || link.until <= wall()) return deadLink()
-    if (!acts) return choose(link, await getPreferences(db, link.recipient))
+    const words = await wordsFor(call, link?.recipient)
+    if (link === null || link.until <= wall()) return deadLink(words)
+    if (!acts) return choose(link, await getPreferences(db, link.recipient), words)
     if (mediaType(call.request) !== FORM) return unsupported(mediaType(call.request), [FORM])
     const bytes = await readBytes(call.request, BODY_BYTES)
     if ("kind" in bytes) return bytes
@@ -71,7 +70,7 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
     if (typeof body !== "string") return body
     const on = new Set(new URLSearchParams(body).keys())
     await consents([link.recipient], "choose", {}, (now) => chosen(now, on))
-    return linkPage(200, { title: "Saved", says: "From now on you are told as you chose." })
+    return linkPage(200, { words, ...words.preferences.saved })
   }
 
   const routesOf = (name: string, summary: readonly [string, string], handle: typeof unsubscribe): readonly Route[] =>
@@ -103,32 +102,32 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
 }
 
 /** `e-mails about billing` */
-function what({ channel, category, commercial }: UnsubscribeLink): string {
-  if (category === COMMERCIAL || (category === null && commercial)) return `advertising ${NAMES[channel]}`
-  return category === null ? NAMES[channel] : `${NAMES[channel]} about ${category}`
+function what({ channel, category, commercial }: UnsubscribeLink, { names, advertising, about }: LinkWords): string {
+  if (category === COMMERCIAL || (category === null && commercial)) return advertising(names[channel])
+  return category === null ? names[channel] : about(names[channel], category)
 }
 
 /** Whoever gets advertising can always stop all of it at once. */
-const stops = (link: UnsubscribeLink): readonly LinkForm[] => [
-  { button: `No more ${what(link)}` },
-  ...(link.commercial && link.category !== null && link.category !== COMMERCIAL
-    ? [{ button: `No more advertising ${NAMES[link.channel]} at all`, query: "?scope=all" }]
-    : []),
-]
+function stops(link: UnsubscribeLink, words: LinkWords): readonly LinkForm[] {
+  const { stop, stopAll } = words.unsubscribe
+  const all = link.commercial && link.category !== null && link.category !== COMMERCIAL
+  return [
+    { button: stop(what(link, words)) },
+    ...(all ? [{ button: stopAll(words.names[link.channel]), query: "?scope=all" }] : []),
+  ]
+}
 
-function choose({ until }: PreferencesLink, now: Preferences): Answer {
+function choose({ until }: PreferencesLink, now: Preferences, words: LinkWords): Answer {
+  const { names, about } = words
   const channels = PERSONAL_CHANNELS.map(
-    (channel): LinkChoice => ({ name: channel, label: NAMES[channel], on: now.channels[channel] !== false }),
+    (channel): LinkChoice => ({ name: channel, label: names[channel], on: now.channels[channel] !== false }),
   )
   const refused = refusedOf(now).map(
-    ({ name, category, channel }): LinkChoice => ({ name, label: `${NAMES[channel]} about ${category}`, on: false }),
+    ({ name, category, channel }): LinkChoice => ({ name, label: about(names[channel], category), on: false }),
   )
-  const says = `What may reach you? This page works until ${new Date(until).toISOString().slice(0, 10)}.`
-  return linkPage(200, {
-    title: "Your messages",
-    says,
-    forms: [{ button: "Save", choices: [...channels, ...refused] }],
-  })
+  const { title, asks, save } = words.preferences
+  const says = asks(new Date(until).toISOString().slice(0, 10))
+  return linkPage(200, { words, title, says, forms: [{ button: save, choices: [...channels, ...refused] }] })
 }
 
 /** The categories that somebody said no to, which can be taken back. */

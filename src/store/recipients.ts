@@ -102,6 +102,12 @@ export async function getRecipient(db: Queryable, id: RecipientId): Promise<Reci
   return row === undefined ? null : fromRow(row)
 }
 
+/** Null: nobody of that id, or nobody has said. */
+export async function localeOf(db: Queryable, id: RecipientId): Promise<string | null> {
+  const [row] = await db.query<{ locale: string | null }>("select locale from recipients where id = $1", [id])
+  return row?.locale ?? null
+}
+
 /** Those of the ids that exist. */
 export async function getRecipients(db: Queryable, ids: readonly RecipientId[]): Promise<readonly Recipient[]> {
   const rows = await db.query<Row>(`${SELECT} where r.id = any($1) group by r.id`, [ids])
