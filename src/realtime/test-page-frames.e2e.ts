@@ -141,8 +141,11 @@ test("with a name one is seen by the others on the topic, another name is seen a
 
 test("a refused token is explained, kept in the tab's own storage, and never in an address or on the page", async () => {
   const page = await world.open()
-  await page.getByLabel("Token").fill("wrong-token")
+  await page.getByLabel("Token").fill("Bearer شركة")
   await page.getByLabel("Business").fill("b1")
+  await connect(page)
+  await page.getByText("This is no token").waitFor()
+  await page.getByLabel("Token").fill("wrong-token")
   await connect(page)
   await page.getByText("The hub does not let this connection in").waitFor()
   await frames(page).filter({ hasText: "Not let in" }).first().waitFor()

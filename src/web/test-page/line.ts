@@ -29,6 +29,8 @@ class Polling extends LongPoll {}
 
 const NAMES: Readonly<Record<TransportName, string>> = { websocket: "WebSocket", longpoll: "Long polling" }
 
+const PLAIN = /^[\x21-\x7e]*$/
+
 /** The client's own steps; it has no jitter either. */
 const RECONNECT_MS = [10, 50, 100, 150, 200, 250, 500, 1_000, 2_000]
 const RECONNECT_LATER_MS = 5_000
@@ -50,6 +52,11 @@ export class Line {
   open(settings: LineSettings): void {
     this.close()
     const { path, token, transport, version } = settings
+    // The client would throw while it writes such a token down for the handshake.
+    if (!PLAIN.test(token)) {
+      this.#listener.state("off", "Not connected", "This is no token: letters, digits and signs without blanks are.")
+      return
+    }
     const named = `${NAMES[transport]}, version ${version}`
     let everOpen = false
     let openNow = false
