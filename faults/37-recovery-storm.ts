@@ -21,7 +21,7 @@ export const recoveryStorm = fault({
       world.defer(() => nats.stop())
       const start = (port?: number): Promise<HubProcess> =>
         world.hub({ settings: { NATS_URL: nats.url }, ...(port === undefined ? {} : { port }) })
-      const hubs = [await start(), await start()]
+      const hubs = await Promise.all([start(), start()])
       const ready = new Set(hubs.map(({ port }) => port))
       let asked = 0
       const some = (): number => {

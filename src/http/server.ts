@@ -31,7 +31,7 @@ const UNREACHABLE_LIMIT = Number.MAX_SAFE_INTEGER
 const IDLE_SECONDS = 10
 /** What requests in flight get at a stop, and what sockets get before that. */
 const DRAIN_MS = 4_000
-const SOCKETS_MS = 5_000
+const SOCKETS_MS = 6_000
 
 /** Elysia fills what a handler leaves out with its own, which would stumble over data that is not Elysia's. */
 const unheard = { open() {}, close() {}, drain() {} }

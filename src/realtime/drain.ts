@@ -3,7 +3,7 @@
  * pace at which they are closed is the pace at which the other nodes, or the next process, see them. The close's reason
  * says when to come back, for clients that read it; the stock one does not, and `hubbub/client` has jitter of its own.
  */
-import type { Clock } from "../runtime/clock.ts"
+import type { Clock, Timer } from "../runtime/clock.ts"
 
 export interface Drained {
   close(code: number, reason: string): void
@@ -29,7 +29,7 @@ const AWAY_MS = 1_000
 /** What a close's reason says of when to come back. Clients that do not know it come when they like. */
 export const retryHint = (ms: number): string => `restarting; retry_after_ms=${Math.round(ms)}`
 
-/** Closes `all` spread over `drainMs`, and cuts what is there a second later; `left` says what is. */
+/** Closes `all` spread over `drainMs`, and cuts what is there a second after the last; `left` says what is. */
 export function drainSockets<One extends Drained>(options: {
   readonly all: Iterable<One>
   readonly left: () => Iterable<One>
@@ -40,22 +40,30 @@ export function drainSockets<One extends Drained>(options: {
 }): Draining {
   const { clock, drainMs, random } = options
   const { promise, resolve } = Promise.withResolvers<void>()
-  const waiting = [...options.all]
-  const steps = waiting.length < SPREAD_FROM ? 1 : Math.max(1, Math.floor(drainMs / STEP_MS))
-  const share = Math.ceil(waiting.length / steps)
+  const sockets = [...options.all]
+  const overMs = sockets.length < SPREAD_FROM ? 0 : drainMs
+  const began = clock.now()
+  let closed = 0
+  let deadline: Timer | null = null
+  const emptied = (): void => {
+    deadline?.cancel()
+    resolve()
+  }
+  /** By what time it is, not by how often it ran: a busy loop would come to its end before the last ones were told. */
   const step = (): void => {
-    for (const one of waiting.splice(0, share)) one.close(RESTART, retryHint(random() * AWAY_MS))
-    if (waiting.length > 0) clock.after(STEP_MS, step)
+    const share = Math.min(1, (clock.now() - began + STEP_MS) / Math.max(STEP_MS, overMs))
+    const due = Math.round(share * sockets.length)
+    for (const one of sockets.slice(closed, due)) one.close(RESTART, retryHint(random() * AWAY_MS))
+    closed = due
+    if (share < 1) clock.after(STEP_MS, step)
     // Some are gone as soon as they are closed, before anybody could tell of the last one.
     else if (options.left()[Symbol.iterator]().next().done === true) emptied()
-  }
-  const deadline = clock.after(drainMs + ANSWER_MS, () => {
-    for (const one of options.left()) one.cut()
-    resolve()
-  })
-  const emptied = (): void => {
-    deadline.cancel()
-    resolve()
+    else {
+      deadline = clock.after(ANSWER_MS, () => {
+        for (const one of options.left()) one.cut()
+        resolve()
+      })
+    }
   }
   step()
   return { done: promise, emptied }
