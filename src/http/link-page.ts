@@ -9,7 +9,8 @@ const STYLE = `:root{color-scheme:light dark}body{margin:0;font:16px/1.6 system-
 main{max-width:34rem;margin:12vh auto;padding:0 1.25rem}h1{font-size:1.35rem;line-height:1.3;margin:0 0 .75rem}
 form{margin:1.25rem 0 0}button{font:inherit;font-weight:600;padding:.6rem 1.1rem;border-radius:.5rem;border:1px solid #0f766e;background:#0f766e;color:#fff;cursor:pointer}
 button.second{background:none;color:inherit;border-color:currentColor}button:focus-visible,input:focus-visible{outline:3px solid #0f766e;outline-offset:2px}
-fieldset{border:0;padding:0;margin:0 0 1rem}legend{font-weight:600;padding:0}label{display:block;padding:.3rem 0}`
+fieldset{border:0;padding:0;margin:0 0 1rem}legend{font-weight:600;padding:0}label{display:block;padding:.35rem 0;cursor:pointer}
+input{width:1.2em;height:1.2em;margin:0;margin-inline-end:.5em;vertical-align:-.2em;accent-color:#0f766e}`
 
 const POLICY = [
   "default-src 'none'",
