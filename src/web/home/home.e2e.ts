@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core"
 import { signToken } from "../../cli/token.ts"
 import { launchBrowser, STEP_DEADLINE_MS, shot } from "../../testing/browser.ts"
 import { JWT_SECRET } from "../../testing/front.ts"
+import { faultsOf } from "../../testing/look.ts"
 import { startTestHub, type TestHub } from "../../testing/start-hub.ts"
 
 setDefaultTimeout(30_000)
@@ -198,6 +199,27 @@ test("every page is one click away from every other, says which one it is, and i
   await live(page)
   expect(await pages.getByRole("link").count()).toBe(7)
   await page.close()
+})
+
+test("on every page words stand out from what is behind them and nothing runs out sideways, on a desk and on a phone, light and dark", async () => {
+  const token = await tokenOf("u3", "admin")
+  for (const [width, colorScheme] of [
+    [1280, "light"],
+    [390, "dark"],
+  ] as const) {
+    const page = await open(token, await browser.newContext({ viewport: { width, height: 844 }, colorScheme }))
+    await live(page)
+    for (const path of ["", "rules", "rules?view=try", "outbox", "deliveries", "actors", "test", "docs"]) {
+      await page.goto(`${origin()}/${path}`)
+      if (path !== "test" && path !== "docs") await page.locator('.line[data-state="live"]').waitFor()
+      expect([path, ...(await faultsOf(page))]).toEqual([path])
+    }
+    await page.context().close()
+  }
+  const poor = await browser.newPage()
+  await poor.setContent('<p style="width: 3000px; color: #888; background: #fff">pale and long</p>')
+  expect(await faultsOf(poor)).toEqual(["pale and long: contrast 3.54", expect.stringContaining("scrolls sideways")])
+  await poor.close()
 })
 
 test("the pages broke no rule of their own policy and threw nothing", () => {
