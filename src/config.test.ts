@@ -66,6 +66,8 @@ describe("without any setting", () => {
     expect(http).toMatchObject({
       port: 4000,
       host: "0.0.0.0",
+      reusePort: false,
+      socketRate: 2_000,
       publicUrl: "http://localhost:4000",
       allowedOrigins: "any",
       adminAllow: null,

@@ -8,6 +8,7 @@ import { streamHeads, streamHistory, streamTail, withOffset } from "../store/str
 import { business, incoming } from "../testing/builders.ts"
 import { databaseOfFile } from "../testing/file-database.ts"
 import { RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
+import { defaultLimits } from "./limits.ts"
 
 const db = await databaseOfFile()
 const { epoch } = await streamHeads(db, [])
@@ -185,4 +186,10 @@ test("messages too large to remember are recovered all the same while more of th
   const answer = await back(room, name, 0)
   expect(answer.recovered).toBe(true)
   expect(offsetsOf(answer)).toEqual(from(1, answer.offset))
+})
+
+test("what is given back in one frame is less than a slow reader may leave unread, or they would be dropped for it each time", () => {
+  const { recoveredBytes, politeBacklogBytes } = defaultLimits
+  // The envelope of a join's answer, and what comes behind it.
+  expect(recoveredBytes + 32 * 1024).toBeLessThan(politeBacklogBytes)
 })
