@@ -1,6 +1,6 @@
 /** What is for very many people: apart from what is for others, in pieces, once for each, and never for ever. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import type { RecipientId, RuleName } from "../domain/ids.ts"
+import { newIdsAt, type RecipientId, type RuleName } from "../domain/ids.ts"
 import type { Profile } from "../domain/recipient.ts"
 import { traceOf } from "../http/trace.ts"
 import { openDatabase } from "../store/database.ts"
@@ -8,9 +8,11 @@ import { getEvent } from "../store/events.ts"
 import { inPieces } from "../store/pieces.ts"
 import { getRoute } from "../store/routes.ts"
 import { seal } from "../store/sealed.ts"
+import { fireTimers } from "../store/timers.ts"
 import { recipient } from "../testing/builders.ts"
 import { hubEvent, ruleSetOf } from "../testing/rule-fixtures.ts"
 import { type TimedNodes, timedNodes } from "../testing/timed-nodes.ts"
+import { fireBatch } from "./fire-batch.ts"
 import { decideEvent, prepare } from "./plan.ts"
 
 const RULES = `
@@ -92,6 +94,31 @@ describe("what is for very many people", () => {
     expect(trace).toMatchObject({ has_more_notifications: true, has_more_deliveries: false })
     expect(trace["notifications"]).toHaveLength(1_000)
     expect(JSON.stringify(trace).match(/"channel":"sms"/g)).toHaveLength(1_000)
+    await world.clear()
+  })
+
+  test("lets others have their turns while it is told, and not only once it is", async () => {
+    const [db] = world.nodes
+    await come(["test.alarm"])
+    while ((await world.route(db, 1)) > 0);
+    let breaths = 0
+    const ruleSet = await ruleSetOf(FILES)
+    await fireTimers(db, { which: "crowd", limit: 1 }, (due, ports) =>
+      fireBatch(due, () => ruleSet, ports, {
+        settings: { publicUrl: "https://hub.example", defaultSlack: false },
+        ids: newIdsAt(Date.now()),
+        onBug: (error) => {
+          throw error
+        },
+        breathe() {
+          breaths += 1
+          return Promise.resolve()
+        },
+      }),
+    )
+    expect(await told()).toMatchObject({ people: CROWD })
+    // People are begun with, given their addresses and then their words, 200 at a time.
+    expect(breaths).toBeGreaterThanOrEqual(3 * Math.floor(CROWD / 200))
     await world.clear()
   })
 

@@ -20,7 +20,7 @@ export interface BatchOptions {
 }
 
 /** So many items are worked on in one go. */
-const ITEMS_PER_BREATH = 20
+export const ITEMS_PER_BREATH = 20
 
 /** One after the other, with breaths in between. */
 export async function inTurn<T, R>(

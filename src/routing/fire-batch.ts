@@ -5,9 +5,10 @@ import type { Gates } from "../domain/gates.ts"
 import type { RecipientId, TimerId } from "../domain/ids.ts"
 import type { NewTimer } from "../domain/timer.ts"
 import type { FiringPorts } from "../store/decision-ports.ts"
-import { type BatchOptions, inTurn, NO_GATES, Questions } from "./decide-batch.ts"
-import { type Aimed, type Asked, aim, ask, begin, type Firing, fire, isFirst } from "./fire.ts"
+import { type BatchOptions, ITEMS_PER_BREATH, inTurn, NO_GATES, Questions } from "./decide-batch.ts"
+import { type Aimed, type Asked, aim, ask, begin, type Firing, fireInSlices, isFirst } from "./fire.ts"
 import type { RuleSet } from "./rule-set.ts"
+import { withBreaths } from "./slices.ts"
 import { StagedGates } from "./staged-gates.ts"
 import type { Kept } from "./telling.ts"
 
@@ -61,9 +62,12 @@ export async function fireBatch(
   const keys = new Set(aimed.flatMap((one) => (isFired(one) ? [] : one.keys)))
   const gates = keys.size === 0 ? NO_GATES : await ports.gates([...keys])
   const told = new ToldSoFar()
-  return inTurn(aimed, options, (one) =>
-    isFired(one) ? one : guarded(one.asked.firing.due.timer, () => fired(one, gates, told, options)),
-  )
+  const all: Fired[] = []
+  for (const [i, one] of aimed.entries()) {
+    if (i > 0 && i % ITEMS_PER_BREATH === 0) await options.breathe()
+    all.push(isFired(one) ? one : await fired(one, gates, told, options))
+  }
+  return all
 }
 
 const peopleIn = ({ groups }: Aimed): number =>
@@ -94,15 +98,21 @@ async function closeDigests(
 const eventsOf = ({ due: { timer, events } }: Firing, digests: ReadonlyMap<TimerId, readonly HubEvent[]>) =>
   timer.kind === "digest" ? (digests.get(timer.id) ?? []) : events
 
-/** A timer whose firing fails leaves the gates as they were. */
-function fired(aimed: Aimed, gates: Gates, told: ToldSoFar, { settings, ids }: BatchOptions): Fired {
-  const staged = new StagedGates(gates)
+/** A timer whose firing fails leaves the gates as they were. One that is for very many people takes many turns. */
+async function fired(aimed: Aimed, gates: Gates, told: ToldSoFar, options: BatchOptions): Promise<Fired> {
+  const { settings, ids, onBug, breathe } = options
   const { due } = aimed.asked.firing
-  const already = told.of(due)
-  const made = fire(aimed, already, { settings, ids, gates: staged })
-  staged.handOn()
-  for (const { recipient, id, inbox } of made.notifications) already.set(recipient, { id, inbox })
-  return made
+  try {
+    const staged = new StagedGates(gates)
+    const already = told.of(due)
+    const made = await withBreaths(fireInSlices(aimed, already, { settings, ids, gates: staged }), breathe)
+    staged.handOn()
+    for (const { recipient, id, inbox } of made.notifications) already.set(recipient, { id, inbox })
+    return made
+  } catch (error) {
+    onBug(error)
+    return nothingFrom(due.timer, "failed")
+  }
 }
 
 /** Who has a notification of an event and a rule: what was stored, and what this batch has made since. */

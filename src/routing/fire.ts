@@ -23,7 +23,8 @@ import { escalateTimer, type Origin } from "./next-timer.ts"
 import { goesOn } from "./plan.ts"
 import { ruleNamed } from "./rule-by-name.ts"
 import type { LoadedNotify, RuleSet } from "./rule-set.ts"
-import { type Hands, type Scene, tell } from "./telling.ts"
+import type { Sliced } from "./slices.ts"
+import { type Hands, type Scene, tellInSlices } from "./telling.ts"
 import { expiryOf, limitKeysFor } from "./turns.ts"
 
 /** A timer whose action there is, and which nobody has ended. */
@@ -245,7 +246,7 @@ const chainFrom = (
 })
 
 /** `told`: who has a notification of the timer's event and rule already. */
-export function fire(aimed: Aimed, told: Scene["told"], hands: Hands): Fired {
+export function* fireInSlices(aimed: Aimed, told: Scene["told"], hands: Hands): Sliced<Fired> {
   const { asked, groups, newRecipients } = aimed
   const { firing } = asked
   const { due, origin } = firing
@@ -256,7 +257,7 @@ export function fire(aimed: Aimed, told: Scene["told"], hands: Hands): Fired {
   const failures = [...aimed.failures]
   let someGoOn = groups.length === 0 && taken.action.mode === "live"
   for (const { turns, ...of } of groups) {
-    const made = tell({ ruleSet, rule: taken.rule, event, business, told, ...of }, turns, hands)
+    const made = yield* tellInSlices({ ruleSet, rule: taken.rule, event, business, told, ...of }, turns, hands)
     notifications.push(...made.notifications)
     deliveries.push(...made.deliveries)
     failures.push(...made.failures)

@@ -25,7 +25,8 @@ import { matches } from "./match.ts"
 import { crowdTimer, delayTimer, digestTimer, escalateTimer, type Origin } from "./next-timer.ts"
 import { Reasons } from "./reasons.ts"
 import type { LoadedAction, LoadedNotify, RuleSet } from "./rule-set.ts"
-import { type Hands, type Scene, tell } from "./telling.ts"
+import { atOnce } from "./slices.ts"
+import { type Hands, type Scene, tellInSlices } from "./telling.ts"
 import { digestValue, expiryOf, limitKeysFor, type Taken } from "./turns.ts"
 import { webhookDelivery } from "./webhook-delivery.ts"
 
@@ -206,11 +207,9 @@ export function plan(prepared: Prepared, hands: Hands): Plan {
       facts: [facts],
       told: NOBODY,
     }
-    const made = tell(
-      scene,
-      tellings.map(({ turn }) => turn),
-      hands,
-    )
+    // What is for a crowd is a timer's, so this is for few.
+    const turns = tellings.map(({ turn }) => turn)
+    const made = atOnce(tellInSlices(scene, turns, hands))
     notifications.push(...made.notifications)
     deliveries.push(...made.deliveries)
     failures.push(...made.failures)

@@ -19,6 +19,7 @@ import { updateKey } from "./gate-keys.ts"
 import { admit } from "./limits.ts"
 import { NoWords } from "./no-words.ts"
 import type { LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
+import { eachInSlices, type Sliced } from "./slices.ts"
 import { computed } from "./turns.ts"
 import { type WordSettings, type Words, WordsFor } from "./words-for.ts"
 
@@ -84,7 +85,7 @@ interface Part {
 const SHADOW = suppressed("shadow")
 
 /** What follows where these actions of the rule tell now. */
-export const tell = (scene: Scene, turns: readonly Turn[], hands: Hands): Telling =>
+export const tellInSlices = (scene: Scene, turns: readonly Turn[], hands: Hands) =>
   new RuleTelling(scene, hands).make(turns)
 
 class RuleTelling {
@@ -105,22 +106,26 @@ class RuleTelling {
     this.#severity = highestOf(events)
   }
 
-  make(turns: readonly Turn[]): Telling {
-    const refused = turns.map((turn) => this.#begin(turn))
-    for (const person of this.#people.values())
+  *make(turns: readonly Turn[]): Sliced<Telling> {
+    const refused: ReadonlyMap<RecipientId, Refusal>[] = []
+    for (const turn of turns) refused.push(yield* this.#begin(turn))
+    yield* eachInSlices(this.#people.values(), (person) => {
       for (const part of person.parts) this.#try(person, part, part.turn.channels.filter(isPersonalChannel))
-    this.#write()
-    while (this.#failOver()) this.#write()
-    const deliveries = [...this.#groups.values()].flatMap((group) => this.#deliveries(group))
+    })
+    yield* this.#write()
+    while (this.#failOver()) yield* this.#write()
+    const deliveries: NewDelivery[] = []
+    yield* eachInSlices(this.#groups.values(), (group) => void deliveries.push(...this.#deliveries(group)))
     const reached = new Set(deliveries.flatMap((delivery) => delivery.notifications))
-    const notifications = [...this.#people.values()].flatMap((person) => this.#notification(person, reached))
+    const notifications: NewNotification[] = []
+    yield* eachInSlices(this.#people.values(), (one) => void notifications.push(...this.#notification(one, reached)))
     return { notifications, deliveries, failures: [...this.#failures, ...this.#words.failures], refused }
   }
 
   /** Asks the limits for each of the turn's people. */
-  #begin(turn: Turn): ReadonlyMap<RecipientId, Refusal> {
+  *#begin(turn: Turn): Sliced<ReadonlyMap<RecipientId, Refusal>> {
     const refused = new Map<RecipientId, Refusal>()
-    for (const recipient of turn.people) {
+    yield* eachInSlices(turn.people, (recipient) => {
       const refusal = this.#refusal(turn, recipient)
       if (refusal !== null) refused.set(recipient.id, refusal)
       let person = this.#people.get(recipient.id)
@@ -130,7 +135,7 @@ class RuleTelling {
         this.#people.set(recipient.id, person)
       }
       person.parts.push({ turn, refusal, tried: [], failedOver: 0 })
-    }
+    })
     return refused
   }
 
@@ -184,9 +189,11 @@ class RuleTelling {
     return fate.kind !== "not" && turn.action.mode === "shadow" ? SHADOW : fate
   }
 
-  #write(): void {
-    for (const group of this.#groups.values())
-      group.write(this.#words, (action) => this.#place(action), this.#hands.ids.delivery)
+  #write(): Sliced<void> {
+    const { delivery } = this.#hands.ids
+    return eachInSlices(this.#groups.values(), (one) =>
+      one.write(this.#words, (action) => this.#place(action), delivery),
+    )
   }
 
   /** The next channel for whom all before are known to have failed; true where there was one. */
@@ -208,15 +215,8 @@ class RuleTelling {
 
   #deliveries(group: AddressGroup): readonly NewDelivery[] {
     const { event, rule, ruleSet, business } = this.#scene
-    const { ids } = this.#hands
-    return group.shares().map((share) => ({
-      event,
-      rule: rule.name,
-      rulesRevision: ruleSet.revision,
-      business,
-      ...share,
-      id: share.id ?? ids.delivery(),
-    }))
+    const common = { event, rule: rule.name, rulesRevision: ruleSet.revision, business }
+    return group.shares().map((share) => ({ ...common, ...share, id: share.id ?? this.#hands.ids.delivery() }))
   }
 
   /**
@@ -291,6 +291,5 @@ class RuleTelling {
 }
 
 const gathers = ({ round }: Turn): boolean => round?.startsWith("digest:") === true
-
 const highestOf = (events: readonly HubEvent[]): Severity =>
   events.map(({ severity }) => severity).reduce((a, b) => (SEVERITY_RANK[b] > SEVERITY_RANK[a] ? b : a))

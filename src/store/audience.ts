@@ -58,6 +58,8 @@ const MEMBERS_AND_LISTED = membersOf(
     where l.business_id = m.business_id and l.list = any($5) and l.recipient_id = m.recipient_id)`,
 )
 
+const OPENED_AT_ONCE = 5_000
+
 /**
  * Roles and lists count within the event's business and, where the event has one, its location. A user who is named counts
  * anywhere in the business: whoever is named is meant.
@@ -100,15 +102,23 @@ export function audienceOf(db: Queryable): FindAudience {
     for (const row of rows) {
       if (row.wishes !== null && !wishes.has(row.id)) wishes.set(row.id, openAs<Preferences>(row.wishes))
     }
-    return queries.map((query) => {
+    const answers: AudienceAnswer[] = []
+    for (const query of queries) {
       const here = byBusiness.get(query.business)
       const members = here === undefined ? [] : concerned(query, here)
-      return {
-        recipients: members.map(recipient),
+      const recipients: Recipient[] = []
+      for (const [i, row] of members.entries()) {
+        // Opening everybody of a large business takes long enough that others want a turn.
+        if (i > 0 && i % OPENED_AT_ONCE === 0) await new Promise((done) => setImmediate(done))
+        recipients.push(recipient(row))
+      }
+      answers.push({
+        recipients,
         preferences: wishesOf(members, wishes),
         outsiders: new Set(query.users.filter((id) => known.has(id) && here?.byId.has(id) !== true)),
-      }
-    })
+      })
+    }
+    return answers
   }
 }
 
