@@ -234,6 +234,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const realtime = createRealtime({
     pubsub,
     peers: nats,
+    neighbours: nats,
+    sessionSecret: config.encryptionKeys[0]?.key ?? null,
     cutOff: () => nats?.status().state === "down",
     clock,
     telemetry,

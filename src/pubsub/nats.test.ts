@@ -87,6 +87,29 @@ test("a batch larger than the server's max_payload arrives whole, in pieces", as
   expect(two.heard).toEqual(large)
 })
 
+test("a node is asked by its name; nobody of that name, silence, too large a question and no NATS are no answer", async () => {
+  const nats = await server()
+  const [one, two] = [await startNode(nats.url), await startNode(nats.url)]
+  await Promise.all([one, two].map(up))
+  const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString())
+  const ask = async (whom: string, question: string, ms = 5_000) =>
+    text(await one.bus.ask(whom, Buffer.from(question), ms))
+  two.bus.answerWith(async (question, most) => {
+    const asked = text(question)
+    if (asked === "silence") await new Promise(() => {})
+    if (asked === "fail") throw new Error("no")
+    return Buffer.from(`${asked} in ${most}`)
+  })
+  expect(await ask(two.bus.node, "ü?")).toBe(`ü? in ${1_048_576 - 1_024}`)
+  expect(await ask("nobody", "?")).toBeNull()
+  expect(await ask(two.bus.node, "silence", 50)).toBeNull()
+  expect(await ask(two.bus.node, "fail", 50)).toBeNull()
+  expect(await ask(two.bus.node, "x".repeat(1_048_000))).toBeNull()
+  expect(await ask(two.bus.node, "still there?")).toStartWith("still there?")
+  await nats.stop()
+  expect(await ask(two.bus.node, "?", 50)).toBeNull()
+})
+
 test("a node without NATS starts, delivers to its own rooms at once, and never throws", async () => {
   const node = await startNode("nats://127.0.0.1:1")
   expect(node.bus.status().state).toBe("down")

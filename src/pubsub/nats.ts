@@ -11,7 +11,7 @@ import { pause } from "../runtime/pause.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { decodeNews, encodeNews } from "./news-codec.ts"
-import { localPubSub, type News, type PubSub } from "./pubsub.ts"
+import { localPubSub, type Neighbours, type News, type PubSub } from "./pubsub.ts"
 
 export interface NatsPubSubOptions {
   /** One server or a comma list. */
@@ -22,13 +22,17 @@ export interface NatsPubSubOptions {
   readonly node?: string
 }
 
-export interface NatsPubSub extends PubSub {
+export interface NatsPubSub extends PubSub, Neighbours {
   /** Keeps the connection, for ever. Starts at once, whether NATS is there or not. */
   readonly child: ChildSpec
   status(): { readonly state: "up" | "down"; readonly sinceMs: number }
 }
 
 const SUBJECT = "hub.news"
+/** And the node's name: where it is asked. */
+const ASKED = "hub.asked."
+/** Questions that are being answered at once; more are not heard, and time out where they were asked. */
+const MOST_ASKED = 1_000
 const CONNECT_TIMEOUT_MS = 3_000
 const RETRY_MS = 1_000
 /** A server that went silent is noticed after two missed pings. */
@@ -59,10 +63,12 @@ export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
     else telemetry.emit({ kind: "pubsub_down", transport: "nats", error: describeError(error) })
   }
 
+  const limitOf = (connection: NatsConnection): number => (connection.info?.max_payload ?? 1024 * 1024) - ENVELOPE_BYTES
+
   const send = (news: readonly News[]): void => {
     const connection = link
     if (connection === null || state === "down") return
-    const limit = (connection.info?.max_payload ?? 1024 * 1024) - ENVELOPE_BYTES
+    const limit = limitOf(connection)
     for (const message of encodeNews(node, news, limit)) {
       if (outstanding + message.length > MOST_OUTSTANDING_BYTES) return
       connection.publish(SUBJECT, message)
@@ -88,7 +94,21 @@ export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
     })
   }
 
+  let asked = 0
+  let answer: Parameters<Neighbours["answerWith"]>[0] | null = null
   const listen = (connection: NatsConnection): void => {
+    connection.subscribe(ASKED + node, {
+      callback(error, message) {
+        if (error !== null || answer === null || asked >= MOST_ASKED) return
+        asked += 1
+        answer(message.data, limitOf(connection))
+          .then((said) => message.respond(said))
+          .catch(() => undefined) // the line is gone, and the question with it
+          .finally(() => {
+            asked -= 1
+          })
+      },
+    })
     connection.subscribe(SUBJECT, {
       callback(error, message) {
         if (error !== null) return
@@ -179,6 +199,18 @@ export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
 
   return {
     child,
+    node,
+    async ask(whom, question, timeoutMs) {
+      const connection = link
+      if (connection === null || state === "down" || question.length > limitOf(connection)) return null
+      return connection.request(ASKED + whom, question, { timeout: timeoutMs }).then(
+        ({ data }) => data,
+        () => null, // nobody of that name is there, or not in time
+      )
+    },
+    answerWith(how) {
+      answer = how
+    },
     status: () => ({ state, sinceMs: clock.now() - since }),
     subscribe: (listener) => local.subscribe(listener),
     publish(news) {

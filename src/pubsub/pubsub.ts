@@ -57,6 +57,16 @@ export interface PubSub {
   subscribe(listen: (news: readonly News[]) => void): () => void
 }
 
+/** Questions from one node to another, by its name. Like news they may be lost: then there is no answer. */
+export interface Neighbours {
+  /** Of this process, and of no other. */
+  readonly node: string
+  /** Null: it is gone or away, did not answer in time, or the question is too large. */
+  ask(node: string, question: Uint8Array, timeoutMs: number): Promise<Uint8Array | null>
+  /** How this node answers, with at most `most` bytes. There is one who does. */
+  answerWith(answer: (question: Uint8Array, most: number) => Promise<Uint8Array>): void
+}
+
 /** News within this process only. A listener that throws is reported and never stops the others. */
 export function localPubSub(report: (error: unknown) => void): PubSub {
   const listeners = new Set<(news: readonly News[]) => void>()

@@ -61,7 +61,7 @@ describe("the end of a session", () => {
     expect(room.realtime.gauges.sockets()).toBe(0)
   })
 
-  test("another node knows nothing of it, and begins anew", async () => {
+  test("a node that is alone knows nothing of another's, and begins anew", async () => {
     room = await startRoom()
     const client = await PollClient.open(room)
     const other = await startRoom()

@@ -27,11 +27,11 @@ export interface SessionDeps {
   readonly clock: Clock
   readonly shelf: Shelf
   /** It has ended, by whomever: nothing is taken from its client any more. */
-  ended(session: LongPollSession, code: number): void
+  ended(code: number): void
   /** It is being ended for what its client has not fetched. */
   dropped(backlogBytes: number): void
   /** Nothing is left to be asked for: its token may be forgotten. */
-  forget(session: LongPollSession): void
+  forget(): void
 }
 
 /** As a socket that just went away has it. */
@@ -41,8 +41,6 @@ const NONE: Polled = { kind: "none" }
 
 export class LongPollSession implements Transport {
   readonly name = "longpoll"
-  readonly id: string
-  readonly token: string
   /** Settles when it has ended. */
   readonly over: Promise<void>
   readonly #deps: SessionDeps
@@ -57,9 +55,7 @@ export class LongPollSession implements Transport {
   #releasing = false
   #absence: Timer | null = null
 
-  constructor(id: string, token: string, deps: SessionDeps) {
-    this.id = id
-    this.token = token
+  constructor(deps: SessionDeps) {
     this.#deps = deps
     const { promise, resolve } = Promise.withResolvers<void>()
     this.over = promise
@@ -182,14 +178,14 @@ export class LongPollSession implements Transport {
     this.#names.clear()
     if (this.#held !== null) this.#held(this.#take())
     this.#markOver()
-    this.#deps.ended(this, code)
+    this.#deps.ended(code)
     if (this.#messages.length === 0) this.#forget()
   }
 
   #forget(): void {
     this.#absence?.cancel()
     this.#drop()
-    this.#deps.forget(this)
+    this.#deps.forget()
   }
 
   #drop(): void {

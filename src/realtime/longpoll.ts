@@ -1,16 +1,14 @@
 /**
  * `/socket/longpoll`: the same connections for clients whose network lets no WebSocket through, as Phoenix 1.8 answers
  * them (lib/phoenix/transports/long_poll.ex). The HTTP status is 200 and the real one stands in the body. A session
- * lives in this process alone, so a poll that reaches another node is told 410 and the client begins anew there.
+ * lives in one process; whoever is polled and has not got it asks that one.
  */
-import type { Clock } from "../runtime/clock.ts"
-import type { Emitter } from "../telemetry/bus.ts"
+import type { Secret } from "../domain/secret.ts"
+import type { Neighbours } from "../pubsub/pubsub.ts"
 import type { Connection } from "./connection.ts"
 import { type HandshakeSettings, originAllowed } from "./handshake.ts"
-import type { RealtimeLimits } from "./limits.ts"
-import type { LocalTopics } from "./local-topics.ts"
-import { readLines } from "./longpoll-body.ts"
-import { LongPollSession, type Shelf } from "./longpoll-session.ts"
+import { answering, sessionsOf } from "./longpoll-nodes.ts"
+import { PollSessions, type PollSessionsDeps, type Sessions } from "./longpoll-sessions.ts"
 import { looksLikeSession, sessionTokens } from "./longpoll-token.ts"
 
 /** Reads the request's body, at most `limit` bytes of it. */
@@ -21,14 +19,11 @@ export type Admitted =
   | { readonly kind: "accepted"; readonly connection: Connection }
   | { readonly kind: "refused"; readonly status: number }
 
-export interface LongPollDeps extends Pick<HandshakeSettings, "allowedOrigins" | "publicUrl"> {
-  /** Where sessions hear what is published. */
-  readonly topics: LocalTopics
-  readonly limits: RealtimeLimits
-  readonly clock: Clock
-  readonly telemetry: Emitter
-  opened(connection: Connection): void
-  closed(connection: Connection): void
+export interface LongPollDeps extends PollSessionsDeps, Pick<HandshakeSettings, "allowedOrigins" | "publicUrl"> {
+  /** The other nodes; null: there are none. */
+  readonly neighbours: Neighbours | null
+  /** What all nodes share, to sign by; null: this process alone reads what it signs. */
+  readonly secret: Secret | null
 }
 
 export interface LongPoll {
@@ -53,26 +48,22 @@ const bring = (status: 200 | 204 | 410, token: string, messages: readonly string
   new Response(JSON.stringify({ messages, status, token }), { headers: JSON_HEADERS })
 
 export function longPolling(deps: LongPollDeps): LongPoll {
-  const { limits, clock, telemetry } = deps
-  const tokens = sessionTokens()
-  const sessions = new Map<string, { readonly session: LongPollSession; readonly connection: Connection }>()
-  let held = 0
-  const shelf: Shelf = {
-    waitingBytes: 0,
-    topics: deps.topics,
-    makeRoom() {
-      let most: LongPollSession | null = null
-      for (const { session } of sessions.values()) if (session.waiting > (most?.waiting ?? 0)) most = session
-      most?.overflow()
-    },
-  }
+  const { limits, clock, telemetry, neighbours } = deps
+  const node = neighbours?.node ?? crypto.randomUUID()
+  const tokens = sessionTokens(node, deps.secret?.reveal() ?? null)
+  const own = new PollSessions(deps)
+  neighbours?.answerWith(answering(own))
+  const now = (): number => clock.wall().getTime()
 
   /** The header wins over the parameters, of which a client that also sends a person's token has two. */
-  const sessionOf = (request: Request) => {
+  const sessionOf = (request: Request): { id: string; token: string; sessions: Sessions } | null => {
     const header = request.headers.get("x-phoenix-longpoll-token")
     const token = header ?? queryOf(request).getAll("token").findLast(looksLikeSession) ?? ""
-    const id = tokens.read(token, clock.now())
-    return id === null ? undefined : sessions.get(id)
+    const named = tokens.read(token, now())
+    if (named === null) return null
+    const { id } = named
+    if (named.node === node) return own.has(id) ? { id, token, sessions: own } : null
+    return neighbours === null ? null : { id, token, sessions: sessionsOf(named.node, neighbours, limits.pollWindowMs) }
   }
 
   async function open(admit: () => Promise<Admitted>): Promise<Response> {
@@ -80,93 +71,53 @@ export function longPolling(deps: LongPollDeps): LongPoll {
       telemetry.emit({ kind: "socket_refused", transport: "longpoll", reason })
       return later()
     }
-    if (sessions.size >= limits.pollSessions) return refuse("too many sessions")
+    if (own.full) return refuse("too many sessions")
     const admitted = await admit()
     if (admitted.kind === "refused") return admitted.status === 403 ? say(403) : later()
     // Others may have come while this one's token was looked at.
-    if (sessions.size >= limits.pollSessions) return refuse("too many sessions")
+    if (own.full) return refuse("too many sessions")
     const { connection } = admitted
-    const { id, token } = tokens.issue(clock.now())
-    const session = new LongPollSession(id, token, {
-      limits,
-      clock,
-      shelf,
-      ended(_, code) {
-        deps.closed(connection)
-        connection.closed(code)
-      },
-      dropped: (backlogBytes) => telemetry.emit({ kind: "reader_dropped", transport: "longpoll", backlogBytes }),
-      forget: () => void sessions.delete(id),
-    })
-    sessions.set(id, { session, connection })
-    connection.opened(session)
-    deps.opened(connection)
+    const { id, token } = tokens.issue(now())
+    own.open(id, connection)
     return bring(410, token, [])
   }
 
-  async function poll(
-    { session, connection }: { session: LongPollSession; connection: Connection },
-    signal: AbortSignal,
-  ) {
-    connection.heard()
-    held += 1
-    const polled = await session.poll(signal)
-    held -= 1
+  async function poll(request: Request, admit: () => Promise<Admitted>): Promise<Response> {
+    const at = sessionOf(request)
+    const polled = (await at?.sessions.poll(at.id, request.signal)) ?? null
+    if (at === null || polled === null) return open(admit)
     switch (polled.kind) {
       case "messages":
-        return bring(200, session.token, polled.messages)
+        return bring(200, at.token, polled.messages)
       case "none":
-        return bring(204, session.token, [])
+        return bring(204, at.token, [])
       case "gone":
-        return bring(410, session.token, [])
+        return bring(410, at.token, [])
     }
   }
 
-  /** 200 once every line was taken by its topic; 408 where that takes longer than a window. */
-  async function publish(
-    { session, connection }: { session: LongPollSession; connection: Connection },
-    request: Request,
-    body: ReadBody,
-  ): Promise<Response> {
+  async function post(request: Request, body: ReadBody): Promise<Response> {
+    const at = sessionOf(request)
+    if (at === null) return say(410)
     const bytes = await body(limits.pollBodyBytes)
     if (bytes === "too_large") return say(413)
     if (bytes === "unreadable") return say(400)
-    const late = Promise.withResolvers<"late">()
-    const deadline = clock.after(limits.pollWindowMs, () => late.resolve("late"))
-    try {
-      for (const line of readLines(bytes, request.headers.get("content-type"), limits.pollLines)) {
-        if (line === null || line.length > limits.frameBytes) {
-          telemetry.emit({ kind: "frame_malformed", reason: line === null ? "not a line" : "too large" })
-          connection.close(line === null ? 1011 : 1009, "")
-        } else {
-          const taken = connection.receive(line)
-          if (taken !== undefined && (await Promise.race([taken, session.over, late.promise])) === "late")
-            return say(408)
-        }
-        if (session.ended) return say(410)
-      }
-      return say(session.ended ? 410 : 200)
-    } finally {
-      deadline.cancel()
-    }
+    const contentType = request.headers.get("content-type")
+    return say((await at.sessions.post(at.id, { contentType, bytes })) ?? 410)
   }
 
   return {
-    held: () => held,
+    held: () => own.held,
     async answer(request, admit, body) {
       if (!originAllowed(request.headers.get("origin"), request.headers.get("host"), deps)) {
         telemetry.emit({ kind: "socket_refused", transport: "longpoll", reason: "origin" })
         return say(403)
       }
       switch (request.method) {
-        case "GET": {
-          const known = sessionOf(request)
-          return known === undefined ? open(admit) : poll(known, request.signal)
-        }
-        case "POST": {
-          const known = sessionOf(request)
-          return known === undefined ? say(410) : publish(known, request, body)
-        }
+        case "GET":
+          return poll(request, admit)
+        case "POST":
+          return post(request, body)
         case "OPTIONS":
           return new Response(null, {
             headers: {

@@ -3,7 +3,8 @@
  * only its client's), topics (an actor for each view that somebody shows), counts, and the feed that hands news to them.
  */
 import type { RecipientId } from "../domain/ids.ts"
-import type { PubSub } from "../pubsub/pubsub.ts"
+import type { Secret } from "../domain/secret.ts"
+import type { Neighbours, PubSub } from "../pubsub/pubsub.ts"
 import { service } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Clock, Timer } from "../runtime/clock.ts"
@@ -45,6 +46,10 @@ export interface RealtimeDeps extends HandshakeSettings {
   readonly telemetry: Emitter
   /** The news that other nodes hear too, for presence; without it there are no other nodes. */
   readonly peers?: PubSub | null
+  /** The other nodes, where polls of their clients may come to this one. */
+  readonly neighbours?: Neighbours | null
+  /** What the nodes share: the sessions of polls are signed by it. Without it a session is this process's alone. */
+  readonly sessionSecret?: Secret | null
   /** There are other nodes, and nothing that they say arrives. Absent: never. */
   readonly cutOff?: () => boolean
   /** store/streams.ts, bound to the database. */
@@ -123,7 +128,9 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   }
   const { allowedOrigins, publicUrl } = deps
   const local = new LocalTopics()
-  const polls = longPolling({ topics: local, limits, clock, telemetry, allowedOrigins, publicUrl, opened, closed })
+  const { neighbours = null, sessionSecret: secret = null } = deps
+  const counted = { limits, clock, telemetry, opened, closed }
+  const polls = longPolling({ topics: local, ...counted, allowedOrigins, publicUrl, neighbours, secret })
   // Before the first socket there is no server to publish to, and nobody to hear it.
   const native: NativeTopics = {
     publish(name, frame) {
