@@ -58,9 +58,9 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   point("routing/timers.ts", "this.#report(batch, clock.now() - began)", "before", "and told"),
 
   point("store/deliveries.ts", "const expired = rows.filter(", "before", "deliveries are claimed"),
-  point("delivery/claiming.ts", "const full = taken.length + over === limit", "before", "their people were asked"),
+  point("delivery/claiming.ts", "const full = claimed.length + over === limit", "before", "their people were asked"),
   point("delivery/attempt.ts", "const { outcome, bug, ms } =", "before", "about to be tried"),
-  point("delivery/send.ts", "const { id, message } = claimed", "before", "its deadline runs"),
+  point("delivery/send.ts", "cut.listen(giveUp)", "before", "about to be handed to its channel"),
   point("channels/provider-fetch.ts", ASK, "before", "about to ask the provider"),
   point("channels/provider-fetch.ts", ASK, "after", "the provider has answered"),
   point("delivery/attempt.ts", "held.sent = true", "before", "what was seen is known"),
