@@ -32,7 +32,7 @@ const SUBJECT = "hub.news"
 /** And the node's name: where it is asked. */
 const ASKED = "hub.asked."
 /** Questions that are being answered at once; more are not heard, and time out where they were asked. */
-const MOST_ASKED = 1_000
+const MOST_ASKED = 10_000
 const CONNECT_TIMEOUT_MS = 3_000
 const RETRY_MS = 1_000
 /** A server that went silent is noticed after two missed pings. */

@@ -3,7 +3,7 @@ import type { BusinessId, LocationId } from "../domain/ids.ts"
 import { Secret } from "../domain/secret.ts"
 import { resourceStream } from "../domain/stream.ts"
 import type { Neighbours } from "../pubsub/pubsub.ts"
-import { PollClient, pollUrl, probes } from "../testing/poll-client.ts"
+import { held, PollClient, pollUrl, probes, released } from "../testing/poll-client.ts"
 import { type Room, startRoom } from "../testing/realtime-room.ts"
 
 const TOPIC = "resources:b1:l1"
@@ -50,7 +50,7 @@ test("a client whose requests come to another node than its session's is served 
   expect(await there.post([["1", "1", TOPIC, "phx_join", {}]])).toEqual({ status: 200 })
   expect((await client.frames())[0]?.[4]).toMatchObject({ status: "ok" })
   const polling = there.frames()
-  while (home.realtime.gauges.heldPolls() === 0) await new Promise((resolve) => setImmediate(resolve))
+  await held(home)
   home.publish([home.streams.append(stream, { n: 1, text: "ü" })])
   expect((await polling)[0]?.[4]).toEqual({ n: 1, text: "ü", _offset: 1 })
   expect(there.token).toBe(client.token)
@@ -60,6 +60,22 @@ test("a client whose requests come to another node than its session's is served 
   there.token = `${client.token.slice(0, -4)}AAAA`
   expect((await there.post([])).status).toBe(410)
   expect(asked).toHaveLength(2)
+})
+
+test("a client that hangs up elsewhere finds what came meanwhile at its next poll", async () => {
+  const { of } = neighbourhood()
+  const [home, other] = [await start({ neighbours: of("a") }), await start({ neighbours: of("b") })]
+  const client = await PollClient.open(home)
+  await client.join(TOPIC)
+  const there = moved(client, other)
+  const abort = new AbortController()
+  const polling = fetch(there.url, { signal: abort.signal }).catch(() => "hung up")
+  await held(home)
+  abort.abort()
+  expect(await polling).toBe("hung up")
+  await released(home)
+  home.publish([home.streams.append(stream, { n: 1 })])
+  expect((await there.frames())[0]?.[4]).toEqual({ n: 1, _offset: 1 })
 })
 
 test("bytes, version 1 and an end come over the same way", async () => {

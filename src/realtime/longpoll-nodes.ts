@@ -36,8 +36,15 @@ export function sessionsOf(node: string, neighbours: Neighbours, windowMs: numbe
     return JSON.parse(decoder.decode(plain)) as Json // another node of this hub wrote it
   }
   return {
-    poll: async (id) => (await ask(pack({ id }))) as Polled | null, // as `answering` gives it
-    post: async (id, { contentType, bytes }) => (await ask(pack({ id, contentType }, bytes))) as PostStatus | null,
+    async poll(id, signal) {
+      const hungUp = (): void => void ask(pack({ ask: "hang_up", id })).catch(() => undefined) // as good as never said
+      signal.addEventListener("abort", hungUp)
+      const polled = await ask(pack({ ask: "poll", id }))
+      signal.removeEventListener("abort", hungUp)
+      return polled as Polled | null // as `answering` gives it
+    },
+    post: async (id, { contentType, bytes }) =>
+      (await ask(pack({ ask: "post", id, contentType }, bytes))) as PostStatus | null,
   }
 }
 
@@ -46,11 +53,11 @@ export function answering(own: PollSessions): (question: Uint8Array, most: numbe
   return async (question, most) => {
     const { head, bytes } = unpack(question)
     if (!isJsonObject(head) || typeof head["id"] !== "string") throw new Error("no question of this hub's")
-    const { id, contentType } = head
-    const said =
-      contentType === undefined
-        ? await own.poll(id, never)
-        : await own.post(id, { contentType: typeof contentType === "string" ? contentType : null, bytes })
+    const { ask, id, contentType } = head
+    let said: Polled | PostStatus | null = null
+    if (ask === "poll") said = await own.poll(id, never)
+    else if (ask === "hang_up") own.hangUp(id)
+    else said = await own.post(id, { contentType: typeof contentType === "string" ? contentType : null, bytes })
     const plain = encoder.encode(JSON.stringify(said))
     if (plain.length <= most) return plain
     const packed = Bun.gzipSync(plain)

@@ -99,6 +99,11 @@ export class LongPollSession implements Transport {
     })
   }
 
+  /** Nobody listens to the poll that is held: what comes now waits for the next one. */
+  hangUp(): void {
+    this.#held?.(NONE)
+  }
+
   send(frame: Encoded): void {
     if (this.#ended || this.#overflown) return
     const { limits, shelf } = this.#deps

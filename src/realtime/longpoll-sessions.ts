@@ -116,6 +116,10 @@ export class PollSessions implements Sessions {
     }
   }
 
+  hangUp(id: string): void {
+    this.#live.get(id)?.session.hangUp()
+  }
+
   /** For a session whose frames were taken and could not be brought. */
   cut(id: string): void {
     this.#live.get(id)?.session.cut()
