@@ -11,8 +11,8 @@ const IN_FLIGHT = 32
 const ANSWER_MS = 150
 /** Longer than a lease by a look of the other node's rescuer, so that what is taken over is taken over meanwhile. */
 const LONGER_MS = 3_000
-/** On a machine that has much else to do. */
-const FINDS_OUT_MS = 10_000
+/** On a machine that has much else to do; longer, and what was taken over would be given up for want of an answer. */
+const FINDS_OUT_MS = 3_000
 
 export const pauses = fault({
   number: 2,

@@ -33,10 +33,10 @@ export interface RunLimits {
 
 const UNLIMITED: RunLimits = { output: Number.POSITIVE_INFINITY, value: Number.POSITIVE_INFINITY }
 
-/** Of one template's processor time: a thousand times what a long one takes. */
-const MOST_MS = 500
-/** So that many in one turn of the loop stay well below what its watchdog allows. */
-const MOST_STOPPED = 4
+/** Hundreds of times what a long one takes. */
+const MOST_MS = 250
+/** So that all of them, each begun twice, stay below what the loop's watchdog allows for one turn. */
+const MOST_STOPPED = 3
 /** How often a template was stopped since it was loaded. */
 const endless = new WeakMap<TemplateFunction, number>()
 

@@ -163,7 +163,7 @@ describe("words are written for a sample event", () => {
       "templates/plain/default.eta": "---\ntitle: t\n---\n<% for (;;) {} %>",
       "rules/a.yaml": oneRule(),
     }
-    expect((await said(files)).warnings.join("\n")).toContain("body: does not end: stopped after 500 ms")
+    expect((await said(files)).warnings.join("\n")).toContain("body: does not end: stopped after 1000 ms")
   })
 
   test("a sample that cannot be read is a warning", async () => {
