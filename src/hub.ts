@@ -81,7 +81,7 @@ import { inboxCounts } from "./store/notifications.ts"
 import { businessesOf } from "./store/outbox.ts"
 import { HISTORY_ROUND, type PrunerOptions, pruner } from "./store/pruner.ts"
 import { dueWork } from "./store/queue-depth.ts"
-import { streamHeads, streamHistory, streamTail } from "./store/streams.ts"
+import { streamHeads, streamHistory, streamTails } from "./store/streams.ts"
 import { databasePool, embeddedServer } from "./store/supervised-database.ts"
 import { brokenAccounts } from "./telemetry/broken-accounts.ts"
 import { fromRuntime } from "./telemetry/from-runtime.ts"
@@ -260,7 +260,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     markInbox: (owner, ids, mark) => markInbox({ db, pubsub }, owner, ids, mark),
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
-    tail: (stream, after, most) => streamTail(db, stream, after, most),
+    tails: (asks, most) => streamTails(db, asks, most),
     countsOf: async (recipients) =>
       new Map([...(await inboxCounts(db, recipients))].map(([id, within]) => [id, (own) => countsJson(within(own))])),
   })

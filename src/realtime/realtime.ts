@@ -34,9 +34,10 @@ import { notificationsTopic } from "./notifications-topic.ts"
 import { createPresence } from "./presence.ts"
 import { resourcesTopic } from "./resources-topic.ts"
 import { endRevoked, type Kick, kickNews, meantBy, obeyKicks, type RevokedOf } from "./send-away.ts"
+import { sharedTails } from "./tails.ts"
 import type { TopicFamily } from "./topic.ts"
 import { topicActor } from "./topic-actor.ts"
-import type { ReadHistory, ReadTail } from "./topic-message.ts"
+import type { ReadHistory, ReadTails } from "./topic-message.ts"
 import { Topics } from "./topics.ts"
 import { type SocketData, websocketHandler } from "./websocket.ts"
 
@@ -55,7 +56,7 @@ export interface RealtimeDeps extends HandshakeSettings {
   /** store/streams.ts, bound to the database. */
   readonly heads: ReadHeads
   readonly history: ReadHistory
-  readonly tail: ReadTail
+  readonly tails: ReadTails
   readonly countsOf: CountsOf
   /** http/inbox.ts; without it nothing can be marked over sockets. */
   readonly markInbox?: MarkInbox
@@ -113,6 +114,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   const connections = new Set<Connection>()
   const topics = new Topics(limits.joinTimeoutMs)
   const heads = sharedHeads(deps.heads)
+  const tails = sharedTails(deps.tails)
   let server: Bun.Server<SocketData> | null = null
   let counts: ActorRef<CountsMessage> | null = null
   let draining: Promise<void> | null = null
@@ -198,7 +200,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
         native,
         heads,
         history: deps.history,
-        tail: deps.tail,
+        tails,
         telemetry,
         limits,
         started: (started, self) => topics.started(started, self),

@@ -17,13 +17,13 @@ import type { RealtimeLimits } from "./limits.ts"
 import { notRecovered, recovered, startsHere } from "./recovery.ts"
 import { found, Returning, remembered, type Tail, type Verdict } from "./returning.ts"
 import { Sequencer, type StreamItem } from "./sequencer.ts"
-import type { Entry, ReadHistory, ReadTail, StreamNews, TopicMessage } from "./topic-message.ts"
+import type { Entry, ReadHistory, ReadTails, StreamNews, TopicMessage } from "./topic-message.ts"
 
 export interface TopicActorDeps {
   readonly native: NativeTopics
   readonly heads: ReadHeads
   readonly history: ReadHistory
-  readonly tail: ReadTail
+  readonly tails: ReadTails
   readonly telemetry: Emitter
   readonly limits: RealtimeLimits
   started(view: TopicView, self: ActorRef<TopicMessage>): void
@@ -39,6 +39,8 @@ const QUERY_TIMEOUT_MS = 5_000
 const AUDIENCE_CHECK_MS = 30_000
 const MOST_EARLY = 1_000
 const MOST_WAITING = 10_000
+/** A string that spells more streams than this asks first which of them is alive. */
+const MOST_READINGS_AT_ONCE = 4
 
 /** A temporary child: when it ends, whoever still needs it starts it anew. */
 export const topicActor = (view: TopicView, deps: TopicActorDeps): ChildSpec =>
@@ -103,8 +105,8 @@ class Topic {
       case "refilled":
         this.#refilled(message.stream, message.known, message.outcome)
         return
-      case "tail_read":
-        this.#tailRead(message.stream, message.from, message.outcome)
+      case "tails_read":
+        this.#tailsRead(message.from, message.outcome)
         return
       case "audience_check":
         this.#checkAudience()
@@ -155,12 +157,11 @@ class Topic {
       return
     }
     this.#answer(entry, epoch, sequencer, remembered(sequencer, recover.offset))
-    this.#readTail(stream)
+    this.#askAgain(stream)
   }
 
   /** Until somebody has asked where the streams are. Who comes back asks for what was missed in the same statement. */
   #wait(entry: Entry): void {
-    const [only, other] = this.#view.streams
     if (this.#entering.length >= MOST_WAITING) {
       entry.reply({ kind: "unavailable" })
       return
@@ -168,8 +169,9 @@ class Topic {
     this.#entering.push(entry)
     if (this.#opening) return
     this.#opening = true
-    if (entry.recover === null || only === undefined || other !== undefined) this.#readHeads()
-    else this.#askForTail(only, entry.recover.offset)
+    const { streams } = this.#view
+    if (entry.recover === null || streams.length > MOST_READINGS_AT_ONCE) this.#readHeads()
+    else this.#askForTails(streams, entry.recover.offset)
   }
 
   #started(outcome: TaskOutcome<Heads>): void {
@@ -260,52 +262,60 @@ class Topic {
     if (this.#ahead.length > 0 && !this.#refilling.has(stream)) this.#refill(stream)
   }
 
-  #readTail(stream: StreamKey): void {
+  #askAgain(stream: StreamKey): void {
     const from = this.#returning.begin()
-    if (from !== null) this.#askForTail(stream, from)
+    if (from !== null) this.#askForTails([stream], from)
   }
 
-  #askForTail(stream: StreamKey, from: number): void {
+  #askForTails(streams: readonly StreamKey[], from: number): void {
     const { recoveredMessages: messages, recoveredBytes: bytes } = this.#deps.limits
+    const asks = streams.map((stream) => ({ stream, after: from }))
     this.#ctx.task(
-      () => this.#deps.tail(stream, from, { messages, bytes }),
-      (outcome) => ({ kind: "tail_read", stream, from, outcome }),
+      () => this.#deps.tails(asks, { messages, bytes }),
+      (outcome) => ({ kind: "tails_read", from, outcome }),
       { timeoutMs: QUERY_TIMEOUT_MS },
     )
   }
 
-  #tailRead(stream: StreamKey, from: number, outcome: TaskOutcome<Tail>): void {
+  #tailsRead(from: number, outcome: TaskOutcome<ReadonlyMap<StreamKey, Tail>>): void {
     if (outcome.kind !== "done") {
       for (const { entry } of this.#returning.end()) entry.reply({ kind: "unavailable" })
       if (this.#epoch === null) this.#unopened()
       return
     }
-    const tail = outcome.value
-    if (this.#epoch === null) {
-      // What waits comes back by what was just read, where it can.
-      const waiting = this.#entering
-      this.#entering = []
-      for (const entry of waiting) {
-        if (entry.recover?.epoch !== tail.epoch || entry.recover.offset > tail.head) this.#entering.push(entry)
-        else if (!this.#returning.add(entry, entry.recover)) entry.reply({ kind: "unavailable" })
-      }
-      this.#open({ epoch: tail.epoch, positions: new Map([[stream, tail.head]]) })
-    }
-    const epoch = this.#epoch
-    if (epoch !== tail.epoch) {
-      // Another database answers: what is known here means nothing there.
+    const tails = outcome.value
+    if (this.#epoch === null) this.#openWith(tails)
+    const stream = this.#recoverable()
+    const tail = stream === null ? undefined : tails.get(stream)
+    if (stream === null || tail === undefined || tail.epoch !== this.#epoch) {
+      // Another database answers, or another place has begun to speak in this string: who waits asks again.
       for (const { entry } of this.#returning.end()) entry.reply({ kind: "unavailable" })
-      this.#desert(true)
+      if (tail !== undefined) this.#desert(true)
       return
     }
     const sequencer = this.#sequencer(stream)
     for (const { entry, recover, readings } of this.#returning.end()) {
-      this.#answer(entry, epoch, sequencer, found(sequencer, recover.offset, tail, from), readings + 1)
+      this.#answer(entry, tail.epoch, sequencer, found(sequencer, recover.offset, tail, from), readings + 1)
     }
     sequencer.remember(tail.messages)
     sequencer.reaches(tail.head)
     if (sequencer.behind) this.#awaitRefill(stream, GAP_PATIENCE_MS)
-    this.#readTail(stream)
+    this.#askAgain(stream)
+  }
+
+  /** What waits comes back by what was just read, where it can. */
+  #openWith(tails: ReadonlyMap<StreamKey, Tail>): void {
+    const waiting = this.#entering
+    this.#entering = []
+    const [{ epoch } = { epoch: "" }] = tails.values()
+    this.#open({ epoch, positions: new Map([...tails].map(([stream, { head }]) => [stream, head])) })
+    const stream = this.#recoverable()
+    for (const entry of waiting) {
+      const { recover } = entry
+      const back = recover?.epoch === epoch && stream !== null && recover.offset <= this.#sequencer(stream).last
+      if (!back) this.#enter(entry)
+      else if (!this.#returning.add(entry, recover)) entry.reply({ kind: "unavailable" })
+    }
   }
 
   #answer(entry: Entry, epoch: string, sequencer: Sequencer, verdict: Verdict, readings = 0): void {

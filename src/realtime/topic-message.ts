@@ -18,12 +18,11 @@ export interface StreamNews {
 /** What came after a position, in order; `pruned` where a part of it is gone. */
 export type ReadHistory = (stream: StreamKey, after: number, limit: number) => Promise<readonly StreamItem[] | "pruned">
 
-/** What came after a position, or the newest of it; with the epoch, so that one statement answers a client that comes back. */
-export type ReadTail = (
-  stream: StreamKey,
-  after: number,
+/** Of each stream what came after a position, or the newest of it; with the epoch, so that one statement answers who comes back. */
+export type ReadTails = (
+  asks: readonly { readonly stream: StreamKey; readonly after: number }[],
   most: { readonly messages: number; readonly bytes: number },
-) => Promise<Tail>
+) => Promise<ReadonlyMap<StreamKey, Tail>>
 
 export interface Entered {
   readonly kind: "joined" | "unavailable"
@@ -50,11 +49,10 @@ export type TopicMessage =
       readonly known: number
       readonly outcome: TaskOutcome<readonly StreamItem[] | "pruned">
     }
-  /** The end of a stream, read from `from` on for clients that come back. */
+  /** The ends of streams, read from `from` on for clients that come back. */
   | {
-      readonly kind: "tail_read"
-      readonly stream: StreamKey
+      readonly kind: "tails_read"
       readonly from: number
-      readonly outcome: TaskOutcome<Tail>
+      readonly outcome: TaskOutcome<ReadonlyMap<StreamKey, Tail>>
     }
   | { readonly kind: "audience_check" }

@@ -74,7 +74,7 @@ test("whatever is lost, late or overtaken, every client sees each position after
       const room = await startRoom({
         heads: held(streams.heads),
         history: held(streams.history),
-        tail: held(streams.tail),
+        tails: held(streams.tails),
       })
       const late: News[] = []
       const end = Promise.withResolvers<number>()

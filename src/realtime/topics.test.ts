@@ -140,7 +140,11 @@ describe("lost hints", () => {
   })
 
   test("two nodes of which one hears half of the news show the same, in the same order", async () => {
-    const deaf = await startRoom({ heads: room.streams.heads, history: room.streams.history, tail: room.streams.tail })
+    const deaf = await startRoom({
+      heads: room.streams.heads,
+      history: room.streams.history,
+      tails: room.streams.tails,
+    })
     const far = await RawClient.open(deaf.url())
     await far.join(TOPIC)
     await client.join(TOPIC)
@@ -248,7 +252,7 @@ describe("recovery", () => {
     const { streams } = room
     const own = await startRoom({
       heads: streams.heads,
-      tail: streams.tail,
+      tails: streams.tails,
       async history(...asked) {
         const answer = await streams.history(...asked)
         readings += 1

@@ -6,7 +6,7 @@ import { databaseOfFile } from "../testing/file-database.ts"
 import { insertEvents } from "./events.ts"
 import { HISTORY_STEP } from "./history-bound.ts"
 import type { Retention } from "./retention.ts"
-import { streamHeads, streamTail } from "./streams.ts"
+import { type StreamTail, streamHeads, streamTails } from "./streams.ts"
 
 const db = await databaseOfFile()
 const MOST = { messages: 1_000, bytes: 1_000_000 }
@@ -20,6 +20,11 @@ async function streamOf(name: string, count: number, payload: (n: number) => obj
   )
   for (let from = 0; from < items.length; from += 500) await insertEvents(db, items.slice(from, from + 500), Date.now())
   return stream
+}
+async function streamTail(on: typeof db, stream: StreamKey, after: number, most: typeof MOST): Promise<StreamTail> {
+  const tail = (await streamTails(on, [{ stream, after }], most)).get(stream)
+  if (tail === undefined) throw new Error("it was asked for")
+  return tail
 }
 const positions = (messages: readonly { readonly position: number }[]): string => {
   const [first, last] = [messages[0]?.position, messages.at(-1)?.position]
@@ -58,6 +63,27 @@ describe("the end of a stream", () => {
     const stream = await streamOf("t2", 30)
     const tail = await streamTail(db, stream, 2, { messages: 10, bytes: MOST.bytes })
     expect([tail.since, positions(tail.messages)]).toEqual([20, "21..30 (10)"])
+  })
+
+  test("is read of several streams at once, each from its own position and by its own bounds", async () => {
+    const long = await streamOf("t6", 30)
+    const short = await streamOf("t7", 3)
+    const silent = resourceStream(business("t-silent"), null)
+    const asks = [
+      { stream: long, after: 2 },
+      { stream: silent, after: 0 },
+      { stream: short, after: 1 },
+    ]
+    const tails = await streamTails(db, asks, { messages: 10, bytes: MOST.bytes })
+    expect(
+      [...tails].map(([key, { head, since, messages }]) => [key, head, since, positions(messages)]).toSorted(),
+    ).toEqual(
+      [
+        [long, 30, 20, "21..30 (10)"],
+        [short, 3, 1, "2..3 (2)"],
+        [silent, 0, 0, "none"],
+      ].toSorted(),
+    )
   })
 
   test("is bounded in bytes, however large single messages are", async () => {

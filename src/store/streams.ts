@@ -92,34 +92,46 @@ export interface StreamTail {
 }
 
 // Newest first, so that it ends where the history does: at a position that is gone, or when enough has been read.
-const TAIL = `
-select m.epoch, h.position::float8 as head, s.position::float8 as position, s.ref, s.payload, ${NOTIFICATION_COLUMNS}
-from hub_meta m left join streams h on h.key = $1 left join lateral (
+const TAILS = `
+select m.epoch, a.key, h.position::float8 as head, s.position::float8 as position, s.ref, s.payload, ${NOTIFICATION_COLUMNS}
+from hub_meta m cross join unnest($1::text[], $2::bigint[]) as a (key, after)
+left join streams h on h.key = a.key left join lateral (
   select x.position, x.ref, e.payload,
     sum(coalesce(octet_length(e.payload) + 64, octet_length(o.content) + 512, 0)) over (order by x.position desc) as bytes
   from (
     select position, ref from stream_entries
-    where stream = h.key and position > greatest($2, h.position - $3) order by position desc limit $3
+    where stream = h.key and position > greatest(a.after, h.position - $3) order by position desc limit $3
   ) x left join events e on e.id = x.ref left join notifications o on o.id = x.ref
 ) s on s.bytes <= $4 left join notifications n on n.id = s.ref
-order by s.position desc`
+order by a.key, s.position desc`
 
 /**
- * What came after `after`, or the newest part of it where the history does not reach back that far, holds more than
- * `messages`, or is larger than about `bytes` on the wire: `since` says which. One statement, with the epoch.
+ * Of each stream what came after a position, or the newest part of it where the history does not reach back that far,
+ * holds more than `messages`, or is larger than about `bytes` on the wire: `since` says which. One statement, with the
+ * epoch. Each stream is to be named once.
  */
-export async function streamTail(
+export async function streamTails(
   db: Queryable,
-  stream: StreamKey,
-  after: number,
+  asks: readonly { readonly stream: StreamKey; readonly after: number }[],
   most: { readonly messages: number; readonly bytes: number },
-): Promise<StreamTail> {
-  const rows = await db.query<Row & { readonly epoch: string; readonly head: number | null }>(TAIL, [
-    stream,
-    after,
+): Promise<ReadonlyMap<StreamKey, StreamTail>> {
+  const rows = await db.query<TailRow>(TAILS, [
+    asks.map(({ stream }) => stream),
+    asks.map(({ after }) => after),
     most.messages,
     most.bytes,
   ])
+  return new Map([...Map.groupBy(rows, ({ key }) => key)].map(([key, own]) => [key, tailOf(own)]))
+}
+
+interface TailRow extends Row {
+  readonly epoch: string
+  readonly key: StreamKey
+  readonly head: number | null
+}
+
+/** Of one stream's rows, newest first. */
+function tailOf(rows: readonly TailRow[]): StreamTail {
   const head = rows[0]?.head ?? 0
   const messages: StreamMessage[] = []
   for (const [i, row] of rows.entries()) {

@@ -6,6 +6,7 @@ import type { StreamKey } from "../domain/stream.ts"
 import { readBytes } from "../http/body.ts"
 import { localPubSub, type News } from "../pubsub/pubsub.ts"
 import { createRealtime, type Realtime, type RealtimeDeps } from "../realtime/realtime.ts"
+import type { Tail } from "../realtime/returning.ts"
 import type { StreamItem } from "../realtime/sequencer.ts"
 import type { SocketData } from "../realtime/websocket.ts"
 import { systemClock } from "../runtime/clock.ts"
@@ -48,9 +49,13 @@ export class MemoryStreams {
     this.#prunedTo.set(stream, upTo)
   }
 
-  readonly tail: RealtimeDeps["tail"] = async (stream, after, most) => {
+  readonly tails: RealtimeDeps["tails"] = async (asks, most) => {
     this.historyReads += 1
     if (this.failing) throw new Error("the database is away")
+    return new Map(asks.map(({ stream, after }) => [stream, this.#tail(stream, after, most)]))
+  }
+
+  #tail(stream: StreamKey, after: number, most: { readonly messages: number; readonly bytes: number }): Tail {
     const entries = this.entries.get(stream) ?? []
     const head = entries.at(-1)?.position ?? 0
     const least = Math.max(after, head - most.messages, this.#prunedTo.get(stream) ?? 0)
@@ -112,7 +117,7 @@ export async function startRoom(
     telemetry,
     heads: streams.heads,
     history: streams.history,
-    tail: streams.tail,
+    tails: streams.tails,
     countsOf: async () => new Map([...counts].map(([id, json]) => [id, () => json])),
     authenticate: async (token) => options.people?.[token] ?? null,
     anonymousTopics: true,
