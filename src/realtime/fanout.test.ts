@@ -73,7 +73,7 @@ test("a topic that lives lets everybody in without asking the database, and publ
   const own = await startRoom({
     heads: counted(streams.heads),
     history: counted(streams.history),
-    tail: counted(streams.tail),
+    tails: counted(streams.tails),
   })
   room = own
   const first = await RawClient.open(own.url())
