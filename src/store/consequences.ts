@@ -8,6 +8,7 @@ import type { Queryable } from "./database.ts"
 import { insertDeliveries } from "./new-deliveries.ts"
 import { insertNotifications } from "./new-notifications.ts"
 import { type GatheredEvent, insertGathered, insertTimers } from "./new-timers.ts"
+import { breath, isLong } from "./pieces.ts"
 
 export interface Consequences {
   readonly notifications: readonly NewNotification[]
@@ -49,6 +50,7 @@ export async function storeConsequences(
   const notifications = given.notifications.filter((n) => mayTell(n.recipient, n.business))
   const kept = new Set(notifications.map((n) => n.id))
   const refused = new Set(given.notifications.filter((n) => !kept.has(n.id)).map((n) => n.id))
+  if (isLong(notifications)) await breath()
   // Whoever is told again keeps the notification of the first time, and which that is only its row can say. The first
   // telling of all, which is nearly every one, waits for no answer.
   const again = given.deliveries.some((delivery) => delivery.round !== null)

@@ -4,7 +4,7 @@ import type { NewNotification, Notification } from "../domain/notification.ts"
 import { notificationStream } from "../domain/stream.ts"
 import type { Queryable } from "./database.ts"
 import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
-import { inPieces } from "./pieces.ts"
+import { breath, inPieces, isLong } from "./pieces.ts"
 import { seal } from "./sealed.ts"
 
 export interface StoredNotifications {
@@ -93,10 +93,13 @@ export async function insertNotifications(
 ): Promise<StoredNotifications> {
   if (given.length === 0) return { told: [], replaced: [], ids: new Map() }
   const { all, same } = onePerPerson(given)
+  if (isLong(all)) await breath()
   const rows = await insertAll(tx, all)
+  if (isLong(rows)) await breath()
   const stored = new Map(rows.map((row) => [row.given, row]))
   const ids = new Map(rows.map((row) => [row.given, row.id]))
   for (const [id, first] of same) ids.set(id, ids.get(first) ?? first)
+  if (isLong(rows)) await breath()
   const told = all.flatMap((n) => {
     const row = stored.get(n.id)
     if (row?.fresh !== true) return []
@@ -127,7 +130,9 @@ async function insertAll(tx: Queryable, all: readonly NewNotification[]): Promis
   if (whole === undefined) return []
   if (more === undefined) return insertPiece(tx, whole, streamOf)
   const rows: InsertedRow[] = []
-  for (const piece of piecesOf(all.toSorted(inOrder))) rows.push(...(await insertPiece(tx, piece, () => null)))
+  const sorted = all.toSorted(inOrder)
+  if (isLong(sorted)) await breath()
+  for (const piece of piecesOf(sorted)) rows.push(...(await insertPiece(tx, piece, () => null)))
   const fresh = new Map(rows.flatMap((row) => (row.fresh ? [[row.given, row.id] as const] : [])))
   const wanted = all
     .flatMap((n) => {
@@ -135,6 +140,7 @@ async function insertAll(tx: Queryable, all: readonly NewNotification[]): Promis
       return stream === null || id === undefined ? [] : [{ stream, id }]
     })
     .sort((a, b) => compare(a.stream, b.stream))
+  if (isLong(wanted)) await breath()
   const positions = new Map<NotificationId, number>()
   for (const piece of inPieces(wanted)) {
     const placed = await tx.query<{ id: NotificationId; position: number }>(PLACE, [

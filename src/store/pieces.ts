@@ -6,6 +6,10 @@
 const MOST_ROWS = 2_000
 const MOST_BYTES = 4 * 1024 * 1024
 
+/** More than one piece: between two passes over it others want a turn. Nothing of what is short waits for anybody. */
+export const isLong = (items: readonly unknown[]): boolean => items.length > MOST_ROWS
+export const breath = (): Promise<void> => new Promise((done) => setImmediate(done))
+
 /** The items in order, in pieces of at most 2,000 and, where more than one is in it, 4 MiB. They are taken as they are needed. */
 export function* inPieces<T>(
   items: Iterable<T>,
