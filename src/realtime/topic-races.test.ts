@@ -124,6 +124,6 @@ test("whatever is lost, late or overtaken, every client sees each position after
       }
       await room.stop()
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 }, 60_000)
