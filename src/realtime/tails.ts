@@ -4,7 +4,7 @@ import type { Tail } from "./returning.ts"
 import type { ReadTails } from "./topic-message.ts"
 
 /** Most streams in one query: each may bring as much as a client is given. */
-const MOST_STREAMS = 20
+const MOST_STREAMS = 10
 
 interface Round {
   readonly asks: Map<StreamKey, number>

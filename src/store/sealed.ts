@@ -30,11 +30,13 @@ export function openBytes(sealed: Buffer): Buffer {
   return sealed.subarray(1)
 }
 
-/** Opens what `seal` made. Throws on a version that this build does not know. */
-function open(bytes: Buffer): Json {
+/** What `seal` made, as the JSON text that it was: for what goes out as it came. Throws on a version that this build does not know. */
+export function openText(bytes: Buffer): string {
   if (bytes[0] !== PLAIN_JSON) throw new Error(`sealed column of unknown version ${String(bytes[0])}`)
-  return JSON.parse(bytes.toString("utf8", 1)) as Json // seal wrote it
+  return bytes.toString("utf8", 1)
 }
+
+const open = (bytes: Buffer): Json => JSON.parse(openText(bytes)) as Json // seal wrote it
 
 /** Opens a column whose shape `seal` was given at the one place that writes it. */
 export const openAs = <T>(bytes: Buffer): T => open(bytes) as T // the caller names the type that its own insert sealed

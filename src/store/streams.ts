@@ -2,12 +2,11 @@
  * Positions and history of streams. An entry only refers to its event or notification, so what is pushed again on
  * recovery is what is stored, and nothing is kept twice.
  */
-import type { JsonObject } from "../domain/json.ts"
 import { notificationItem } from "../domain/notification.ts"
 import type { StreamKey } from "../domain/stream.ts"
 import type { Queryable } from "./database.ts"
 import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
-import { openAs } from "./sealed.ts"
+import { openText } from "./sealed.ts"
 
 /** Puts `_offset` at the end of an encoded JSON object. */
 export const withOffset = (payload: string, position: number): string =>
@@ -45,8 +44,7 @@ interface Row extends NotificationRow {
 /** Null: what it refers to is gone. */
 function messageOf(row: Row, position: number): StreamMessage | null {
   if (row.payload !== null) {
-    const text = JSON.stringify(openAs<JsonObject>(row.payload))
-    return { position, event: "resource_update", payload: withOffset(text, position) }
+    return { position, event: "resource_update", payload: withOffset(openText(row.payload), position) }
   }
   if (!row.ref.startsWith("ntf_") || row.content === null) return null
   const text = JSON.stringify(notificationItem(notificationFromRow(row)))
