@@ -97,7 +97,7 @@ describe("without any setting", () => {
         webhook: unlimited,
       },
       retry: {
-        email: DEFAULT_RETRY,
+        email: { ...DEFAULT_RETRY, knowsRepeats: true },
         sms: DEFAULT_RETRY,
         voice: DEFAULT_RETRY,
         telegram: DEFAULT_RETRY,
