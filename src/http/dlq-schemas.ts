@@ -33,7 +33,7 @@ export const DLQ_SCHEMAS: Readonly<Record<string, Schema>> = {
     type: "object",
     additionalProperties: false,
     properties: {
-      job_id: { type: "string", description: "One delivery; it is due at once" },
+      job_id: { type: "string", description: "One delivery; it is due at once. Or an event of which something failed" },
       filter: {
         type: "object",
         additionalProperties: false,

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import type { EventId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
+import { insertEvents } from "../store/events.ts"
+import { endUnrouted } from "../store/plans.ts"
+import { getRoute } from "../store/routes.ts"
+import { incoming } from "../testing/builders.ts"
 import { type Front, jsonOf, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { auditRoutes } from "./audit.ts"
@@ -139,5 +144,26 @@ describe("a replay", () => {
 
   test("by an id that differs in the header and the body is refused", async () => {
     expect((await replay({ filter: {}, replay_id: "a" }, undefined, { "idempotency-key": "b" })).status).toBe(422)
+  })
+})
+
+describe("an event of which something failed", () => {
+  test("is routed again by its id, once for each time that it fails, and the audit log says who wished it", async () => {
+    const [stored] = await insertEvents(front.db, [incoming()], Date.now())
+    const id = String(stored?.id)
+    expect((await replay({ job_id: id })).status).toBe(409)
+    await endUnrouted(front.db, id as EventId, "r1", "a hub ended 3 times while it routed this event: nobody is told")
+    expect((await replay({ job_id: id }, await operatorOf("others"))).status).toBe(404)
+    expect(await front.db.query("select from routing_queue")).toEqual([])
+    const answer = await replay({ job_id: id })
+    expect(answer.status).toBe(202)
+    expect(await answer.json()).toMatchObject({ replayed: 1, job_id: id, status: "queued" })
+    expect(await front.db.query("select event_id, attempts, crashes from routing_queue")).toEqual([
+      { event_id: id, attempts: 0, crashes: 0 },
+    ])
+    expect(await getRoute(front.db, id as EventId)).toBeNull()
+    expect((await get("/admin/audit")).data[0]).toMatchObject({ action: "event.route", detail: { event_id: id } })
+    expect((await replay({ job_id: id })).status).toBe(409)
+    expect((await replay({ job_id: "evt_01m7yse497e528j64yfawj800q" })).status).toBe(404)
   })
 })

@@ -1,11 +1,13 @@
 /** Dead letters: what will not be tried again by itself, why, and the way to send it again. */
-import { asDeliveryId, type DeliveryId } from "../domain/ids.ts"
+import { asDeliveryId, asEventId, type DeliveryId, type EventId } from "../domain/ids.ts"
+import { isJsonObject } from "../domain/json.ts"
 import { actorOf, confinedTo } from "../domain/principal.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
 import { deadLetterGroups, listDeadLetters } from "../store/dead-letters.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
 import { countDeadLetters, type Replayed, replayDead } from "../store/replays.ts"
+import { routeAgain } from "../store/route-again.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { readJson } from "./body.ts"
 import { deliveryPage, PAGE } from "./deliveries.ts"
@@ -67,7 +69,8 @@ export function dlqRoutes({ db, pubsub, telemetry }: DlqDeps): RouteFile {
           tag: "Operations",
           description:
             "Their history stays, their tries are counted anew. Many are spread over time, `per_second` on each channel. " +
-            "What is asked again with the same replay id is done once.",
+            "What is asked again with the same replay id is done once. An event's id routes an event again of which something " +
+            "failed: whoever was told of it by then is not told again.",
           parameters: [
             { name: "Idempotency-Key", in: "header", description: "The replay id, where the body has none" },
           ],
@@ -85,6 +88,8 @@ export function dlqRoutes({ db, pubsub, telemetry }: DlqDeps): RouteFile {
         async handle(call) {
           const body = await readJson(call.request)
           if ("kind" in body) return body
+          const event = isJsonObject(body.value) ? asEventId(String(body.value["job_id"])) : null
+          if (event !== null) return routed(db, event, call)
           const read = readReplay(body.value, call.request.headers.get("idempotency-key"))
           if ("errors" in read) return invalid(read.errors)
           const asked = read.value
@@ -105,6 +110,19 @@ export function dlqRoutes({ db, pubsub, telemetry }: DlqDeps): RouteFile {
         },
       },
     ],
+  }
+}
+
+/** The router finds it when it looks next. */
+async function routed(db: Database, event: EventId, { principal }: Call): Promise<Answer> {
+  const done = await routeAgain(db, event, { actor: actorOf(principal), businesses: confinedTo(principal.tenancy) })
+  switch (done.kind) {
+    case "absent":
+      return notFound("event")
+    case "fine":
+      return problem("conflict", "nothing of this event failed, or it waits for the router")
+    case "queued":
+      return json(202, { replayed: 1, job_id: event, status: "queued", audit: done.audit })
   }
 }
 
