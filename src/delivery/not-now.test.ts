@@ -347,7 +347,7 @@ describe("a delivery that may have been sent", () => {
     )
     const policyOf = (): RetryPolicy => retryPolicies(null, false).email
     await world.run([channel("email", SILENT)], { policyOf })
-    await settled(1)
+    await settled(2)
     await world.told.waitFor("deliveries_rescued", 1)
     expect(await state(tried)).toEqual({ status: "unknown", reason: "timeout" })
     expect(await state(lost)).toEqual({ status: "unknown", reason: "lost" })
