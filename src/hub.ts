@@ -198,7 +198,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   // Nothing is sent for a captured message, so only the database bounds how many may be under way.
   // And systems that hang must leave room for those that answer.
   const inFlightOf = (channel: SendingChannel) =>
-    captured.has(channel) ? 512 : channel === "webhook" ? 256 : undefined
+    captured.has(channel) ? 2_000 : channel === "webhook" ? 256 : undefined
   const deliveries = deliveryTree({
     db,
     workers,

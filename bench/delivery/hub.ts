@@ -12,7 +12,7 @@ import { PLAIN_DELIVERY } from "../../src/testing/builders.ts"
 import { asked, counting, RATE, type Result } from "./counting.ts"
 
 /** As the hub has it for a channel that nothing leaves by. */
-const IN_FLIGHT = 512
+const IN_FLIGHT = 2_000
 const BATCH = 500
 
 const { url, mode, amount } = asked()
