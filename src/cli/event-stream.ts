@@ -76,7 +76,7 @@ export function openEventStream({ baseUrl, token, onEvents }: StreamOptions): Pr
       end("refused")
     } else if (event === "events") {
       const { events, more } = payload
-      // As realtime/events-topic.ts pushes them.
+      // The cast: `realtime/events-topic.ts` of the same hub writes them, and a line of the terminal is all that is made of them.
       if (Array.isArray(events)) onEvents(events as unknown as readonly EventGlimpse[], Number(more ?? 0))
     } else if (event === "phx_error" || event === "phx_close") end("the topic ended")
   })

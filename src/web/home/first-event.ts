@@ -1,26 +1,12 @@
 /** What to do with an empty inbox: the line that makes a notification appear, to copy, or a button that does the same. */
 import type { Api } from "../shared/api.ts"
 import { button, el } from "../shared/dom.ts"
+import { sampleInvoice } from "../shared/sample-invoice.ts"
 import type { Session } from "../shared/session.ts"
 import { notice } from "./notice.ts"
 
 /** Roles whose token may itself send events. */
 const SENDERS = new Set(["admin", "service", "system"])
-
-/** An event that a shipped rule tells its owner of: whoever looks at this page. */
-const sample = (person: string) => ({
-  type: "invoice.overdue",
-  source: "invoicing",
-  payload: {
-    invoice_id: "inv-1",
-    invoice_number: "INV-1",
-    customer_name: "Al Noor Trading",
-    days_overdue: 9,
-    amount_due: 1_250_000,
-    currency: "IQD",
-    owner_id: person,
-  },
-})
 
 /** The command for a terminal. `events` is the address that takes events; nothing in it can end the quotes. */
 export const curlLine = (events: string, person: string): string =>
@@ -28,7 +14,7 @@ export const curlLine = (events: string, person: string): string =>
     `curl -X POST ${events}`,
     `-H "Authorization: Bearer YOUR_KEY"`,
     `-H "Content-Type: application/json"`,
-    `-d '${JSON.stringify(sample(person)).replaceAll("'", "\\u0027")}'`,
+    `-d '${JSON.stringify(sampleInvoice(person)).replaceAll("'", "\\u0027")}'`,
   ].join(" ")
 
 /** The line, its copy button, where the key is, and where the token allows it a button that sends from here. */
@@ -37,7 +23,7 @@ export function firstEvent(session: Session, api: Api): HTMLElement {
   const code = el("code", {}, line)
   const copy = button({ class: "button" }, "Copy", () => copyText(line, code, copy))
   const send = async (): Promise<void> => {
-    const answer = await api.call("POST", "v1/events", sample(session.person))
+    const answer = await api.call("POST", "v1/events", sampleInvoice(session.person))
     if (answer.kind === "failed") notice(`The event was not taken: ${answer.detail}.`)
   }
   const maySend = session.roles.some((role) => SENDERS.has(role))

@@ -1,5 +1,6 @@
 /** A small form on each card that makes something happen there, by the same doors as a producer's. */
 import { button, el } from "../shared/dom.ts"
+import { sampleInvoice } from "../shared/sample-invoice.ts"
 import type { Ask } from "./ask.ts"
 import type { Wanted } from "./link.ts"
 
@@ -60,20 +61,6 @@ function resourceForm(place: NonNullable<Wanted["place"]>, number: number, ask: 
 
 function notificationForm(person: string, ask: Ask): HTMLElement {
   const said = el("p", { class: "hint", role: "status" })
-  // An event that a shipped rule tells its owner of.
-  const sample = {
-    type: "invoice.overdue",
-    source: "invoicing",
-    payload: {
-      invoice_id: "inv-1",
-      invoice_number: "INV-1",
-      customer_name: "Al Noor Trading",
-      days_overdue: 9,
-      amount_due: 1_250_000,
-      currency: "IQD",
-      owner_id: person,
-    },
-  }
   return el(
     "div",
     { class: "tool-form" },
@@ -83,7 +70,7 @@ function notificationForm(person: string, ask: Ask): HTMLElement {
       { class: "row" },
       button({ class: "button" }, "Send an overdue invoice", async () => {
         said.textContent = "Sending…"
-        said.textContent = await ask("v1/events", sample)
+        said.textContent = await ask("v1/events", sampleInvoice(person))
       }),
     ),
     said,
