@@ -116,7 +116,7 @@ export async function cpuMicros(pid: number): Promise<number> {
 // ── the processes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The same batches as in ingest/accept.ts. */
-const BATCH = { maxItems: 256, maxInFlight: 2, maxWaiting: 10_000 }
+export const BATCH = { maxItems: 256, maxInFlight: 2, maxWaiting: 10_000 }
 
 type Posted = Pick<HubEvent, "type" | "source" | "payload"> & { readonly idempotency_key: string }
 

@@ -18,7 +18,7 @@ export interface Dialect {
   post(port: number, topic: string, numbers: readonly number[]): string
 }
 
-export const KINDS = ["hub", "bare", "socket.io"] as const
+export const KINDS = ["hub", "bare", "storing", "socket.io"] as const
 export type Kind = (typeof KINDS)[number]
 
 export const topicName = (index: number): string => `resources:b1-l${index}`
@@ -55,6 +55,18 @@ function token(index: number): string {
   return `${signed}.${createHmac("sha256", JWT_SECRET).update(signed).digest("base64url")}`
 }
 
+/** Is given whole frames, a line each: all that it does is to publish. */
+const PLAIN: Dialect = {
+  path: () => "/",
+  greeting: [],
+  join: (topic) => topic,
+  beat: null,
+  post: (port, topic, numbers) => {
+    const frames = numbers.map((number) => `[null,null,"${topic}","resource_update",${message(topic, number)}]`)
+    return request(port, `/${topic}`, "", frames.join("\n"))
+  },
+}
+
 export const DIALECTS: Readonly<Record<Kind, Dialect>> = {
   hub: {
     path: (index) => `/socket/websocket?vsn=2.0.0&token=${token(index)}`,
@@ -63,17 +75,8 @@ export const DIALECTS: Readonly<Record<Kind, Dialect>> = {
     beat: JSON.stringify([null, "2", "phoenix", "heartbeat", {}]),
     post: (port, topic, numbers) => request(port, "/api/notifications", JSON_HEADERS, listed(topic, numbers)),
   },
-  // It is given whole frames, a line each: all that it does is to publish.
-  bare: {
-    path: () => "/",
-    greeting: [],
-    join: (topic) => topic,
-    beat: null,
-    post: (port, topic, numbers) => {
-      const frames = numbers.map((number) => `[null,null,"${topic}","resource_update",${message(topic, number)}]`)
-      return request(port, `/${topic}`, "", frames.join("\n"))
-    },
-  },
+  bare: PLAIN,
+  storing: PLAIN,
   "socket.io": {
     path: () => "/socket.io/?EIO=4&transport=websocket",
     greeting: ["40"],

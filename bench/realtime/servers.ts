@@ -5,11 +5,17 @@ import type { Kind } from "./dialects.ts"
 
 const COMMAND: Readonly<Record<Exclude<Kind, "hub">, readonly string[]>> = {
   bare: [process.execPath, join(import.meta.dirname, "bare.ts")],
+  storing: [process.execPath, join(import.meta.dirname, "storing.ts")],
   "socket.io": ["node", join(import.meta.dirname, "socketio.mjs")],
 }
 
-export async function startFanOutServer(kind: Exclude<Kind, "hub">): Promise<Pick<Server, "port" | "pid" | "stop">> {
-  const child = Bun.spawn([...COMMAND[kind]], { stdout: "pipe", stderr: "inherit" })
+/** `databaseUrl` is for the one that stores. */
+export async function startFanOutServer(
+  kind: Exclude<Kind, "hub">,
+  databaseUrl: string,
+): Promise<Pick<Server, "port" | "pid" | "stop">> {
+  const env = { ...process.env, DATABASE_URL: databaseUrl }
+  const child = Bun.spawn([...COMMAND[kind]], { env, stdout: "pipe", stderr: "inherit" })
   const { value } = await child.stdout.getReader().read()
   const stop = async (): Promise<void> => {
     child.kill("SIGKILL")
