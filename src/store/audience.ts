@@ -3,6 +3,7 @@ import type { BusinessId, LocationId, RecipientId } from "../domain/ids.ts"
 import type { Preferences } from "../domain/preferences.ts"
 import type { Profile, Recipient } from "../domain/recipient.ts"
 import type { Queryable } from "./database.ts"
+import { breath, eachInTurns, isLong } from "./pieces.ts"
 import { browserDevice } from "./push-subscriptions.ts"
 import { openAs } from "./sealed.ts"
 
@@ -58,8 +59,6 @@ const MEMBERS_AND_LISTED = membersOf(
     where l.business_id = m.business_id and l.list = any($5) and l.recipient_id = m.recipient_id)`,
 )
 
-const OPENED_AT_ONCE = 5_000
-
 /**
  * Roles and lists count within the event's business and, where the event has one, its location. A user who is named counts
  * anywhere in the business: whoever is named is meant.
@@ -76,7 +75,22 @@ export function audienceOf(db: Queryable): FindAudience {
       [...new Set(queries.filter((q) => q.everyone).map((q) => q.business))],
       ...(lists.length === 0 ? [] : [lists]),
     ])
-    const known = new Set(rows.map((row) => row.id))
+    // Opening everybody of a large business takes long enough that others want a turn, several times.
+    const asked = new Set(users)
+    const byBusiness = new Map<BusinessId, Members>()
+    const wishes = new Map<RecipientId, Preferences>()
+    const known = new Set<RecipientId>()
+    const read = eachInTurns(rows, (row) => {
+      const here: Members = byBusiness.get(row.business_id) ?? { members: [], named: new Map() }
+      if (here.members.length === 0) byBusiness.set(row.business_id, here)
+      here.members.push(row)
+      if (asked.has(row.id)) {
+        here.named.set(row.id, row)
+        known.add(row.id)
+      }
+      if (row.wishes !== null && !wishes.has(row.id)) wishes.set(row.id, openAs<Preferences>(row.wishes))
+    })
+    if (read !== null) await read
     // Mostly everybody who is named is a member, and then there is nobody to ask about.
     const strangers = users.filter((id) => !known.has(id))
     const existing =
@@ -84,12 +98,6 @@ export function audienceOf(db: Queryable): FindAudience {
         ? []
         : await db.query<{ id: RecipientId }>("select id from recipients where id = any($1)", [strangers])
     for (const { id } of existing) known.add(id)
-    const byBusiness = new Map(
-      [...Map.groupBy(rows, (row) => row.business_id)].map(([business, members]) => [
-        business,
-        { members, byId: new Map(members.map((row) => [row.id, row])) },
-      ]),
-    )
     const opened = new Map<Row, Recipient>()
     const recipient = (row: Row): Recipient => {
       const done = opened.get(row)
@@ -98,24 +106,23 @@ export function audienceOf(db: Queryable): FindAudience {
       opened.set(row, made)
       return made
     }
-    const wishes = new Map<RecipientId, Preferences>()
-    for (const row of rows) {
-      if (row.wishes !== null && !wishes.has(row.id)) wishes.set(row.id, openAs<Preferences>(row.wishes))
-    }
     const answers: AudienceAnswer[] = []
     for (const query of queries) {
       const here = byBusiness.get(query.business)
+      if (here !== undefined && isLong(here.members)) await breath()
       const members = here === undefined ? [] : concerned(query, here)
       const recipients: Recipient[] = []
-      for (const [i, row] of members.entries()) {
-        // Opening everybody of a large business takes long enough that others want a turn.
-        if (i > 0 && i % OPENED_AT_ONCE === 0) await new Promise((done) => setImmediate(done))
+      const preferences = new Map<RecipientId, Preferences>()
+      const opening = eachInTurns(members, (row) => {
         recipients.push(recipient(row))
-      }
+        const own = wishes.get(row.id)
+        if (own !== undefined) preferences.set(row.id, own)
+      })
+      if (opening !== null) await opening
       answers.push({
         recipients,
-        preferences: wishesOf(members, wishes),
-        outsiders: new Set(query.users.filter((id) => known.has(id) && here?.byId.has(id) !== true)),
+        preferences,
+        outsiders: new Set(query.users.filter((id) => known.has(id) && here?.named.has(id) !== true)),
       })
     }
     return answers
@@ -124,12 +131,13 @@ export function audienceOf(db: Queryable): FindAudience {
 
 interface Members {
   /** Sorted by id. */
-  readonly members: readonly Row[]
-  readonly byId: ReadonlyMap<RecipientId, Row>
+  readonly members: Row[]
+  /** Those of them whom a question names. */
+  readonly named: Map<RecipientId, Row>
 }
 
 /** Sorted by id. A batch whose every event names somebody else does not look at everybody for each of them. */
-function concerned(query: AudienceQuery, { members, byId }: Members): readonly Row[] {
+function concerned(query: AudienceQuery, { members, named: byId }: Members): readonly Row[] {
   const { users, roles, lists, everyone } = query
   if (everyone || roles.length > 0 || lists.length > 0) return members.filter((row) => concerns(query, row))
   const named = [...new Set(users)].flatMap((id) => byId.get(id) ?? [])
@@ -142,21 +150,6 @@ function concerns(query: AudienceQuery, row: Row): boolean {
   if (!here) return false
   if (query.everyone || query.roles.some((role) => row.roles.includes(role))) return true
   return row.lists !== null && query.lists.some((list) => row.lists?.includes(list))
-}
-
-const NONE: ReadonlyMap<RecipientId, Preferences> = new Map()
-
-function wishesOf(
-  members: readonly Row[],
-  wishes: ReadonlyMap<RecipientId, Preferences>,
-): ReadonlyMap<RecipientId, Preferences> {
-  if (wishes.size === 0) return NONE
-  return new Map(
-    members.flatMap(({ id }) => {
-      const own = wishes.get(id)
-      return own === undefined ? [] : [[id, own] as const]
-    }),
-  )
 }
 
 function toRecipient(row: Row): Recipient {

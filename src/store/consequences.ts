@@ -5,10 +5,10 @@ import type { BusinessId, NotificationId, RecipientId } from "../domain/ids.ts"
 import type { NewNotification, Notification } from "../domain/notification.ts"
 import type { NewTimer } from "../domain/timer.ts"
 import type { Queryable } from "./database.ts"
-import { insertDeliveries } from "./new-deliveries.ts"
+import { insertDeliveries, renameTold } from "./new-deliveries.ts"
 import { insertNotifications } from "./new-notifications.ts"
 import { type GatheredEvent, insertGathered, insertTimers } from "./new-timers.ts"
-import { breath, isLong } from "./pieces.ts"
+import { breath, eachInTurns, isLong } from "./pieces.ts"
 
 export interface Consequences {
   readonly notifications: readonly NewNotification[]
@@ -47,42 +47,58 @@ export async function storeConsequences(
   given: Consequences,
   mayTell: (recipient: RecipientId, business: BusinessId) => boolean,
 ): Promise<StoredConsequences> {
-  const notifications = given.notifications.filter((n) => mayTell(n.recipient, n.business))
-  const kept = new Set(notifications.map((n) => n.id))
-  const refused = new Set(given.notifications.filter((n) => !kept.has(n.id)).map((n) => n.id))
+  const notifications: NewNotification[] = []
+  const refused = new Set<NotificationId>()
+  for (const one of given.notifications) {
+    if (mayTell(one.recipient, one.business)) notifications.push(one)
+    else refused.add(one.id)
+  }
   if (isLong(notifications)) await breath()
   // Whoever is told again keeps the notification of the first time, and which that is only its row can say. The first
   // telling of all, which is nearly every one, waits for no answer.
   const again = given.deliveries.some((delivery) => delivery.round !== null)
-  const allowed = given.deliveries.flatMap((delivery) => onlyTold(delivery, refused))
+  const allowed =
+    refused.size === 0 ? given.deliveries : given.deliveries.flatMap((delivery) => onlyTold(delivery, refused))
   const [stored, deliveries] = await Promise.all([
     insertNotifications(tx, notifications),
     again ? null : insertDeliveries(tx, allowed).then(() => allowed),
     insertTimers(tx, given.timers),
     insertGathered(tx, given.gathered),
   ])
-  const all = deliveries ?? allowed.map((delivery) => underStoredIds(delivery, stored.ids))
+  const all = deliveries === null || stored.renamed ? await underStoredIds(allowed, stored.ids) : deliveries
   if (deliveries === null) await insertDeliveries(tx, all)
+  // An event that is routed once more, by an operator's wish.
+  else if (stored.renamed) await renameTold(tx, all)
+  const due = new Set<SendingChannel>()
+  for (const { start, channel } of all) if (start.status === "queued") due.add(channel)
   return {
     notifications: stored.told,
     replaced: stored.replaced,
     deliveries: all.length,
-    due: [...new Set(all.flatMap(({ start, channel }) => (start.status === "queued" ? [channel] : [])))],
+    due: [...due],
     firstTimerAt: earliest(given),
   }
 }
 
 /** A delivery keeps only people who may be told; one that was for people and tells none any more is dropped. */
 function onlyTold(delivery: NewDelivery, refused: ReadonlySet<NotificationId>): readonly NewDelivery[] {
-  if (refused.size === 0 || delivery.notifications.length === 0) return [delivery]
+  if (delivery.notifications.length === 0) return [delivery]
   const notifications = delivery.notifications.filter((id) => !refused.has(id))
   return notifications.length === 0 ? [] : [{ ...delivery, notifications }]
 }
 
-const underStoredIds = (delivery: NewDelivery, ids: ReadonlyMap<NotificationId, NotificationId>): NewDelivery => ({
-  ...delivery,
-  notifications: [...new Set(delivery.notifications.map((id) => ids.get(id) ?? id))],
-})
+async function underStoredIds(
+  deliveries: readonly NewDelivery[],
+  ids: ReadonlyMap<NotificationId, NotificationId>,
+): Promise<readonly NewDelivery[]> {
+  const all: NewDelivery[] = []
+  const waiting = eachInTurns(deliveries, (delivery) => {
+    const notifications = [...new Set(delivery.notifications.map((id) => ids.get(id) ?? id))]
+    all.push({ ...delivery, notifications })
+  })
+  if (waiting !== null) await waiting
+  return all
+}
 
 function earliest({ timers, gathered }: Consequences): number | null {
   const moments = [

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import fc from "fast-check"
+import { eventually } from "../testing/eventually.ts"
 import { testDatabase } from "../testing/postgres.ts"
 import { type Database, databaseProblem, openDatabase } from "./database.ts"
 
@@ -129,6 +130,25 @@ describe("a transaction", () => {
     expect(await cancelling.query("select key from pairs where key = any($1::int[])", [failed])).toEqual([])
     await cancelling.close()
   }, 30_000)
+
+  test("says that it is still there while it works out what to say, and is not given up for its silence", async () => {
+    const silent = openDatabase({ url, max: 1, silentMs: 600 })
+    const word = await silent.transaction(async (tx) => {
+      const [me] = await tx.query<{ pid: number }>("select pg_backend_pid() as pid")
+      const heard = new Set<string | undefined>()
+      const last = () =>
+        db.query<{ at: string }>("select query_start::text as at from pg_stat_activity where pid = $1", [me?.pid ?? 0])
+      // Four words, each a third of the time after which it would be gone.
+      await eventually(last, ([row]) => heard.add(row?.at).size > 4, {
+        withinMs: 10_000,
+        what: "words of a transaction",
+      })
+      const [row] = await tx.query<{ word: string }>("select 'there' as word")
+      return row?.word
+    })
+    expect(word).toBe("there")
+    await silent.close()
+  })
 
   test("fails when its work hides that a statement failed: nothing of it was committed", async () => {
     await db.execute("create table hidden (n int)")

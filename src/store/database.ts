@@ -3,6 +3,7 @@
  * replaced whole: a half-open connection never answers, and waiting for it would hang every caller behind it.
  */
 import pg from "pg"
+import { readInTurns } from "./large-answers.ts"
 
 /** What a query may be given. `bytea` travels as Buffer; JSON never goes in as a value (columns are opaque). */
 export type SqlValue =
@@ -66,6 +67,8 @@ export interface DatabaseOptions {
   readonly applicationName?: string
   /** After so long a transaction begins no more statements, and fails as one does that took too long. Default 40,000. */
   readonly transactionMs?: number
+  /** A connection on which a transaction says nothing for so long is given up by the server. Default 10,000. */
+  readonly silentMs?: number
   /** How long a connection that nobody uses is kept, in milliseconds. Default 10,000. */
   readonly idleMs?: number
   /** Called on each change between answering (null) and not answering (why). */
@@ -74,6 +77,8 @@ export interface DatabaseOptions {
 
 /** Of a transaction no statement begins later: whoever works in it has a minute, and a lock is not held for longer. */
 const TRANSACTION_MS = 40_000
+/** Ours may have died without a word: then its locks are let go. */
+const SILENT_MS = 10_000
 const CONNECT_TIMEOUT_MS = 3_000
 const STATEMENT_TIMEOUT_MS = 5_000
 /** Longer than the server's own limit, so that a living server answers first. */
@@ -151,6 +156,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw error
       }
       let broken: unknown = null
+      const line: Line = { client, open: 0 }
+      const stillHere = sayStillHere(line, options)
       try {
         // A "begin" can be cancelled, and what was sent behind it then commits statement by statement: so nothing is,
         // but one statement that changes nothing, whose answer counts only if the transaction has begun.
@@ -160,7 +167,8 @@ export function openDatabase(options: DatabaseOptions): Database {
           begun.catch(() => {
             // The first statement says so.
           })
-        const result = await work(onClient(client, begun, options.transactionMs ?? TRANSACTION_MS))
+        const result = await work(onClient(line, begun, options.transactionMs ?? TRANSACTION_MS))
+        clearInterval(stillHere)
         const { command } = await client.query("commit")
         // That is how PostgreSQL answers the commit of a transaction in which something failed.
         if (command !== "COMMIT") throw new Error("a transaction's work hid that one of its statements failed")
@@ -178,6 +186,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         }
         throw error
       } finally {
+        clearInterval(stillHere)
         client.release(broken instanceof Error ? broken : broken !== null)
       }
     },
@@ -189,13 +198,36 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 }
 
-function onClient(client: pg.PoolClient, begun: Promise<unknown>, transactionMs: number): Queryable {
+/** A transaction's connection, and how many of its statements are not answered yet. */
+interface Line {
+  readonly client: pg.PoolClient
+  open: number
+}
+
+/**
+ * Whoever works out what follows for very many people says nothing to the server meanwhile, on a busy machine for longer
+ * than it waits. A process that hangs does not say this either; work without an end says it for as long as it may take.
+ */
+function sayStillHere(line: Line, { silentMs = SILENT_MS, transactionMs = TRANSACTION_MS }: DatabaseOptions) {
+  const began = performance.now()
+  return setInterval(() => {
+    if (line.open > 0 || performance.now() - began > transactionMs) return
+    line.client.query("select").catch(() => {
+      // Whatever is the matter, the transaction's own statements say so.
+    })
+  }, silentMs / 3)
+}
+
+function onClient(line: Line, begun: Promise<unknown>, transactionMs: number): Queryable {
   const began = performance.now()
   let first: unknown = null
   const run = async (text: string, values: readonly SqlValue[]): Promise<pg.QueryResult> => {
     try {
       if (performance.now() - began > transactionMs) throw tooLong()
-      const result = await client.query(statement(text, values))
+      line.open += 1
+      const result = await line.client.query(statement(text, values)).finally(() => {
+        line.open -= 1
+      })
       await begun
       return result
     } catch (error) {
@@ -228,6 +260,10 @@ export function interfered(what: string): Error {
   error.code = "40001"
   return error
 }
+
+/** A pool's clients are the driver's own, whose types leave out that they have a connection. */
+const hasStream = (client: object): client is { readonly connection: pg.Connection } =>
+  "connection" in client && client.connection instanceof pg.Connection
 
 const names = new Map<string, string>()
 
@@ -267,7 +303,7 @@ function newPool(options: DatabaseOptions): pg.Pool {
     query_timeout: QUERY_DEADLINE_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: 2_000,
-    idle_in_transaction_session_timeout: 10_000,
+    idle_in_transaction_session_timeout: options.silentMs ?? SILENT_MS,
     // A burst's connections go soon after it: on a small server another node may be waiting for one.
     idleTimeoutMillis: options.idleMs ?? 10_000,
     keepAlive: true,
@@ -284,6 +320,7 @@ function newPool(options: DatabaseOptions): pg.Pool {
   })
   // A connection that dies while a transaction holds it tells its own listeners too, and with none the process ends.
   pool.on("connect", (client) => {
+    if (hasStream(client)) readInTurns(client.connection.stream)
     client.on("error", () => {
       // The transaction's next statement fails, and its end drops the connection.
     })

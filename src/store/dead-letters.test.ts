@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { DEFAULT_RETRY, type Outcome, settle } from "../domain/delivery.ts"
 import { type BusinessId, type DeliveryId, newDeliveryId } from "../domain/ids.ts"
+import { eventually } from "../testing/eventually.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
-import { listAudit } from "./audit.ts"
+import { appendAudit, listAudit } from "./audit.ts"
 import { type Database, openDatabase } from "./database.ts"
 import { type DeadLetterFilter, listDeadLetters } from "./dead-letters.ts"
 import { claimDue, settleMany } from "./deliveries.ts"
@@ -223,6 +224,39 @@ describe("dead letters", () => {
     await replayAll({}, 100)
     const rows = await db.query<{ marked: boolean }>("select maybe_duplicate as marked from deliveries order by id")
     expect(rows).toEqual(tries.map(({ marked }) => ({ marked })))
+  })
+
+  test("of such a provider say so too where the key is forgotten by the time that their turn comes", async () => {
+    await seedDeliveries(db, [{ channel: "email" }, { channel: "email" }])
+    await db.execute("update deliveries set status = 'dead', attempt = 1, settled_at = now()")
+    await db.execute(
+      `insert into attempts (delivery_id, number, started_at, outcome, reason)
+      select id, 1, now() - interval '23 hours 59 minutes', 'retry', 'timeout' from deliveries`,
+    )
+    await replayAll({}, 0.01)
+    const rows = await db.query<{ marked: boolean }>("select maybe_duplicate as marked from deliveries order by id")
+    expect(rows).toEqual([{ marked: false }, { marked: true }])
+  })
+
+  test("one whose address complains while an operator sends it again ends neither of them", async () => {
+    const [id] = await seedDeliveries(db, [{}])
+    if (id === undefined) throw new Error("nothing seeded")
+    await sendAll(SILENT)
+    const replayed = await db.transaction(async (tx) => {
+      // As a report does: first its delivery, at last the log.
+      await tx.execute("select from deliveries where id = $1 for update", [id])
+      const replaying = replayOne(id, null).catch(String)
+      const waiting = "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+      const options = { withinMs: 5_000, everyMs: 5, what: "the replay waits for the delivery" }
+      await eventually(
+        () => db.query(waiting),
+        (found) => found.length > 0,
+        options,
+      )
+      await appendAudit(tx, { actor: "address:1", action: "address.stop", businesses: null, key: null, detail: {} })
+      return { replaying }
+    })
+    expect(await replayed.replaying).toMatchObject({ kind: "replayed" })
   })
 
   test("are replayed once, by those of the business alone, and nothing else is", async () => {

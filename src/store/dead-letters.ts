@@ -10,6 +10,7 @@ export const DEAD = "d.undelivered in ('dead', 'unknown')"
 
 /** Which dead letters; what is not said fits all. Times in milliseconds since the Unix epoch, of when they died. */
 export interface DeadLetterFilter {
+  readonly id?: DeliveryId | undefined
   readonly channel?: SendingChannel | undefined
   readonly account?: string | undefined
   readonly status?: "dead" | "unknown" | undefined
@@ -36,6 +37,7 @@ export function deadLetters(
     if (value !== undefined && value !== null) clauses.push(clause(`$${values.push(value)}`))
   }
   add(businesses, (all) => `d.business_id = any (${all}::text[])`)
+  add(filter.id, (one) => `d.id = ${one}`)
   add(filter.channel, (one) => `d.channel = ${one}`)
   add(filter.account, (one) => `d.account = ${one}`)
   add(filter.status, (one) => `d.undelivered = ${one}`)

@@ -1,7 +1,7 @@
 /** What deciding asks the store, each once for a whole batch. */
 import type { HubEvent } from "../domain/event.ts"
 import type { Gates } from "../domain/gates.ts"
-import type { EventId, TimerId } from "../domain/ids.ts"
+import type { EventId, RuleName, TimerId } from "../domain/ids.ts"
 import type { FindAudience } from "./audience.ts"
 
 /** Is there an event that silences this one? */
@@ -38,7 +38,12 @@ export interface DecisionPorts {
   readonly audience: FindAudience
   readonly inhibitors: FindInhibitors
   readonly gates: HoldGates
+  /** Of an event that may have been routed before. */
+  readonly digested?: FindDigested
 }
+
+/** By which actions of which rules an event was gathered already. */
+export type FindDigested = (event: EventId) => Promise<readonly { readonly rule: RuleName; readonly action: number }[]>
 
 /** The events of each digest, in order of acceptance; asked when their gates are held. */
 export type FindGathered = (timers: readonly TimerId[]) => Promise<readonly (readonly HubEvent[])[]>

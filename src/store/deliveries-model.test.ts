@@ -175,7 +175,8 @@ async function enact(turns: readonly Turn[]): Promise<ReadonlyMap<DeliveryId, Ho
     await db.execute("delete from suppressions where address = (select sent_to from messages where delivery_id = $1)", [
       id,
     ])
-    all((await db.transaction((tx) => suppress(tx, { delivery: id }, "stop"))).stopped)
+    const { stopped } = await db.transaction((tx) => suppress(tx, { delivery: id }, "stop"))
+    all(stopped.map((one) => one.id))
   }
   return done
 }

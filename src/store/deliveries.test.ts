@@ -231,6 +231,22 @@ describe("a settlement", () => {
   })
 })
 
+describe("a delivery that ends with a try of which nobody knows", () => {
+  test.each([
+    ["its last", 12, 0],
+    ["one too late for another", 1, 86_400_000],
+  ])(
+    "%s, is dead as what may have been sent: no other channel follows, and its replay says so",
+    async (_, tries, ageMs) => {
+      const id = await one()
+      await db.execute("update deliveries set failover = true")
+      await settleMany(db, "a", [settling({ ...(await claimOne("a")), tries, ageMs }, SILENT)])
+      expect(await row(id)).toMatchObject({ status: "dead", maybe_duplicate: true })
+      expect(await db.query("select id from timers")).toEqual([])
+    },
+  )
+})
+
 describe("a lease", () => {
   test("that is renewed outlives its first term; one that was lost is not among the answers", async () => {
     await seedDeliveries(db, [{}, {}])

@@ -13,7 +13,7 @@ import type { Database } from "./database.ts"
 import { LEFT_SINCE } from "./departures.ts"
 import { ENDED_COLUMNS, mayFailOver, setFailovers } from "./failover.ts"
 import { openAs } from "./sealed.ts"
-import { HOLDS } from "./suppressions.ts"
+import { holdsFor } from "./suppressions.ts"
 
 /** What a claim was given: the pair that every later word about it must name. */
 export interface Lease {
@@ -62,20 +62,21 @@ with taken as (
     settled_at = case when d.expires_at <= now() then now() else d.settled_at end
   where d.id = any (array(select id from taken))
   returning d.id, d.priority, d.attempt, d.forgiven, d.replayed_at, d.hold_unknown, d.wishes, d.commercial,
-    d.bypass_quiet_hours, d.category, ${ENDED_COLUMNS}
+    d.bypass_quiet_hours, d.category, d.expires_at, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("claimed")}
 )
 select c.id, c.attempt, c.attempt - c.forgiven as tries,
   (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, m.message,
   case when c.priority <> 1 or c.status <> 'sending' or c.maybe_duplicate or c.hold_unknown or c.wishes or s.reason is not null
-      or ${LEFT_SINCE("c")}
+      or c.expires_at is not null or ${LEFT_SINCE("c")}
     then json_build_object('priority', c.priority, 'maybeDuplicate', c.maybe_duplicate, 'holdUnknown', c.hold_unknown,
       'wishes', case when c.wishes then json_build_object('category', c.category, 'commercial', c.commercial,
         'bypassQuietHours', c.bypass_quiet_hours) end,
-      'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason, 'left', ${LEFT_SINCE("c")}) end as special
+      'expired', c.status = 'expired', 'failover', ${mayFailOver("c")}, 'suppressed', s.reason, 'left', ${LEFT_SINCE("c")},
+      'expiresInMs', extract(epoch from c.expires_at - now()) * 1000) end as special
 from claimed c
 cross join lateral (select message, sent_to from messages where delivery_id = c.id limit 1) m
-left join lateral (select s.reason from suppressions s where s.address = m.sent_to and ${HOLDS} limit 1) s on true`
+left join lateral (select s.reason from suppressions s where s.address = m.sent_to and ${holdsFor("c.replayed_at")} limit 1) s on true`
 
 interface ClaimedRow {
   readonly id: DeliveryId
@@ -96,6 +97,7 @@ interface Special {
   readonly failover: boolean
   readonly suppressed: SuppressionReason | null
   readonly left: boolean
+  readonly expiresInMs: number | null
 }
 
 const NOTHING_SPECIAL: Special = {
@@ -107,6 +109,7 @@ const NOTHING_SPECIAL: Special = {
   failover: false,
   suppressed: null,
   left: false,
+  expiresInMs: null,
 }
 
 /** A delivery that has ended without a try. */
@@ -154,7 +157,8 @@ const priorityOf = ({ special }: ClaimedRow): number => (special ?? NOTHING_SPEC
 const urgentFirst = (one: ClaimedRow, other: ClaimedRow): number => priorityOf(other) - priorityOf(one)
 
 function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelivery {
-  const { priority, maybeDuplicate, holdUnknown, wishes, suppressed, left } = row.special ?? NOTHING_SPECIAL
+  const { priority, maybeDuplicate, holdUnknown, wishes, suppressed, left, expiresInMs } =
+    row.special ?? NOTHING_SPECIAL
   return {
     id: row.id,
     channel,
@@ -168,6 +172,7 @@ function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelive
     message: openAs<Message>(row.message),
     ...(suppressed === null ? {} : { suppressed }),
     ...(left ? { left } : {}),
+    ...(expiresInMs === null ? {} : { expiresInMs }),
   }
 }
 
@@ -247,7 +252,7 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     items.map((item) => item.settlement.status),
     mostlyNull(items, (item) => reasonOf(item.settlement)),
     mostlyNull(items, (item) => ("delayMs" in item.settlement ? item.settlement.delayMs : null)),
-    mostlyNull(items, (item) => mayRepeat(item.settlement) || null),
+    mostlyNull(items, (item) => mayHaveBeenSent(item) || null),
     mostlyNull(items, (item) => (costsNoTry(item.settlement) ? 1 : null)),
     items.map((item) => item.outcome.kind),
     mostlyNull(items, (item) => reasonOf(item.outcome)),
@@ -283,8 +288,8 @@ interface SettledRow {
 const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)
 const costsNoTry = (settlement: Settlement): boolean =>
   settlement.status === "queued" || (settlement.status === "retrying" && settlement.because === "throttled")
-const mayRepeat = (settlement: Settlement): boolean =>
-  settlement.status === "unknown" || (settlement.status === "retrying" && settlement.maybeDuplicate)
+// Whatever follows: the last try of a dead letter too, or another channel would say it again.
+const mayHaveBeenSent = ({ outcome }: Settling): boolean => outcome.kind === "unknown"
 
 // A row that somebody has locked is being settled or rescued right now, and waiting for it could deadlock with a
 // settlement: it is passed over, and counts as ours for as long as the snapshot says so.
@@ -310,9 +315,15 @@ export const renewLeases = (
 ): Promise<readonly Lease[]> =>
   db.query<Lease>(RENEW, [owner, leases.map((lease) => lease.id), leases.map((lease) => lease.attempt), leaseMs])
 
+/**
+ * When what is given back at once is due: as before, but told apart. A claim that began before would else take it by its
+ * entry in `due` that is gone since, and leave the new one behind for ever.
+ */
+export const AS_DUE_AS_BEFORE = "d.next_attempt_at + interval '1 microsecond'"
+
 const RELEASE = `
 update deliveries d set status = case when d.attempt > d.forgiven + 1 then 'retrying' else 'queued' end,
-  forgiven = d.forgiven + 1, owner = null, lease_until = null, claimed_at = null
+  next_attempt_at = ${AS_DUE_AS_BEFORE}, forgiven = d.forgiven + 1, owner = null, lease_until = null, claimed_at = null
 from unnest($2::text[], $3::int[]) as a (id, attempt)
 where d.id = a.id and d.attempt = a.attempt and d.owner = $1 and d.status || '' = 'sending'`
 

@@ -9,9 +9,10 @@ import { emptyDatabase, type TestDatabase, testDatabase } from "../testing/postg
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { type Database, openDatabase } from "./database.ts"
 import { listDeadLetters } from "./dead-letters.ts"
-import { claimDue, nextDue, renewLeases } from "./deliveries.ts"
+import { claimDue, nextDue, releaseClaimed, renewLeases } from "./deliveries.ts"
 import { listDeliveries } from "./delivery-reads.ts"
 import { migrate } from "./migrate.ts"
+import { putOff } from "./put-off.ts"
 import { dueWork } from "./queue-depth.ts"
 import { rescueExpired } from "./rescue.ts"
 
@@ -114,4 +115,23 @@ test("each status lists its own, few or many", async () => {
   await db.execute("insert into due select 'dlv_' || n, 'sms', 1, now() from generate_series(1, 6000) n")
   await db.execute("update deliveries set status = 'retrying' where status = 'sending'")
   expect(await listed("retrying")).toEqual(["retrying"])
+})
+
+test("what is given back unsent has a moment of its own: a claim that began before does not take it by an entry that is gone", async () => {
+  const [id] = await seedDeliveries(db, [{}])
+  if (id === undefined) throw new Error("nothing seeded")
+  const moments = new Set<string>()
+  const note = async (): Promise<void> => {
+    const due = await db.query<{ at: string }>("select at::text from due")
+    expect(due).toHaveLength(1)
+    for (const { at } of due) moments.add(at)
+  }
+  await note()
+  const [first] = await claim(db, 15_000)
+  await releaseClaimed(db, "a", [{ id, attempt: first?.attempt ?? 0 }])
+  await note()
+  const [second] = await claim(db, 15_000)
+  await putOff(db, "a", [{ id, attempt: second?.attempt ?? 0, reason: "account_limit", delayMs: null }])
+  await note()
+  expect(moments.size).toBe(3)
 })

@@ -5,7 +5,7 @@
 import type { GateState, Gates } from "../domain/gates.ts"
 import type { Queryable } from "./database.ts"
 import type { HoldGates } from "./decision-ports.ts"
-import { inPieces } from "./pieces.ts"
+import { breath, inPieces, isLong } from "./pieces.ts"
 
 /** One transaction's gates. */
 export interface GateKeeper {
@@ -46,7 +46,10 @@ export function gatesOf(tx: Queryable): GateKeeper {
   }
   return {
     async hold(keys) {
-      const wanted = [...new Set(keys)].filter((key) => !states.has(key)).sort()
+      const once = [...new Set(keys)]
+      if (isLong(once)) await breath()
+      const wanted = once.filter((key) => !states.has(key)).sort()
+      if (isLong(wanted)) await breath()
       for (const piece of inPieces(wanted)) {
         const rows = await tx.query<{ key: string; state: GateState | null }>(HOLD, [piece])
         for (const { key, state } of rows) states.set(key, state)

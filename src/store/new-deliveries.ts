@@ -104,6 +104,17 @@ async function insertPiece(
     ])
 }
 
+const RENAME = `
+update deliveries d set notification_ids = string_to_array(t.notification_ids, ',')
+from unnest($1::text[], $2::text[]) as t (id, notification_ids) where d.id = t.id`
+
+/** Says under which notifications those were stored whom these tell. */
+export async function renameTold(tx: Queryable, all: readonly NewDelivery[]): Promise<void> {
+  for (const piece of inPieces(all)) {
+    await tx.execute(RENAME, [piece.map(({ id }) => id), piece.map((d) => d.notifications.join(","))])
+  }
+}
+
 /** Salted with the event and the rule, which is as far as addresses are compared: hashes say nothing beyond that. */
 const addressHash = (d: NewDelivery): Buffer =>
   createHash("sha256")

@@ -4,7 +4,7 @@ import type { NewNotification, Notification } from "../domain/notification.ts"
 import { notificationStream } from "../domain/stream.ts"
 import type { Queryable } from "./database.ts"
 import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
-import { breath, inPieces, isLong } from "./pieces.ts"
+import { breath, eachInTurns, inPieces, isLong } from "./pieces.ts"
 import { seal } from "./sealed.ts"
 
 export interface StoredNotifications {
@@ -14,6 +14,8 @@ export interface StoredNotifications {
   readonly replaced: readonly Notification[]
   /** Under which id each was stored: a person who was told of it before keeps the first. */
   readonly ids: ReadonlyMap<NotificationId, NotificationId>
+  /** Some were stored under other ids than they came with. */
+  readonly renamed: boolean
 }
 
 // Whoever locks several notifications does so in the order of event, rule and person.
@@ -43,9 +45,9 @@ with given as (
     reason = case when excluded.inbox and not old.inbox then excluded.reason else old.reason end,
     update_key = case when excluded.inbox and not old.inbox then excluded.update_key else old.update_key end,
     created_at = case when excluded.inbox and not old.inbox then now() else old.created_at end
-  returning id, event_id, rule, recipient_id, created_at, created_at = now() as fresh
+  returning id, event_id, rule, recipient_id, created_at, created_at = now() as fresh, acknowledged_at
 ), kept as (
-  select g.id as given, i.id, i.created_at, i.fresh, g.stream, g.stream is not null and i.fresh as entered,
+  select g.id as given, i.id, i.created_at, i.fresh, i.acknowledged_at, g.stream, g.stream is not null and i.fresh as entered,
     row_number() over (partition by g.stream, i.fresh order by g.n) as nth,
     count(*) over (partition by g.stream, i.fresh) as total
   from given g join inserted i on i.event_id = g.event_id and i.rule = g.rule and i.recipient_id = g.recipient_id
@@ -60,6 +62,7 @@ with given as (
   select stream, (ends.of ->> stream)::bigint - total + nth, id from kept, ends where entered
 )
 select given, id, fresh, (extract(epoch from created_at) * 1000)::float8 as created_at,
+  (extract(epoch from acknowledged_at) * 1000)::float8 as acknowledged_at,
   case when entered then (ends.of ->> stream)::float8 - total + nth end as position
 from kept, ends`
 
@@ -83,6 +86,8 @@ interface InsertedRow {
   readonly id: NotificationId
   readonly fresh: boolean
   readonly created_at: number
+  /** By a link, a button or a word, before it came into the inbox; it counts as read by that. Null of nearly all. */
+  readonly acknowledged_at: number | null
   readonly position: number | null
 }
 
@@ -91,22 +96,31 @@ export async function insertNotifications(
   tx: Queryable,
   given: readonly NewNotification[],
 ): Promise<StoredNotifications> {
-  if (given.length === 0) return { told: [], replaced: [], ids: new Map() }
-  const { all, same } = onePerPerson(given)
-  if (isLong(all)) await breath()
+  if (given.length === 0) return { told: [], replaced: [], ids: new Map(), renamed: false }
+  const persons = new Persons()
+  const looking = eachInTurns(given, (one) => persons.add(one))
+  if (looking !== null) await looking
+  const [all, same] = [[...persons.all.values()], persons.same]
   const rows = await insertAll(tx, all)
-  if (isLong(rows)) await breath()
-  const stored = new Map(rows.map((row) => [row.given, row]))
-  const ids = new Map(rows.map((row) => [row.given, row.id]))
-  for (const [id, first] of same) ids.set(id, ids.get(first) ?? first)
-  if (isLong(rows)) await breath()
-  const told = all.flatMap((n) => {
-    const row = stored.get(n.id)
-    if (row?.fresh !== true) return []
-    const marks = { createdAt: row.created_at, readAt: null, seenAt: null, archivedAt: null, acknowledgedAt: null }
-    return [{ ...n, ...marks, id: row.id, position: row.position }]
+  const stored = new Map<NotificationId, InsertedRow>()
+  const ids = new Map<NotificationId, NotificationId>()
+  let renamed = same.size > 0
+  const reading = eachInTurns(rows, (row) => {
+    if (row.id !== row.given) renamed = true
+    stored.set(row.given, row)
+    ids.set(row.given, row.id)
   })
-  return { told, ids, replaced: await replaceEarlier(tx, told) }
+  if (reading !== null) await reading
+  for (const [id, first] of same) ids.set(id, ids.get(first) ?? first)
+  const told: (Notification & { readonly position: number | null })[] = []
+  const telling = eachInTurns(all, (n) => {
+    const row = stored.get(n.id)
+    if (row?.fresh !== true) return
+    const { id, position, created_at: createdAt, acknowledged_at: at } = row
+    told.push({ ...n, createdAt, readAt: at, seenAt: at, archivedAt: null, acknowledgedAt: at, id, position })
+  })
+  if (telling !== null) await telling
+  return { told, ids, renamed, replaced: await replaceEarlier(tx, told) }
 }
 
 interface Sealed {
@@ -133,13 +147,15 @@ async function insertAll(tx: Queryable, all: readonly NewNotification[]): Promis
   const sorted = all.toSorted(inOrder)
   if (isLong(sorted)) await breath()
   for (const piece of piecesOf(sorted)) rows.push(...(await insertPiece(tx, piece, () => null)))
-  const fresh = new Map(rows.flatMap((row) => (row.fresh ? [[row.given, row.id] as const] : [])))
-  const wanted = all
-    .flatMap((n) => {
-      const [stream, id] = [streamOf(n), fresh.get(n.id)]
-      return stream === null || id === undefined ? [] : [{ stream, id }]
-    })
-    .sort((a, b) => compare(a.stream, b.stream))
+  const fresh = new Map<NotificationId, NotificationId>()
+  await eachInTurns(rows, (row) => void (row.fresh && fresh.set(row.given, row.id)))
+  const wanted: { readonly stream: string; readonly id: NotificationId }[] = []
+  await eachInTurns(all, (n) => {
+    const [stream, id] = [streamOf(n), fresh.get(n.id)]
+    if (stream !== null && id !== undefined) wanted.push({ stream, id })
+  })
+  if (isLong(wanted)) await breath()
+  wanted.sort((a, b) => compare(a.stream, b.stream))
   if (isLong(wanted)) await breath()
   const positions = new Map<NotificationId, number>()
   for (const piece of inPieces(wanted)) {
@@ -149,7 +165,9 @@ async function insertAll(tx: Queryable, all: readonly NewNotification[]): Promis
     ])
     for (const { id, position } of placed) positions.set(id, position)
   }
-  return rows.map((row) => ({ ...row, position: positions.get(row.id) ?? null }))
+  const entered: InsertedRow[] = []
+  await eachInTurns(rows, (row) => void entered.push({ ...row, position: positions.get(row.id) ?? null }))
+  return entered
 }
 
 const streamOf = ({ inbox, recipient }: NewNotification): string | null =>
@@ -189,22 +207,20 @@ function insertPiece(
 }
 
 /** Several timers of one event and rule can tell the same person at once: one row, in the inbox if any of them is. */
-function onePerPerson(given: readonly NewNotification[]): {
-  readonly all: readonly NewNotification[]
-  readonly same: ReadonlyMap<NotificationId, NotificationId>
-} {
-  const byPerson = new Map<string, NewNotification>()
-  const same = new Map<NotificationId, NotificationId>()
-  for (const one of given) {
+class Persons {
+  readonly all = new Map<string, NewNotification>()
+  /** Which was added first for the same person. */
+  readonly same = new Map<NotificationId, NotificationId>()
+
+  add(one: NewNotification): void {
     const key = `${one.event}\n${one.rule}\n${one.recipient}`
-    const first = byPerson.get(key)
-    if (first === undefined) byPerson.set(key, one)
+    const first = this.all.get(key)
+    if (first === undefined) this.all.set(key, one)
     else {
-      same.set(one.id, first.id)
-      if (one.inbox && !first.inbox) byPerson.set(key, { ...one, id: first.id })
+      this.same.set(one.id, first.id)
+      if (one.inbox && !first.inbox) this.all.set(key, { ...one, id: first.id })
     }
   }
-  return { all: [...byPerson.values()], same }
 }
 
 const EARLIER = "n.update_key is not null and n.inbox and n.deleted_at is null and n.archived_at is null"
@@ -225,11 +241,13 @@ const keysOf = (all: readonly NewNotification[]) => [
 ]
 
 async function replaceEarlier(tx: Queryable, told: readonly NewNotification[]): Promise<readonly Notification[]> {
-  const updates = told.filter((n) => n.updateKey !== null && n.inbox)
-  if (updates.length === 0) return []
-  const last = [...new Map(updates.map((n) => [`${n.recipient}\n${n.rule}\n${n.updateKey}`, n])).values()]
+  const last = new Map<string, NewNotification>()
+  const looking = eachInTurns(told, (n) => {
+    if (n.updateKey !== null && n.inbox) last.set(`${n.recipient}\n${n.rule}\n${n.updateKey}`, n)
+  })
+  if (looking !== null) await looking
   const replaced: Notification[] = []
-  for (const piece of inPieces(last)) {
+  for (const piece of inPieces(last.values())) {
     const rows = await tx.query<NotificationRow>(REPLACE, [...keysOf(piece), piece.map((n) => n.id)])
     replaced.push(...rows.map(notificationFromRow))
   }

@@ -2,7 +2,9 @@
  * The inbox: what a person reads, and the marks they leave. Every change is one guarded statement and reports the item
  * as it is afterwards, so that other screens can be told exactly that.
  */
-import type { BusinessId, DeliveryId, EventId, NotificationId, RecipientId } from "../domain/ids.ts"
+import type { SendingChannel } from "../domain/channel.ts"
+import type { EndedWaiting } from "../domain/delivery.ts"
+import type { BusinessId, DeliveryId, EventId, LocationId, NotificationId, RecipientId } from "../domain/ids.ts"
 import type { Notification } from "../domain/notification.ts"
 import type { Queryable } from "./database.ts"
 import { NOTIFICATION_COLUMNS, type NotificationRow, notificationFromRow } from "./notification-rows.ts"
@@ -16,21 +18,24 @@ const STATUS: Record<InboxStatus, string> = {
   archived: "n.archived_at is not null",
 }
 
-const MINE =
-  "n.recipient_id = $1 and n.inbox and n.deleted_at is null and ($2::text[] is null or n.business_id = any($2))"
+const MINE = `n.recipient_id = $1 and n.inbox and n.deleted_at is null
+  and ($2::text[] is null or n.business_id = any($2) or n.business_id || ':' || n.location_id = any($2))`
 
-/** A person's own items, newest first. `businesses`: what the caller's token names (null: all). */
+/** What the caller may see: whole businesses, and places as `business:location`; null: everything. */
+export type Within = readonly string[] | null
+
+/** A person's items, newest first. */
 export async function listInbox(
   db: Queryable,
   recipient: RecipientId,
-  businesses: readonly BusinessId[] | null,
+  within: Within,
   page: { readonly status: InboxStatus; readonly after?: NotificationId | undefined; readonly limit: number },
 ): Promise<{ readonly items: readonly Notification[]; readonly hasMore: boolean }> {
   const rows = await db.query<NotificationRow>(
     `select ${NOTIFICATION_COLUMNS} from notifications n
      where ${MINE} and ${STATUS[page.status]} and ($3::text is null or n.id < $3)
      order by n.id desc limit $4`,
-    [recipient, businesses, page.after ?? null, page.limit + 1],
+    [recipient, within, page.after ?? null, page.limit + 1],
   )
   return { items: rows.slice(0, page.limit).map(notificationFromRow), hasMore: rows.length > page.limit }
 }
@@ -39,17 +44,17 @@ export async function listInbox(
 export async function getInboxItem(
   db: Queryable,
   recipient: RecipientId,
-  businesses: readonly BusinessId[] | null,
+  within: Within,
   id: NotificationId,
 ): Promise<Notification | null> {
   const [row] = await db.query<NotificationRow>(
     `select ${NOTIFICATION_COLUMNS} from notifications n where ${MINE} and n.id = $3`,
-    [recipient, businesses, id],
+    [recipient, within, id],
   )
   return row === undefined ? null : notificationFromRow(row)
 }
 
-/** What a person can do to an item. Acknowledging and archiving also read it; reading also sees it. */
+/** What a person can do to an item. Acknowledging also reads it; reading and archiving also see it. */
 export type Mark = "read" | "unread" | "seen" | "archive" | "unarchive" | "acknowledge"
 
 const SET: Record<Mark, string> = {
@@ -89,7 +94,7 @@ const ended = (by: string, ends: string): string => `, escalations as (
   where d.status in ('scheduled', 'queued', 'retrying') for update of d skip locked
 ), cancelled as (
   update deliveries d set status = 'cancelled', reason = '${by}', next_attempt_at = null, settled_at = now()
-  from waiting where d.id = waiting.id
+  from waiting where d.id = waiting.id returning d.id, d.channel
 ), sending as (
   select d.id from deliveries d
   join (select distinct event_id, rule, action from escalations) e
@@ -99,67 +104,93 @@ const ended = (by: string, ends: string): string => `, escalations as (
   update deliveries d set expires_at = least(d.expires_at, now()) from sending where d.id = sending.id
 )`
 
+const reasonOf = (mark: Mark): string => (mark === "acknowledge" ? "acknowledged" : "read")
+
 /** What a mark does beside marking; nothing where it ends no escalation. */
 function endedBy(mark: Mark): string {
   const ends = ENDS[mark]
-  return ends === null ? "" : ended(mark === "acknowledge" ? "acknowledged" : "read", ends)
+  return ends === null ? "" : ended(reasonOf(mark), ends)
+}
+
+/** The end of a statement that marks: the items, and with the first of them what was called off. */
+const selected = (mark: Mark): string =>
+  ENDS[mark] === null
+    ? "select * from marked"
+    : `select *, case when row_number() over () = 1 then
+        (select json_agg(json_build_object('id', id, 'channel', channel)) from cancelled) end as called_off from marked`
+
+interface CalledOff {
+  readonly id: DeliveryId
+  readonly channel: SendingChannel
+}
+
+interface MarkedRow extends NotificationRow {
+  readonly called_off?: readonly CalledOff[] | null
+}
+
+/** What a mark has done. */
+export interface Marked {
+  /** Those that there are, as they now are. */
+  readonly items: readonly Notification[]
+  /** Deliveries that waited and are cancelled by it. */
+  readonly calledOff: readonly EndedWaiting[]
 }
 
 /**
  * Again, for what somebody who was firing has stored while the mark waited for him: its statement cannot see that. Until
  * then a step that he has set ends itself when it is due, but what he has put off for the morning would be sent.
  */
-async function endWhatCame(db: Queryable, mark: Mark, marked: readonly NotificationRow[]): Promise<void> {
-  if (ENDS[mark] === null || marked.length === 0) return
-  await db.execute(
-    `with marked as (select distinct * from unnest($1::text[], $2::text[]) as m (event_id, rule))${endedBy(mark)} select 1`,
+async function endWhatCame(db: Queryable, mark: Mark, marked: readonly MarkedRow[]): Promise<readonly EndedWaiting[]> {
+  if (ENDS[mark] === null || marked.length === 0) return []
+  const late = await db.query<CalledOff>(
+    `with marked as (select distinct * from unnest($1::text[], $2::text[]) as m (event_id, rule))${endedBy(mark)}
+     select id, channel from cancelled`,
     [marked.map((row) => row.event_id), marked.map((row) => row.rule)],
   )
+  const all = [...marked.flatMap((row) => row.called_off ?? []), ...late]
+  return all.map((one) => ({ ...one, status: "cancelled", reason: reasonOf(mark) }))
 }
 
-/** Sets a mark (repeating it changes nothing) and returns the items as they now are, without those that are not theirs. */
+/** Sets a mark (repeating it changes nothing) on those of the items that are theirs. */
 export async function markInboxItems(
   db: Queryable,
   recipient: RecipientId,
-  businesses: readonly BusinessId[] | null,
+  within: Within,
   ids: readonly NotificationId[],
   mark: Mark,
-): Promise<readonly Notification[]> {
+): Promise<Marked> {
   // In the order in which all do who lock several.
-  const rows = await db.query<NotificationRow>(
+  const rows = await db.query<MarkedRow>(
     `with mine as (
        select n.id from notifications n where ${MINE} and n.id = any($3)
        order by n.event_id, n.rule collate "C", n.recipient_id for update
      ), marked as (
        update notifications n set ${SET[mark]} from mine where n.id = mine.id returning ${NOTIFICATION_COLUMNS}
-     )${endedBy(mark)} select * from marked`,
-    [recipient, businesses, ids],
+     )${endedBy(mark)} ${selected(mark)}`,
+    [recipient, within, ids],
   )
-  await endWhatCame(db, mark, rows)
-  return rows.map(notificationFromRow)
+  const calledOff = await endWhatCame(db, mark, rows)
+  return { items: rows.map(notificationFromRow), calledOff }
 }
 
 /** The same for one; null where it is not theirs. */
 export async function markInboxItem(
   db: Queryable,
   recipient: RecipientId,
-  businesses: readonly BusinessId[] | null,
+  within: Within,
   id: NotificationId,
   mark: Mark,
 ): Promise<Notification | null> {
-  return (await markInboxItems(db, recipient, businesses, [id], mark))[0] ?? null
+  return (await markInboxItems(db, recipient, within, [id], mark)).items[0] ?? null
 }
 
 /**
- * Acknowledges for all whom a delivery told, or for the one whose notification it is, in the inbox or not. Answers them
- * as they now are; empty: it is gone, or never was.
+ * Acknowledges for all whom a delivery told, or for the one whose notification it is, in the inbox or not. No items: it
+ * is gone, or never was.
  */
-export async function acknowledgeTold(
-  db: Queryable,
-  told: DeliveryId | NotificationId,
-): Promise<readonly Notification[]> {
+export async function acknowledgeTold(db: Queryable, told: DeliveryId | NotificationId): Promise<Marked> {
   // In the order in which all do who lock several.
-  const rows = await db.query<NotificationRow & { readonly deleted: boolean }>(
+  const rows = await db.query<MarkedRow & { readonly deleted: boolean }>(
     `with told as (
        select n.id from notifications n
        where n.id = $1 or n.id = any((select notification_ids from deliveries where id = $1)::text[])
@@ -167,43 +198,39 @@ export async function acknowledgeTold(
      ), marked as (
        update notifications n set ${SET.acknowledge} from told where n.id = told.id
        returning ${NOTIFICATION_COLUMNS}, n.deleted_at is not null as deleted
-     )${endedBy("acknowledge")} select * from marked`,
+     )${endedBy("acknowledge")} ${selected("acknowledge")}`,
     [told],
   )
-  await endWhatCame(db, "acknowledge", rows)
-  return rows.map((row) => notificationFromRow({ ...row, inbox: row.inbox && !row.deleted }))
+  const calledOff = await endWhatCame(db, "acknowledge", rows)
+  return { items: rows.map((row) => notificationFromRow({ ...row, inbox: row.inbox && !row.deleted })), calledOff }
 }
 
-/** Reads everything that is unread; returns the items that changed by it, as they now are. */
-export async function markAllRead(
-  db: Queryable,
-  recipient: RecipientId,
-  businesses: readonly BusinessId[] | null,
-): Promise<readonly Notification[]> {
+/** Reads everything that is unread: the items are those that changed by it. */
+export async function markAllRead(db: Queryable, recipient: RecipientId, within: Within): Promise<Marked> {
   // In the order in which all do who lock several.
-  const rows = await db.query<NotificationRow>(
+  const rows = await db.query<MarkedRow>(
     `with unread as (
        select n.id from notifications n where ${MINE} and n.read_at is null and n.archived_at is null
        order by n.event_id, n.rule collate "C", n.recipient_id for update
      ), marked as (
        update notifications n set ${SET.read} from unread where n.id = unread.id returning ${NOTIFICATION_COLUMNS}
-     )${endedBy("read")} select * from marked`,
-    [recipient, businesses],
+     )${endedBy("read")} ${selected("read")}`,
+    [recipient, within],
   )
-  await endWhatCame(db, "read", rows)
-  return rows.map(notificationFromRow)
+  const calledOff = await endWhatCame(db, "read", rows)
+  return { items: rows.map(notificationFromRow), calledOff }
 }
 
 /** Takes an item out of the inbox for good; its explanation stays. */
 export async function deleteInboxItem(
   db: Queryable,
   recipient: RecipientId,
-  businesses: readonly BusinessId[] | null,
+  within: Within,
   id: NotificationId,
 ): Promise<"deleted" | "absent"> {
   const n = await db.execute(`update notifications n set deleted_at = now() where ${MINE} and n.id = $3`, [
     recipient,
-    businesses,
+    within,
     id,
   ])
   return n === 0 ? "absent" : "deleted"
@@ -214,30 +241,41 @@ export interface InboxCounts {
   readonly unseen: number
 }
 
-/** A person's counts within some of their businesses (null: all), as the list beside them is confined to. */
-export type CountsWithin = (businesses: readonly BusinessId[] | null) => InboxCounts
+/** A person's counts, as the list beside them is confined. */
+export type CountsWithin = (within: Within) => InboxCounts
+
+interface CountsRow extends InboxCounts {
+  readonly recipient_id: RecipientId
+  readonly business_id: BusinessId
+  readonly location_id: LocationId | null
+}
 
 /** Counted from the rows each time, so that they cannot drift; both counts run on the index of what is unread. */
 export async function inboxCounts(
   db: Queryable,
   recipients: readonly RecipientId[],
 ): Promise<ReadonlyMap<RecipientId, CountsWithin>> {
-  const rows = await db.query<{ recipient_id: RecipientId; business_id: BusinessId } & InboxCounts>(
-    `select recipient_id, business_id, count(*)::int as unread, count(*) filter (where seen_at is null)::int as unseen
+  const rows = await db.query<CountsRow>(
+    `select recipient_id, business_id, location_id, count(*)::int as unread, count(*) filter (where seen_at is null)::int as unseen
      from notifications
      where recipient_id = any($1) and inbox and read_at is null and archived_at is null and deleted_at is null
-     group by recipient_id, business_id`,
+     group by recipient_id, business_id, location_id`,
     [recipients],
   )
   const own = Map.groupBy(rows, (row) => row.recipient_id)
-  return new Map(recipients.map((id) => [id, within(own.get(id) ?? [])]))
+  return new Map(recipients.map((id) => [id, sumOf(own.get(id) ?? [])]))
 }
 
-const within =
-  (rows: readonly ({ readonly business_id: BusinessId } & InboxCounts)[]): CountsWithin =>
-  (businesses) =>
+const sumOf =
+  (rows: readonly CountsRow[]): CountsWithin =>
+  (within) =>
     rows
-      .filter((row) => businesses === null || businesses.includes(row.business_id))
+      .filter(
+        ({ business_id: business, location_id: location }) =>
+          within === null ||
+          within.includes(business) ||
+          (location !== null && within.includes(`${business}:${location}`)),
+      )
       .reduce((sum, row) => ({ unread: sum.unread + row.unread, unseen: sum.unseen + row.unseen }), {
         unread: 0,
         unseen: 0,

@@ -9,7 +9,7 @@ import type { Plan } from "../domain/plan.ts"
 import { audienceOf } from "./audience.ts"
 import { NO_CONSEQUENCES, type StoredConsequences, storeConsequences } from "./consequences.ts"
 import type { Database, Queryable, SqlValue } from "./database.ts"
-import type { DecisionPorts } from "./decision-ports.ts"
+import type { DecisionPorts, FindDigested } from "./decision-ports.ts"
 import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
 import { gatesOf } from "./gates.ts"
 import { inhibitorsOf } from "./inhibitors.ts"
@@ -48,17 +48,18 @@ const CLAIM_ALONE = claim("event_id = $1")
  * then nothing has changed, but those events are suspects from then on.
  */
 export const routeBatch = (db: Database, limit: number, decide: Decide): Promise<Routed> =>
-  routeClaimed(db, CLAIM, [limit], limit, decide)
+  routeClaimed(db, CLAIM, [limit], limit, () => ({}), decide)
 
 /** Routes a suspect, which would spoil a batch again: by itself. */
 export const routeAlone = (db: Database, event: EventId, decide: Decide): Promise<Routed> =>
-  routeClaimed(db, CLAIM_ALONE, [event], Number.POSITIVE_INFINITY, decide)
+  routeClaimed(db, CLAIM_ALONE, [event], Number.POSITIVE_INFINITY, (tx) => ({ digested: digestedIn(tx) }), decide)
 
 function routeClaimed(
   db: Database,
   claiming: string,
   values: readonly SqlValue[],
   limit: number,
+  others: (tx: Queryable) => Pick<DecisionPorts, "digested">,
   decide: Decide,
 ): Promise<Routed> {
   return db.transaction(async (tx) => {
@@ -68,7 +69,7 @@ function routeClaimed(
     if (unreadable.length > 0) await tx.execute(PUT_OFF, [unreadable])
     if (events.length === 0) return { ...NOTHING, unreadable, hadMore: rows.length === limit }
     const gates = gatesOf(tx)
-    const ports = { audience: audienceOf(tx), inhibitors: inhibitorsOf(tx), gates: gates.hold }
+    const ports = { audience: audienceOf(tx), inhibitors: inhibitorsOf(tx), gates: gates.hold, ...others(tx) }
     const plans = await decide(events, ports)
     const mayTell = await insertNamedRecipients(
       tx,
@@ -93,6 +94,11 @@ function routeClaimed(
     }
   }, "reads_first")
 }
+
+const digestedIn =
+  (tx: Queryable): FindDigested =>
+  (event) =>
+    tx.query("select rule, action::int as action from digest_events where event_id = $1", [event])
 
 const PUT_OFF = `
 update routing_queue set attempts = attempts + 1, next_at = now() + interval '1 hour' where event_id = any($1)`

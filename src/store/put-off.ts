@@ -1,6 +1,6 @@
 /** Claimed deliveries that a limit does not let out now: given back unsent, for a later moment. */
 import type { Database } from "./database.ts"
-import type { Lease } from "./deliveries.ts"
+import { AS_DUE_AS_BEFORE, type Lease } from "./deliveries.ts"
 
 export interface PutOff extends Lease {
   readonly reason: "account_limit" | "address_limit"
@@ -12,7 +12,7 @@ export interface PutOff extends Lease {
 // to be ended by the claim.
 const PUT_OFF = `
 update deliveries d set status = 'scheduled', reason = i.reason,
-  next_attempt_at = case when i.delay_ms is null then d.next_attempt_at
+  next_attempt_at = case when i.delay_ms is null then ${AS_DUE_AS_BEFORE}
     else least(now() + i.delay_ms * interval '1 millisecond', d.expires_at) end,
   forgiven = d.forgiven + 1, owner = null, lease_until = null, claimed_at = null
 from unnest($2::text[], $3::int[], $4::text[], $5::float8[]) as i (id, attempt, reason, delay_ms)

@@ -16,7 +16,8 @@ import { databaseOfFile } from "../testing/file-database.ts"
 import { someMessage } from "../testing/seed-deliveries.ts"
 import { storeConsequences } from "./consequences.ts"
 import { settleMany } from "./deliveries.ts"
-import { type Mark, markAllRead, markInboxItem } from "./notifications.ts"
+import { insertNotifications } from "./new-notifications.ts"
+import { acknowledgeTold, getInboxItem, type Mark, markAllRead, markInboxItem } from "./notifications.ts"
 
 const db = await databaseOfFile()
 afterEach(() => db.execute("truncate notifications, deliveries, messages, timers, streams, stream_entries"))
@@ -124,7 +125,7 @@ describe("an escalation", () => {
     await mark(one, "read")
     expect(await state("one")).toEqual(ended("read"))
     expect(await state("two")).toEqual(OPEN)
-    expect(await markAllRead(db, ann, null)).toHaveLength(1)
+    expect((await markAllRead(db, ann, null)).items).toHaveLength(1)
     expect(await state("two")).toEqual(ended("read"))
   })
 
@@ -161,4 +162,16 @@ describe("an escalation", () => {
     })
     expect(await state()).toEqual(OPEN)
   })
+})
+
+test("what was acknowledged before it came into the inbox comes there as acknowledged", async () => {
+  const outside = { ...(await told("acknowledged")), inbox: false }
+  await db.execute("update notifications set inbox = false")
+  expect((await acknowledgeTold(db, outside.id)).items).toHaveLength(1)
+  const stored = await db.transaction((tx) => insertNotifications(tx, [{ ...outside, inbox: true }]))
+  const [pushed] = stored.told
+  if (pushed === undefined) throw new Error("it is new there")
+  const { position, ...item } = pushed
+  expect(item).toEqual((await getInboxItem(db, ann, null, outside.id)) ?? item)
+  expect(item.acknowledgedAt).toBeNumber()
 })

@@ -46,15 +46,52 @@ const profileOf = (r: Recipient): Profile => ({
   deviceTokens: r.deviceTokens,
 })
 
+type Upserted = ReadonlyMap<RecipientId, "created" | "updated">
+
+/** Somebody whom we were about to create was created for other businesses: nothing is written, and it begins anew. */
+class CameMeanwhile extends Error {}
+
 /**
  * Creates or replaces recipients, all or none, and says of each whether it was created. Memberships in businesses
- * outside `businesses` (null: none is outside) are left as they are: a caller changes only what its tenancy names.
+ * outside `businesses` (null: none is outside) are left as they are: a caller changes only what its tenancy names. Whoever
+ * belongs to other businesses alone is left out and not in the answer: the addresses of a person are the person's, so they
+ * may not be replaced by a business that has nothing to do with them.
  */
 export async function upsertRecipients(
   db: Database,
   recipients: readonly Recipient[],
   businesses: readonly BusinessId[] | null,
-): Promise<ReadonlyMap<RecipientId, "created" | "updated">> {
+): Promise<Upserted> {
+  const strangers = await strangersAmong(db, recipients, businesses)
+  const mine = recipients.filter(({ id }) => !strangers.has(id))
+  if (mine.length === 0) return new Map()
+  try {
+    return await upsertOwn(db, mine, businesses)
+  } catch (error) {
+    if (!(error instanceof CameMeanwhile)) throw error
+    return upsertRecipients(db, mine, businesses)
+  }
+}
+
+async function strangersAmong(
+  db: Queryable,
+  recipients: readonly Recipient[],
+  businesses: readonly BusinessId[] | null,
+): Promise<ReadonlySet<RecipientId>> {
+  if (businesses === null) return new Set()
+  const rows = await db.query<{ id: RecipientId }>(
+    `select recipient_id as id from memberships where recipient_id = any($1)
+     group by recipient_id having not bool_or(business_id = any($2))`,
+    [recipients.map((r) => r.id), businesses],
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+function upsertOwn(
+  db: Database,
+  recipients: readonly Recipient[],
+  businesses: readonly BusinessId[] | null,
+): Promise<Upserted> {
   // Sorted, so that two batches over the same people wait for each other in one direction only.
   const all = [...recipients].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const memberships = all.flatMap((r) => r.memberships.map((m) => ({ id: r.id, ...m })))
@@ -67,6 +104,8 @@ export async function upsertRecipients(
        returning id, xmax = 0 as created`,
       [all.map((r) => r.id), all.map((r) => seal(profileOf(r))), all.map((r) => r.locale), all.map((r) => r.timezone)],
     )
+    // From here on the rows are ours: whoever came before us is seen.
+    if ((await strangersAmong(tx, all, businesses)).size > 0) throw new CameMeanwhile()
     const before = await tx.query<{ id: RecipientId; business: BusinessId }>(
       `delete from memberships where recipient_id = any($1) and ($2::text[] is null or business_id = any($2))
        returning recipient_id as id, business_id as business`,
@@ -106,12 +145,6 @@ export async function getRecipient(db: Queryable, id: RecipientId): Promise<Reci
 export async function localeOf(db: Queryable, id: RecipientId): Promise<string | null> {
   const [row] = await db.query<{ locale: string | null }>("select locale from recipients where id = $1", [id])
   return row?.locale ?? null
-}
-
-/** Those of the ids that exist. */
-export async function getRecipients(db: Queryable, ids: readonly RecipientId[]): Promise<readonly Recipient[]> {
-  const rows = await db.query<Row>(`${SELECT} where r.id = any($1) group by r.id`, [ids])
-  return rows.map(fromRow)
 }
 
 /** By id, of the given businesses (null: of all). */

@@ -57,6 +57,9 @@ export type Replayed =
 /** Replays one dead letter at once, or those that fit a filter, so many a second on each channel. */
 export const replayDead = (db: Database, request: ReplayRequest): Promise<Replayed> =>
   db.transaction(async (tx) => {
+    // Whoever holds the log's end waits for nobody: a report that has the delivery may be on its way to the log.
+    if (request.what.kind === "one")
+      await tx.execute("select 1 from deliveries where id = $1 for update", [request.what.id])
     // Replays take turns: two of them would take the same places in time, or be the same one twice.
     await holdAudit(tx)
     const key = request.replayId === null ? null : keyOf(request.replayId, request.businesses)
@@ -93,12 +96,13 @@ const countsOf = (detail: JsonObject): ReplayCounts => ({
  * A try without a clear answer counts as not sent where the next one has the same key. Who knows keys forgets them within
  * a day: a replay after that is a new message, which may be the second.
  */
-const FORGOTTEN = `(d.channel in ('email', 'webhook') and exists (
-    select from attempts a where a.delivery_id = d.id and a.outcome = 'retry' and a.started_at < now() - interval '24 hours'
+const forgottenAt = (at: string): string => `(d.channel in ('email', 'webhook') and exists (
+    select from attempts a where a.delivery_id = d.id and a.outcome = 'retry' and a.started_at < ${at} - interval '24 hours'
       and a.reason not in ('rate_limited', 'unreachable', 'not_tried')))`
-/** What becomes of the rows that are sent again. What may have been sent says so. */
-const AGAIN = `reason = 'replayed', forgiven = d.attempt, replayed_at = now(), settled_at = null,
-  maybe_duplicate = d.maybe_duplicate or d.status = 'unknown' or ${FORGOTTEN}`
+/** What becomes of the rows that are sent again then. What may have been sent says so. */
+const againAt = (at: string): string => `
+  next_attempt_at = ${at}, reason = 'replayed', forgiven = d.attempt, replayed_at = now(), settled_at = null,
+  maybe_duplicate = d.maybe_duplicate or d.status = 'unknown' or ${forgottenAt(at)}`
 const LATE = "coalesce(d.expires_at <= now(), false)"
 
 async function one(
@@ -108,7 +112,7 @@ async function one(
 ): Promise<ReplayCounts | Exclude<Replayed, { kind: "replayed" }>> {
   const mine = "($1::text[] is null or d.business_id = any ($1))"
   const [row] = await tx.query<{ channel: SendingChannel }>(
-    `update deliveries d set status = 'queued', next_attempt_at = now(), ${AGAIN}
+    `update deliveries d set status = 'queued', ${againAt("now()")}
     where d.id = $2 and ${DEAD} and not ${LATE} and ${mine} returning d.channel`,
     [businesses, id],
   )
@@ -133,7 +137,7 @@ with chosen as (
     * interval '1 second' as at
   from chosen c join began b on b.channel = c.channel
 ), again as (
-  update deliveries d set status = case when p.at <= now() then 'queued' else 'scheduled' end, next_attempt_at = p.at, ${AGAIN}
+  update deliveries d set status = case when p.at <= now() then 'queued' else 'scheduled' end, ${againAt("p.at")}
   from placed p where d.id = p.id and d.attempt = p.attempt and ${DEAD}
 ), paced as (
   insert into replay_pace (channel, until)

@@ -1,10 +1,12 @@
 /** The end of a stream, as somebody who comes back is given it. What is pushed and pruned by age is in events.test.ts and retention.test.ts. */
 import { describe, expect, test } from "bun:test"
-import { HISTORY_MESSAGES, resourceStream, type StreamKey } from "../domain/stream.ts"
-import { business, incoming } from "../testing/builders.ts"
+import { type LocationId, newEventId, newNotificationId, type RuleName } from "../domain/ids.ts"
+import { HISTORY_MESSAGES, notificationStream, resourceStream, type StreamKey } from "../domain/stream.ts"
+import { business, incoming, recipientId } from "../testing/builders.ts"
 import { databaseOfFile } from "../testing/file-database.ts"
 import { insertEvents } from "./events.ts"
 import { HISTORY_STEP } from "./history-bound.ts"
+import { insertNotifications } from "./new-notifications.ts"
 import type { Retention } from "./retention.ts"
 import { type StreamTail, streamHeads, streamTails } from "./streams.ts"
 
@@ -92,6 +94,38 @@ describe("the end of a stream", () => {
     expect([tail.since, positions(tail.messages)]).toEqual([2, "3..6 (4)"])
     const large = await streamOf("t4", 1, () => ({ text: "x".repeat(100_000) }))
     expect(await streamTail(db, large, 0, { messages: 10, bytes: 50_000 })).toMatchObject({ head: 1, since: 1 })
+  })
+
+  test("counts a notification as what goes out, however long the names around its words are", async () => {
+    const [person, name] = [recipientId("t8"), "x".repeat(64)]
+    const all = Array.from({ length: 200 }, (_, n) => ({
+      id: newNotificationId(Date.now()),
+      event: newEventId(Date.now()),
+      rule: `${name}${n}` as RuleName, // rule names need no check in a test
+      rulesRevision: name,
+      recipient: person,
+      business: business(name),
+      location: name as LocationId, // fits the pattern
+      severity: "critical" as const,
+      category: name,
+      priority: "high" as const,
+      inbox: true,
+      reason: null,
+      updateKey: null,
+      content: { title: "t", body: "b", actionUrl: null, actionLabel: null, data: null },
+    }))
+    await db.transaction((tx) => insertNotifications(tx, all))
+    await db.execute(
+      `update notifications set read_at = now(), seen_at = now(), archived_at = now(), acknowledged_at = now()
+       where recipient_id = $1`,
+      [person],
+    )
+    const most = { messages: 1_000, bytes: 100_000 }
+    const { messages } = await streamTail(db, notificationStream(person), 0, most)
+    const missed = messages.map(({ event, payload }) => ({ event, payload: JSON.parse(payload) }))
+    const bytes = Buffer.byteLength(JSON.stringify(missed))
+    expect(bytes).toBeLessThanOrEqual(most.bytes)
+    expect(bytes).toBeGreaterThan(0.95 * most.bytes)
   })
 
   test("begins behind what is gone, and is never given with a hole", async () => {

@@ -27,10 +27,13 @@ export async function streamHeads(
   return { epoch: rows[0]?.epoch ?? "", positions }
 }
 
-/** A message as it was and will be pushed. `payload` is the encoded object with its `_offset`. */
+/**
+ * A message as it is pushed again: a notification with the marks that it has by now, one that was deleted as that change
+ * alone. `payload` is the encoded object with its `_offset`.
+ */
 export interface StreamMessage {
   readonly position: number
-  readonly event: "resource_update" | "notification"
+  readonly event: "resource_update" | "notification" | "notification_changed"
   readonly payload: string
 }
 
@@ -39,6 +42,7 @@ interface Row extends NotificationRow {
   readonly position: number | null
   readonly ref: string
   readonly payload: Buffer | null
+  readonly deleted: boolean
 }
 
 /** Null: what it refers to is gone. */
@@ -47,6 +51,10 @@ function messageOf(row: Row, position: number): StreamMessage | null {
     return { position, event: "resource_update", payload: withOffset(openText(row.payload), position) }
   }
   if (!row.ref.startsWith("ntf_") || row.content === null) return null
+  if (row.deleted) {
+    const text = JSON.stringify({ id: row.id, deleted: true, business_id: row.business_id })
+    return { position, event: "notification_changed", payload: withOffset(text, position) }
+  }
   const text = JSON.stringify(notificationItem(notificationFromRow(row)))
   return { position, event: "notification", payload: withOffset(text, position) }
 }
@@ -62,7 +70,7 @@ export async function streamHistory(
   limit: number,
 ): Promise<readonly StreamMessage[] | "pruned"> {
   const rows = await db.query<Row>(
-    `select s.position::float8 as position, s.ref, e.payload, ${NOTIFICATION_COLUMNS}
+    `select s.position::float8 as position, s.ref, e.payload, n.deleted_at is not null as deleted, ${NOTIFICATION_COLUMNS}
      from streams h left join lateral (
        select position, ref from stream_entries where stream = h.key and position > $2 order by position limit $3
      ) s on true left join events e on e.id = s.ref left join notifications n on n.id = s.ref
@@ -89,13 +97,18 @@ export interface StreamTail {
   readonly messages: readonly StreamMessage[]
 }
 
+/** What stands around the words of a notification `o` on the wire: its names, and the rest of an item with all its marks. */
+const AROUND = `octet_length(o.rule) + octet_length(o.rules_revision) + octet_length(o.business_id)
+    + octet_length(coalesce(o.location_id, '')) + octet_length(coalesce(o.category, '')) + 472`
+
 // Newest first, so that it ends where the history does: at a position that is gone, or when enough has been read.
 const TAILS = `
-select m.epoch, a.key, h.position::float8 as head, s.position::float8 as position, s.ref, s.payload, ${NOTIFICATION_COLUMNS}
+select m.epoch, a.key, h.position::float8 as head, s.position::float8 as position, s.ref, s.payload,
+  n.deleted_at is not null as deleted, ${NOTIFICATION_COLUMNS}
 from hub_meta m cross join unnest($1::text[], $2::bigint[]) as a (key, after)
 left join streams h on h.key = a.key left join lateral (
   select x.position, x.ref, e.payload,
-    sum(coalesce(octet_length(e.payload) + 64, octet_length(o.content) + 512, 0)) over (order by x.position desc) as bytes
+    sum(coalesce(octet_length(e.payload) + 64, octet_length(o.content) + ${AROUND}, 0)) over (order by x.position desc) as bytes
   from (
     select position, ref from stream_entries
     where stream = h.key and position > greatest(a.after, h.position - $3) order by position desc limit $3

@@ -3,6 +3,8 @@
  * are the address's and not a person's: whoever has it is not written to. What is claimed asks for them again.
  */
 import { type AnsweringChannel, sameSpelling } from "../domain/address.ts"
+import type { SendingChannel } from "../domain/channel.ts"
+import type { EndedWaiting } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { SuppressionReason } from "../domain/receipt.ts"
@@ -19,8 +21,12 @@ export type Suppressed =
 
 /** Numbers find other owners, and who has blocked a bot may have it back. */
 const GONE_FOR = "interval '30 days'"
-/** Of a suppression `s`, whether it holds still. */
-export const HOLDS = `(s.reason <> 'gone' or s.since > now() - ${GONE_FOR})`
+/**
+ * Of a suppression `s`, whether it holds still for a delivery that an operator has last sent again at `replayedAt`: that
+ * nobody was there before is what he knows, and he wants it tried.
+ */
+export const holdsFor = (replayedAt: string): string =>
+  `(s.reason <> 'gone' or s.since > greatest(now() - ${GONE_FOR}, ${replayedAt}))`
 
 // A word of its owner is not taken for a report of a provider, nor the other way round: the first stays. That nobody was
 // there says less than either.
@@ -38,13 +44,13 @@ with waiting as (
   from waiting where d.id = waiting.id returning d.id, d.channel, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("stopped")}
 )
-select id from stopped`
+select id, channel from stopped`
 
 export interface Suppression {
   /** False: it was so already. */
   readonly changed: boolean
   /** Deliveries that waited and are suppressed now. */
-  readonly stopped: readonly DeliveryId[]
+  readonly stopped: readonly EndedWaiting[]
 }
 
 /** What somebody said, and not what a provider found out. */
@@ -84,9 +90,10 @@ export async function suppress(tx: Queryable, what: Suppressed, reason: Suppress
           [what.channel, sameSpelling(what.channel, what.address), reason],
         )
   if (made.length === 0) return { changed: false, stopped: [] }
-  const stopped = await tx.query<{ id: DeliveryId }>(SWEEP, [made.map(({ address }) => address), reason])
+  const addresses = made.map(({ address }) => address)
+  const stopped = await tx.query<{ id: DeliveryId; channel: SendingChannel }>(SWEEP, [addresses, reason])
   if (WORDS.has(reason)) await consented(tx, "address.stop", made, { reason, stopped: stopped.length })
-  return { changed: true, stopped: stopped.map(({ id }) => id) }
+  return { changed: true, stopped: stopped.map((one) => ({ ...one, status: "suppressed", reason })) }
 }
 
 /**
@@ -102,6 +109,13 @@ export async function resume(tx: Queryable, channel: AnsweringChannel, address: 
   await consented(tx, "address.resume", gone, {})
   return gone.length > 0
 }
+
+/** Somebody has written from there, so somebody is there. Nobody's word is taken back by it. */
+export const heardFrom = (db: Queryable, channel: AnsweringChannel, address: string): Promise<number> =>
+  db.execute(`delete from suppressions where address = ${hashOfAddress("$1", "$2")} and reason = 'gone'`, [
+    channel,
+    sameSpelling(channel, address),
+  ])
 
 export interface SuppressedChannel {
   readonly channel: AnsweringChannel

@@ -14,6 +14,7 @@ import type { FindGathered, FiringPorts } from "./decision-ports.ts"
 import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
 import { gatesOf } from "./gates.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
+import { eachInTurns } from "./pieces.ts"
 import { seal } from "./sealed.ts"
 import { type SpoiltTimer, spoilTimers } from "./spoilt-timers.ts"
 import { UNHELD } from "./suspects.ts"
@@ -236,12 +237,15 @@ async function toldOf(
 ): Promise<ReadonlyMap<string, readonly Told[]>> {
   const lock = which === "following" ? " for update of n" : ""
   const rows = await tx.query<ToldRow>(TOLD + lock, [timers.map(({ event }) => event), timers.map(({ rule }) => rule)])
-  return new Map(
-    [...Map.groupBy(rows, placeOf)].map(([place, own]) => [
-      place,
-      own.map(({ id, recipient, inbox, readAt, acknowledgedAt }) => ({ id, recipient, inbox, readAt, acknowledgedAt })),
-    ]),
-  )
+  const told = new Map<string, Told[]>()
+  const reading = eachInTurns(rows, ({ event, rule, ...one }) => {
+    const place = placeOf({ event, rule })
+    const own = told.get(place)
+    if (own === undefined) told.set(place, [one])
+    else own.push(one)
+  })
+  if (reading !== null) await reading
+  return told
 }
 
 const DELIVERIES = `
@@ -257,12 +261,14 @@ async function deliveriesOf(
   const ids = timers.filter(({ kind }) => kind === "failover").map(({ id }) => id)
   if (ids.length === 0) return new Map()
   const rows = await tx.query<EarlierDelivery & { readonly timer: TimerId }>(DELIVERIES, [ids])
-  return new Map(
-    [...Map.groupBy(rows, (row) => row.timer)].map(([timer, own]) => [
-      timer,
-      own.map(({ timer: _, ...delivery }) => delivery),
-    ]),
-  )
+  const found = new Map<TimerId, EarlierDelivery[]>()
+  const reading = eachInTurns(rows, ({ timer, ...delivery }) => {
+    const own = found.get(timer)
+    if (own === undefined) found.set(timer, [delivery])
+    else own.push(delivery)
+  })
+  if (reading !== null) await reading
+  return found
 }
 
 /** Milliseconds until the next timer is due (0: now), or null where none waits. */
