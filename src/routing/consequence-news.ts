@@ -2,11 +2,12 @@
 import { notificationItem } from "../domain/notification.ts"
 import type { Plan } from "../domain/plan.ts"
 import { notificationStream } from "../domain/stream.ts"
-import type { News } from "../pubsub/pubsub.ts"
-import type { StoredConsequences } from "../store/consequences.ts"
+import type { News, PubSub } from "../pubsub/pubsub.ts"
+import { NO_CONSEQUENCES, type StoredConsequences } from "../store/consequences.ts"
+import { breath, inPieces, isLong } from "../store/pieces.ts"
 import { withOffset } from "../store/streams.ts"
 
-export function newsOf({ notifications, replaced, due, firstTimerAt }: StoredConsequences): readonly News[] {
+function newsOf({ notifications, replaced, due, firstTimerAt }: StoredConsequences): readonly News[] {
   const messages = notifications.flatMap((notification): readonly News[] => {
     const { position, recipient } = notification
     if (position === null) return []
@@ -44,6 +45,32 @@ export function newsOf({ notifications, replaced, due, firstTimerAt }: StoredCon
     ...(due.length === 0 ? [] : [{ kind: "deliveries_due", channels: due } as const]),
     ...(firstTimerAt === null ? [] : [{ kind: "timers_set", at: firstTimerAt } as const]),
   ]
+}
+
+/** What a commit made known, and what else is said of it: in one piece, or, where it is for very many people, in several. */
+export function* newsInPieces(
+  stored: StoredConsequences,
+  others: readonly News[] = [],
+): Generator<readonly News[], void> {
+  const { notifications, replaced } = stored
+  if (!isLong(notifications) && !isLong(replaced)) return yield [...newsOf(stored), ...others]
+  for (const piece of inPieces(notifications)) yield newsOf({ ...NO_CONSEQUENCES, notifications: piece })
+  for (const piece of inPieces(replaced)) yield newsOf({ ...NO_CONSEQUENCES, replaced: piece })
+  yield [...newsOf({ ...stored, notifications: [], replaced: [] }), ...others]
+}
+
+/** Tells all of it, in order. Between two pieces others have their turn; nobody waits for a single one. */
+export async function tellOf(
+  pubsub: Pick<PubSub, "publish">,
+  stored: StoredConsequences,
+  others: readonly News[] = [],
+): Promise<void> {
+  let told = false
+  for (const piece of newsInPieces(stored, others)) {
+    if (told) await breath()
+    pubsub.publish(piece)
+    told = true
+  }
 }
 
 /** What rules say to open screens: for whoever is there, kept for nobody. */

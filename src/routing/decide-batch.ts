@@ -4,9 +4,10 @@ import type { Gates } from "../domain/gates.ts"
 import type { NewIds } from "../domain/ids.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { AudienceAnswer, AudienceQuery } from "../store/audience.ts"
-import type { DecisionPorts, Inhibitor, InhibitorQuery } from "../store/decision-ports.ts"
-import { type Decided, decideEvent, failedPlan, type Prepared, plan, prepare } from "./plan.ts"
+import type { DecisionPorts, FindDigested, Inhibitor, InhibitorQuery } from "../store/decision-ports.ts"
+import { type Decided, decideEvent, failedPlan, type Prepared, planInSlices, prepareInSlices } from "./plan.ts"
 import type { RuleSet } from "./rule-set.ts"
+import { inSlices, type Sliced } from "./slices.ts"
 import { StagedGates } from "./staged-gates.ts"
 import type { PlanSettings } from "./telling.ts"
 
@@ -22,16 +23,17 @@ export interface BatchOptions {
 /** So many items are worked on in one go. */
 export const ITEMS_PER_BREATH = 20
 
-/** One after the other, with breaths in between. */
+/** One after the other, with breaths in between. What is the work of several slices is waited for. */
 export async function inTurn<T, R>(
   items: readonly T[],
   { breathe }: Pick<BatchOptions, "breathe">,
-  work: (item: T, place: number) => R,
+  work: (item: T, place: number) => R | Promise<R>,
 ): Promise<readonly R[]> {
   const results: R[] = []
   for (const [i, item] of items.entries()) {
     if (i > 0 && i % ITEMS_PER_BREATH === 0) await breathe()
-    results.push(work(item, i))
+    const made = work(item, i)
+    results.push(made instanceof Promise ? await made : made)
   }
   return results
 }
@@ -51,6 +53,15 @@ export async function decideBatch(
       return failedPlan(event, ruleSet, "this event cannot be decided: an error in the hub")
     }
   }
+  const guardedSlices = function* <T>(event: HubEvent, work: Sliced<T>): Sliced<T | Plan> {
+    try {
+      return yield* work
+    } catch (error) {
+      options.onBug(error)
+      return failedPlan(event, ruleSet, "this event cannot be decided: an error in the hub")
+    }
+  }
+  const sliced = <T>(event: HubEvent, work: Sliced<T>) => inSlices(guardedSlices(event, work), options.breathe)
   const decided = await inTurn(events, options, (event) => guarded(event, () => decideEvent(ruleSet, event)))
   const steps = decided.flatMap((one) => ("steps" in one ? one.steps : []))
   const inhibitions = steps.flatMap(({ inhibitedBy }) => (inhibitedBy === null ? [] : [inhibitedBy]))
@@ -59,21 +70,37 @@ export async function decideBatch(
   const questions = new Questions()
   for (const { want, inhibitedBy } of steps) if (want !== null && isFree(inhibitedBy)) questions.add(want.query)
   const audiences = questions.all.length === 0 ? [] : await ports.audience(questions.all)
-  const prepared = await inTurn(decided, options, (one) =>
-    "steps" in one ? guarded(one.event, () => prepare(one, answersFor(one, inhibitors, questions, audiences))) : one,
+  const prepared = await inTurn<Decided | Plan, Prepared | Plan>(decided, options, (one) =>
+    "steps" in one ? sliced(one.event, prepareInSlices(one, answersFor(one, inhibitors, questions, audiences))) : one,
   )
-  const keys = new Set(prepared.flatMap((one) => ("decided" in one ? one.keys : [])))
+  const fresh = ports.digested === undefined ? prepared : await undigested(prepared, ports.digested)
+  const keys = new Set(fresh.flatMap((one) => ("decided" in one ? one.keys : [])))
   const gates = keys.size === 0 ? NO_GATES : await ports.gates([...keys])
-  return inTurn(prepared, options, (one) =>
-    "decided" in one ? guarded(one.decided.event, () => planned(one, gates, options)) : one,
+  return inTurn<Prepared | Plan, Plan>(fresh, options, (one) =>
+    "decided" in one ? sliced(one.decided.event, planned(one, gates, options)) : one,
   )
 }
 
+/** What was gathered when the event was routed before is in its digest: in a second one it would be told again. */
+const undigested = (
+  prepared: readonly (Prepared | Plan)[],
+  digested: FindDigested,
+): Promise<readonly (Prepared | Plan)[]> =>
+  Promise.all(
+    prepared.map(async (one) => {
+      if (!("decided" in one) || one.gatherings.length === 0) return one
+      const before = await digested(one.decided.event.id)
+      const isIn = ({ origin: { taken } }: Prepared["gatherings"][number]): boolean =>
+        before.some(({ rule, action }) => rule === taken.rule.name && action === taken.place)
+      return { ...one, gatherings: one.gatherings.filter((gathering) => !isIn(gathering)) }
+    }),
+  )
+
 /** An event whose plan fails leaves the gates as they were. */
-function planned(prepared: Prepared, gates: Gates, { settings, ids }: BatchOptions): Plan {
+function* planned(prepared: Prepared, gates: Gates, { settings, ids }: BatchOptions): Sliced<Plan> {
   const staged = new StagedGates(gates)
-  const made = plan(prepared, { settings, ids, gates: staged })
-  staged.handOn()
+  const made = yield* planInSlices(prepared, { settings, ids, gates: staged })
+  yield* staged.handOn()
   return made
 }
 

@@ -65,14 +65,17 @@ const isRefusal = (reason: string | null): boolean => reason !== null && REFUSAL
 export const failedAtOnce = (fate: Fate): boolean => fate.kind === "not" && !isRefusal(fate.reason)
 
 /** The same of a delivery that was stored. */
-export function failedForGood({ status, reason, maybeDuplicate }: EarlierDelivery): boolean {
+export function failedForGood({
+  status,
+  reason,
+  maybeDuplicate,
+}: Pick<EarlierDelivery, "status" | "reason" | "maybeDuplicate">): boolean {
   switch (status) {
     case "dead":
-      return !maybeDuplicate
     case "expired":
       return !maybeDuplicate
     case "suppressed":
-      return !isRefusal(reason)
+      return !maybeDuplicate && !isRefusal(reason)
     case "scheduled":
     case "queued":
     case "sending":

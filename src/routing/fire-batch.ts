@@ -5,10 +5,10 @@ import type { Gates } from "../domain/gates.ts"
 import type { RecipientId, TimerId } from "../domain/ids.ts"
 import type { NewTimer } from "../domain/timer.ts"
 import type { FiringPorts } from "../store/decision-ports.ts"
-import { type BatchOptions, ITEMS_PER_BREATH, inTurn, NO_GATES, Questions } from "./decide-batch.ts"
-import { type Aimed, type Asked, aim, ask, begin, type Firing, fireInSlices, isFirst } from "./fire.ts"
+import { type BatchOptions, inTurn, NO_GATES, Questions } from "./decide-batch.ts"
+import { type Aimed, type Asked, aimInSlices, ask, begin, type Firing, fireInSlices, isFirst } from "./fire.ts"
 import type { RuleSet } from "./rule-set.ts"
-import { withBreaths } from "./slices.ts"
+import { eachInSlices, inSlices, LIGHT, type Sliced } from "./slices.ts"
 import { StagedGates } from "./staged-gates.ts"
 import type { Kept } from "./telling.ts"
 
@@ -49,25 +49,27 @@ export async function fireBatch(
       if (answer === undefined) throw new Error("an audience that was asked for has no answer")
       return answer
     })
-  const aimed = await inTurn(asked, options, (one) => {
-    if (isFired(one)) return one
+  const aiming = function* (one: Asked): Sliced<Aimed | Fired> {
     const { timer } = one.firing.due
-    return guarded(timer, () => {
-      const made = aim(one, answersOf(one))
+    try {
+      const made = yield* aimInSlices(one, answersOf(one))
       return isFirst(one.firing) && timer.step === 0 && peopleIn(made) > (options.crowd ?? Number.POSITIVE_INFINITY)
         ? nothingFrom(timer, "apart")
         : made
-    })
-  })
-  const keys = new Set(aimed.flatMap((one) => (isFired(one) ? [] : one.keys)))
-  const gates = keys.size === 0 ? NO_GATES : await ports.gates([...keys])
-  const told = new ToldSoFar()
-  const all: Fired[] = []
-  for (const [i, one] of aimed.entries()) {
-    if (i > 0 && i % ITEMS_PER_BREATH === 0) await options.breathe()
-    all.push(isFired(one) ? one : await fired(one, gates, told, options))
+    } catch (error) {
+      options.onBug(error)
+      return nothingFrom(timer, "failed")
+    }
   }
-  return all
+  const aimed = await inTurn<Asked | Fired, Aimed | Fired>(asked, options, (one) =>
+    isFired(one) ? one : inSlices(aiming(one), options.breathe),
+  )
+  const keys = aimed.flatMap((one) => (isFired(one) ? [] : one.keys))
+  const gates = keys.length === 0 ? NO_GATES : await ports.gates(keys)
+  const told = new ToldSoFar()
+  return inTurn<Aimed | Fired, Fired>(aimed, options, (one) =>
+    isFired(one) ? one : inSlices(fired(one, gates, told, options), options.breathe),
+  )
 }
 
 const peopleIn = ({ groups }: Aimed): number =>
@@ -99,15 +101,19 @@ const eventsOf = ({ due: { timer, events } }: Firing, digests: ReadonlyMap<Timer
   timer.kind === "digest" ? (digests.get(timer.id) ?? []) : events
 
 /** A timer whose firing fails leaves the gates as they were. One that is for very many people takes many turns. */
-async function fired(aimed: Aimed, gates: Gates, told: ToldSoFar, options: BatchOptions): Promise<Fired> {
-  const { settings, ids, onBug, breathe } = options
+function* fired(aimed: Aimed, gates: Gates, told: ToldSoFar, options: BatchOptions): Sliced<Fired> {
+  const { settings, ids, onBug } = options
   const { due } = aimed.asked.firing
   try {
     const staged = new StagedGates(gates)
-    const already = told.of(due)
-    const made = await withBreaths(fireInSlices(aimed, already, { settings, ids, gates: staged }), breathe)
-    staged.handOn()
-    for (const { recipient, id, inbox } of made.notifications) already.set(recipient, { id, inbox })
+    const already = yield* told.of(due)
+    const made = yield* fireInSlices(aimed, already, { settings, ids, gates: staged })
+    yield* staged.handOn()
+    yield* eachInSlices(
+      made.notifications,
+      ({ recipient, id, inbox }) => void already.set(recipient, { id, inbox }),
+      LIGHT,
+    )
     return made
   } catch (error) {
     onBug(error)
@@ -117,15 +123,15 @@ async function fired(aimed: Aimed, gates: Gates, told: ToldSoFar, options: Batch
 
 /** Who has a notification of an event and a rule: what was stored, and what this batch has made since. */
 class ToldSoFar {
-  readonly #byRule = new Map<string, Map<RecipientId, Kept>>()
+  readonly #byRule = new Map<string, Map<RecipientId, Kept>>();
 
-  of({ timer, told }: DueTimer): Map<RecipientId, Kept> {
+  *of({ timer, told }: DueTimer): Sliced<Map<RecipientId, Kept>> {
     const key = `${timer.event}\n${timer.rule}`
-    let known = this.#byRule.get(key)
-    if (known === undefined) {
-      known = new Map(told.map(({ recipient, id, inbox }) => [recipient, { id, inbox }]))
-      this.#byRule.set(key, known)
-    }
-    return known
+    const known = this.#byRule.get(key)
+    if (known !== undefined) return known
+    const all = new Map<RecipientId, Kept>()
+    yield* eachInSlices(told, ({ recipient, id, inbox }) => void all.set(recipient, { id, inbox }), LIGHT)
+    this.#byRule.set(key, all)
+    return all
   }
 }

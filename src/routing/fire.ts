@@ -23,9 +23,9 @@ import { escalateTimer, type Origin } from "./next-timer.ts"
 import { goesOn } from "./plan.ts"
 import { ruleNamed } from "./rule-by-name.ts"
 import type { LoadedNotify, RuleSet } from "./rule-set.ts"
-import type { Sliced } from "./slices.ts"
+import { eachInSlices, isMany, LIGHT, madeInSlices, type Sliced } from "./slices.ts"
 import { type Hands, type Scene, tellInSlices } from "./telling.ts"
-import { expiryOf, limitKeysFor } from "./turns.ts"
+import { expiryOf, limitKeysInSlices } from "./turns.ts"
 
 /** A timer whose action there is, and which nobody has ended. */
 export interface Firing {
@@ -136,7 +136,7 @@ export interface Aimed {
 }
 
 /** Who is told of which events. `answers`: those to `asked.wants`, in order. */
-export function aim(asked: Asked, answers: readonly AudienceAnswer[]): Aimed {
+export function* aimInSlices(asked: Asked, answers: readonly AudienceAnswer[]): Sliced<Aimed> {
   const { events, facts, wants, firing } = asked
   const { taken } = firing.origin
   const newRecipients = new Map<RecipientId, Recipient>()
@@ -152,39 +152,56 @@ export function aim(asked: Asked, answers: readonly AudienceAnswer[]): Aimed {
     const { people, unknown } = peopleOf(want, answer)
     looks += people.length
     if (concerned.size > MOST_PEOPLE || looks > MOST_LOOKS) break
-    for (const [id, wishes] of answer.preferences) preferences.set(id, wishes)
-    for (const recipient of people) {
-      if (firing.next?.has(recipient.id) === false) continue
-      const known = concerned.get(recipient.id)
-      if (known === undefined) concerned.set(recipient.id, { recipient, of: [nth] })
-      else known.of.push(nth)
-    }
+    yield* eachInSlices(answer.preferences, ([id, wishes]) => void preferences.set(id, wishes), LIGHT)
+    yield* eachInSlices(
+      people,
+      (recipient) => {
+        if (firing.next?.has(recipient.id) === false) return
+        const known = concerned.get(recipient.id)
+        if (known === undefined) concerned.set(recipient.id, { recipient, of: [nth] })
+        else known.of.push(nth)
+      },
+      LIGHT,
+    )
     for (const recipient of unknown) if (concerned.has(recipient.id)) newRecipients.set(recipient.id, recipient)
   }
   if (concerned.size > MOST_PEOPLE || looks > MOST_LOOKS) {
     failures.push(tooMany(taken.rule))
     return { asked, groups: [], keys: [], newRecipients: [], failures }
   }
+  if (isMany(concerned.size)) yield
   const everybody = [...concerned.values()].sort((a, b) => (a.recipient.id < b.recipient.id ? -1 : 1))
+  // Those apart whom other events concern.
+  const members = new Map<string, { readonly of: readonly number[]; readonly people: Recipient[] }>()
+  yield* eachInSlices(
+    everybody,
+    ({ recipient, of }) => {
+      const name = of.join()
+      const own = members.get(name)
+      if (own === undefined) members.set(name, { of, people: [recipient] })
+      else own.people.push(recipient)
+    },
+    LIGHT,
+  )
   const keys: string[] = []
-  const groups = [...Map.groupBy(everybody, ({ of }) => of.join()).values()].map((members): Group => {
-    const of = new Set(members[0]?.of.flatMap((nth) => sets[nth]?.[1] ?? []))
+  const groups: Group[] = []
+  for (const { of: nths, people } of members.values()) {
+    const of = new Set(nths.flatMap((nth) => sets[nth]?.[1] ?? []))
     const theirs = { events: events.filter((_, i) => of.has(i)), facts: facts.filter((_, i) => of.has(i)) }
-    const people = members.map(({ recipient }) => recipient)
     const [event, last] = [theirs.events.at(-1), theirs.facts.at(-1)]
     if (event === undefined || last === undefined) throw new Error("people whom no event concerns")
-    const limits = isFirst(firing) ? limitKeysFor(taken, people, event, last) : { keys: NO_KEYS, failures: [] }
+    const limits = isFirst(firing)
+      ? yield* limitKeysInSlices(taken, people, event, last)
+      : { keys: NO_KEYS, failures: [] }
     failures.push(...limits.failures)
-    keys.push(...[...limits.keys.values()].flat())
-    return {
-      ...theirs,
-      turns: turnsOf(firing, theirs.events, people, preferences, limits.keys, nameOf(theirs.events, events)),
-    }
-  })
+    for (const key of yield* madeInSlices(limits.keys.values(), (own) => own, LIGHT)) keys.push(key)
+    const turns = turnsOf(firing, theirs.events, people, preferences, limits.keys, nameOf(theirs.events, events))
+    groups.push({ ...theirs, turns })
+  }
   return { asked, groups, keys, newRecipients: [...newRecipients.values()], failures }
 }
 
-/** People times the sets in which they were looked for: more takes seconds, and nobody else has a turn meanwhile. */
+/** People times the sets in which they were looked for: more takes seconds, and no other timer is fired meanwhile. */
 const MOST_LOOKS = 2_000_000
 
 const NO_KEYS: Turn["limitKeys"] = new Map()
@@ -258,8 +275,8 @@ export function* fireInSlices(aimed: Aimed, told: Scene["told"], hands: Hands): 
   let someGoOn = groups.length === 0 && taken.action.mode === "live"
   for (const { turns, ...of } of groups) {
     const made = yield* tellInSlices({ ruleSet, rule: taken.rule, event, business, told, ...of }, turns, hands)
-    notifications.push(...made.notifications)
-    deliveries.push(...made.deliveries)
+    for (const one of made.notifications) notifications.push(one)
+    for (const one of made.deliveries) deliveries.push(one)
     failures.push(...made.failures)
     if (turns.some((turn, i) => goesOn(turn, made.refused[i]?.size ?? 0))) someGoOn = true
   }

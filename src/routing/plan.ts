@@ -25,9 +25,9 @@ import { matches } from "./match.ts"
 import { crowdTimer, delayTimer, digestTimer, escalateTimer, type Origin } from "./next-timer.ts"
 import { Reasons } from "./reasons.ts"
 import type { LoadedAction, LoadedNotify, RuleSet } from "./rule-set.ts"
-import { atOnce } from "./slices.ts"
+import type { Sliced } from "./slices.ts"
 import { type Hands, type Scene, tellInSlices } from "./telling.ts"
-import { digestValue, expiryOf, limitKeysFor, type Taken } from "./turns.ts"
+import { digestValue, expiryOf, limitKeysInSlices, type Taken } from "./turns.ts"
 import { webhookDelivery } from "./webhook-delivery.ts"
 
 /** An action that a matched rule takes, with what has to be asked first. */
@@ -96,7 +96,7 @@ export interface Prepared {
 export const CROWD = 5_000
 
 /** The second part: who is told now, what waits, and which gates have to be held for it. */
-export function prepare(decided: Decided, { inhibitors, audiences }: Answers): Prepared {
+export function* prepareInSlices(decided: Decided, { inhibitors, audiences }: Answers): Sliced<Prepared> {
   const { event, facts, ruleSet } = decided
   const reasons = new Reasons()
   const failures: RoutingFailure[] = []
@@ -133,7 +133,7 @@ export function prepare(decided: Decided, { inhibitors, audiences }: Answers): P
       }
       for (const recipient of unknown) newRecipients.set(recipient.id, recipient)
       reasons.notTold(rule, whyNotTold(step.want, answer, people.length))
-      const limits = limitKeysFor(taken, people, event, facts)
+      const limits = yield* limitKeysInSlices(taken, people, event, facts)
       failures.push(...limits.failures)
       tellings.push({ origin, turn: turnOf(taken, event, people, answer, limits.keys) })
     } else if (action.digest !== null) {
@@ -188,7 +188,7 @@ const turnOf = (
 const MAX_FAILURES = 50
 
 /** The third part, in the order of the events: each sees what the gates remember of those before. */
-export function plan(prepared: Prepared, hands: Hands): Plan {
+export function* planInSlices(prepared: Prepared, hands: Hands): Sliced<Plan> {
   const { decided, reasons } = prepared
   const { event, facts, ruleSet } = decided
   const failures = [...decided.failures, ...prepared.failures]
@@ -207,11 +207,10 @@ export function plan(prepared: Prepared, hands: Hands): Plan {
       facts: [facts],
       told: NOBODY,
     }
-    // What is for a crowd is a timer's, so this is for few.
     const turns = tellings.map(({ turn }) => turn)
-    const made = atOnce(tellInSlices(scene, turns, hands))
-    notifications.push(...made.notifications)
-    deliveries.push(...made.deliveries)
+    const made = yield* tellInSlices(scene, turns, hands)
+    for (const one of made.notifications) notifications.push(one)
+    for (const one of made.deliveries) deliveries.push(one)
     failures.push(...made.failures)
     for (const [i, { origin, turn }] of tellings.entries()) {
       const refused = made.refused[i]

@@ -14,7 +14,7 @@ import { saveRuleSet } from "../store/rule-sets.ts"
 import { acquit, MOST_CRASHES, nextSuspect } from "../store/suspects.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError, scrub } from "../telemetry/scrub.ts"
-import { broadcastsOf, newsOf } from "./consequence-news.ts"
+import { broadcastsOf, tellOf } from "./consequence-news.ts"
 import { countsByRule } from "./count-rules.ts"
 import { decideBatch } from "./decide-batch.ts"
 import { failedPlan } from "./plan.ts"
@@ -182,7 +182,7 @@ class Router implements Behaviour<RouterMessage> {
       telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
     }
     if (routed.plans > 0) {
-      pubsub.publish([...newsOf(routed), ...broadcastsOf(plans)])
+      await tellOf(pubsub, routed, broadcastsOf(plans))
       this.#report(routed, plans, clock.now() - began)
       for (const { event } of plans) this.#failedAlone.delete(event.id)
     }

@@ -1,5 +1,6 @@
 /** What one decision does to the gates, kept apart until the whole of it is sound. */
 import type { Gates } from "../domain/gates.ts"
+import { eachInSlices, LIGHT, type Sliced } from "./slices.ts"
 
 /** Gates that keep what was set to themselves, until they are told to hand it on. */
 export class StagedGates implements Gates {
@@ -19,7 +20,7 @@ export class StagedGates implements Gates {
     this.#set.set(state[0], state)
   }
 
-  handOn(): void {
-    for (const state of this.#set.values()) this.#under.set(...state)
+  handOn(): Sliced<void> {
+    return eachInSlices(this.#set.values(), (state) => this.#under.set(...state), LIGHT)
   }
 }

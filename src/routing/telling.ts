@@ -6,7 +6,7 @@ import { isPersonalChannel, type PersonalChannel } from "../domain/channel.ts"
 import type { RoutingFailure } from "../domain/decision.ts"
 import type { NewDelivery } from "../domain/delivery.ts"
 import { type HubEvent, SEVERITY_RANK, type Severity } from "../domain/event.ts"
-import type { Gates } from "../domain/gates.ts"
+import type { GateState, Gates } from "../domain/gates.ts"
 import type { BusinessId, EventId, NewIds, NotificationId, RecipientId } from "../domain/ids.ts"
 import type { InPlace } from "../domain/message.ts"
 import type { NewNotification } from "../domain/notification.ts"
@@ -19,7 +19,7 @@ import { updateKey } from "./gate-keys.ts"
 import { admit } from "./limits.ts"
 import { NoWords } from "./no-words.ts"
 import type { LoadedNotify, LoadedRule, RuleSet } from "./rule-set.ts"
-import { eachInSlices, type Sliced } from "./slices.ts"
+import { eachInSlices, LIGHT, madeInSlices, type Sliced } from "./slices.ts"
 import { computed } from "./turns.ts"
 import { type WordSettings, type Words, WordsFor } from "./words-for.ts"
 
@@ -82,6 +82,13 @@ interface Part {
   failedOver: number
 }
 
+/** A limit's gate as it was found. */
+interface Before {
+  readonly key: string
+  readonly state: GateState | null
+  readonly staleAt: number
+}
+
 const SHADOW = suppressed("shadow")
 
 /** What follows where these actions of the rule tell now. */
@@ -96,6 +103,8 @@ class RuleTelling {
   readonly #people = new Map<RecipientId, Person>()
   readonly #groups = new Map<string, AddressGroup>()
   readonly #failures: RoutingFailure[] = []
+  /** How their limits stood before this counted for them. */
+  readonly #before = new Map<RecipientId, Before[]>()
 
   constructor(scene: Scene, hands: Hands) {
     const { ruleSet, rule, facts, events } = scene
@@ -113,12 +122,21 @@ class RuleTelling {
       for (const part of person.parts) this.#try(person, part, part.turn.channels.filter(isPersonalChannel))
     })
     yield* this.#write()
-    while (this.#failOver()) yield* this.#write()
-    const deliveries: NewDelivery[] = []
-    yield* eachInSlices(this.#groups.values(), (group) => void deliveries.push(...this.#deliveries(group)))
-    const reached = new Set(deliveries.flatMap((delivery) => delivery.notifications))
-    const notifications: NewNotification[] = []
-    yield* eachInSlices(this.#people.values(), (one) => void notifications.push(...this.#notification(one, reached)))
+    while (yield* this.#failOver()) yield* this.#write()
+    const deliveries = yield* madeInSlices(this.#groups.values(), (group) => this.#deliveries(group))
+    const reached = new Set<NotificationId>()
+    yield* eachInSlices(
+      deliveries,
+      (delivery) => {
+        for (const id of delivery.notifications) reached.add(id)
+      },
+      LIGHT,
+    )
+    const notifications = yield* madeInSlices(this.#people.values(), (one) => {
+      const told = this.#notification(one, reached)
+      if (told.length === 0 && !this.#scene.told.has(one.recipient.id)) this.#uncount(one.recipient.id)
+      return told
+    })
     return { notifications, deliveries, failures: [...this.#failures, ...this.#words.failures], refused }
   }
 
@@ -154,9 +172,19 @@ class RuleTelling {
       if (!admission.admitted) return word === "cooldown" ? "cooldown" : "throttled"
     }
     for (const { key, admission } of admissions) {
-      if (admission.admitted) gates.set(key, admission.state, admission.staleAt)
+      if (!admission.admitted) continue
+      this.#before.set(id, [
+        ...(this.#before.get(id) ?? []),
+        { key, state: gates.get(key), staleAt: admission.staleAt },
+      ])
+      gates.set(key, admission.state, admission.staleAt)
     }
     return null
+  }
+
+  /** Nothing could be written for this person: what was never said silences nothing that comes after it. */
+  #uncount(id: RecipientId): void {
+    for (const { key, state, staleAt } of this.#before.get(id) ?? []) this.#hands.gates.set(key, state, staleAt)
   }
 
   #try(person: Person, part: Part, channels: readonly PersonalChannel[]): void {
@@ -197,19 +225,23 @@ class RuleTelling {
   }
 
   /** The next channel for whom all before are known to have failed; true where there was one. */
-  #failOver(): boolean {
+  *#failOver(): Sliced<boolean> {
     let some = false
-    for (const person of this.#people.values()) {
-      for (const part of person.parts) {
-        const next = part.turn.failover[part.failedOver]
-        const failed =
-          part.tried.length > 0 && part.tried.every(({ fate, group }) => group.isMute || failedAtOnce(fate))
-        if (next === undefined || part.refusal !== null || !failed) continue
-        part.failedOver += 1
-        this.#try(person, part, [next])
-        some = true
-      }
-    }
+    yield* eachInSlices(
+      this.#people.values(),
+      (person) => {
+        for (const part of person.parts) {
+          const next = part.turn.failover[part.failedOver]
+          const failed =
+            part.tried.length > 0 && part.tried.every(({ fate, group }) => group.isMute || failedAtOnce(fate))
+          if (next === undefined || part.refusal !== null || !failed) continue
+          part.failedOver += 1
+          this.#try(person, part, [next])
+          some = true
+        }
+      },
+      LIGHT,
+    )
     return some
   }
 

@@ -14,7 +14,7 @@ import { acquitTimers, MOST_CRASHES, nextSuspectTimer } from "../store/suspects.
 import { type Claimable, type FiredBatch, fireTimers, nextTimer } from "../store/timers.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError, scrub } from "../telemetry/scrub.ts"
-import { newsOf } from "./consequence-news.ts"
+import { tellOf } from "./consequence-news.ts"
 import { countsByRule } from "./count-rules.ts"
 import { fireBatch } from "./fire-batch.ts"
 import { KeptRules } from "./kept-rules.ts"
@@ -155,7 +155,7 @@ class Timers implements Behaviour<"look"> {
       })
     })
     if (batch.fired.length > 0) {
-      pubsub.publish(newsOf(batch))
+      await tellOf(pubsub, batch)
       this.#report(batch, clock.now() - began)
     }
     return batch.hadMore || suspect !== null

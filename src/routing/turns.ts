@@ -9,6 +9,7 @@ import { namedUsers } from "./addressees.ts"
 import { type Facts, LogicFailed } from "./conditions/logic.ts"
 import { type GatePlace, keyValue, limitKey } from "./gate-keys.ts"
 import type { LoadedAction, LoadedNotify, LoadedRule } from "./rule-set.ts"
+import { eachInSlices, LIGHT, type Sliced } from "./slices.ts"
 
 /** An action of a rule, by its place. */
 export interface Taken<A extends LoadedAction = LoadedAction> {
@@ -21,12 +22,15 @@ export interface Taken<A extends LoadedAction = LoadedAction> {
  * The gates of the action's limits for each of these people. A key that this event makes impossible to compute counts as
  * none, and is a failure.
  */
-export function limitKeysFor(
+export function* limitKeysInSlices(
   { rule, place, action }: Taken<LoadedNotify>,
   people: readonly Recipient[],
   event: HubEvent,
   facts: Facts,
-): { readonly keys: ReadonlyMap<RecipientId, readonly string[]>; readonly failures: readonly RoutingFailure[] } {
+): Sliced<{
+  readonly keys: ReadonlyMap<RecipientId, readonly string[]>
+  readonly failures: readonly RoutingFailure[]
+}> {
   const keys = new Map<RecipientId, readonly string[]>()
   if (action.limits.length === 0 || people.length === 0) return { keys, failures: [] }
   const failures: RoutingFailure[] = []
@@ -39,11 +43,14 @@ export function limitKeysFor(
     if (failure !== null) failures.push(failure)
     return { limit, nth, value }
   })
-  for (const { id } of people)
-    keys.set(
-      id,
-      limits.map(({ limit, nth, value }) => limitKey(at, limit, nth, id, value)),
-    )
+  yield* eachInSlices(
+    people,
+    ({ id }) => {
+      const own = limits.map(({ limit, nth, value }) => limitKey(at, limit, nth, id, value))
+      keys.set(id, own)
+    },
+    LIGHT,
+  )
   return { keys, failures }
 }
 
