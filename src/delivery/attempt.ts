@@ -4,6 +4,7 @@ import { type RetryPolicy, settle } from "../domain/delivery.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { InTime } from "../runtime/deadlines.ts"
 import type { Emitter } from "../telemetry/bus.ts"
+import { tellOfEnds } from "../telemetry/ends.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { accountOf, isElsewhere } from "./account.ts"
 import { type Verdict, verdictOf } from "./breaker.ts"
@@ -40,13 +41,17 @@ export interface Attempted {
 }
 
 /**
- * It was due within its day, and nobody was there to try it: what was tried before is not tried again beyond it, where
- * a provider has forgotten its key and would send it a second time.
+ * It was claimed before its rule's end and is past it, as a process may be stopped in between. Or it was due within its day,
+ * and nobody was there to try it: what was tried before is not tried again beyond it, where a provider has forgotten its
+ * key and would send it a second time.
  */
-const isTooLate = (
-  { claimed: { tries, ageMs }, since }: Held,
+function isTooLate(
+  { claimed: { tries, ageMs, expiresInMs }, since }: Held,
   { clock, policy }: Pick<AttemptOptions, "clock" | "policy">,
-): boolean => tries > 1 && ageMs + (clock.now() - since) >= policy.maxAgeMs
+): boolean {
+  const heldMs = clock.now() - since
+  return (expiresInMs !== undefined && heldMs >= expiresInMs) || (tries > 1 && ageMs + heldMs >= policy.maxAgeMs)
+}
 
 const TOO_LATE: Sent = {
   outcome: {
@@ -117,6 +122,7 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     telemetry.emit({ kind: "bug_found", where: "delivery/gone", error: describeError(error) })
     return []
   })
+  tellOfEnds(telemetry, stopped)
   return {
     againInMs: "delayMs" in settlement && !written.expired ? settlement.delayMs : null,
     // What waited for the same address may have a next channel too.

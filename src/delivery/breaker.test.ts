@@ -136,6 +136,9 @@ describe("a breaker", () => {
   test("of a dispatcher that has just crashed begins with one", () => {
     expect(limitOf(CAREFUL)).toBe(1)
     expect(limitOf(after(CAREFUL, "well", 0))).toBe(2)
+    // Of webhooks nothing is ever said of an account.
+    expect(limitOf(times(CAREFUL, 3, "nothing", 0))).toBe(4)
+    expect(times(CAREFUL, BOUND, "nothing", 0)).toEqual(CLOSED)
   })
 })
 

@@ -3,7 +3,7 @@
  * on every recipient costs their tries and helps nobody: the breaker opens, nothing is claimed, and after a pause one
  * delivery at a time finds out whether it works again. Pure: time and randomness are arguments.
  */
-import type { Outcome } from "../domain/delivery.ts"
+import { type Outcome, PLACE_TAKEN } from "../domain/delivery.ts"
 import { backoffDelay } from "../runtime/backoff.ts"
 
 /**
@@ -100,7 +100,7 @@ const TELLS_NOTHING = new Set([
   "chat_migrated",
   "no_webhook",
   "url_refused",
-  "place_taken",
+  PLACE_TAKEN,
   "not_tried",
 ])
 
@@ -143,7 +143,12 @@ export const look = (breaker: Breaker, now: number): Breaker =>
 /** After a try. */
 export function learn(breaker: Breaker, heard: Heard): Breaker {
   const { verdict } = heard
-  if (heard.era !== breaker.era || verdict === "nothing") return breaker
+  if (heard.era !== breaker.era) return breaker
+  if (verdict === "nothing")
+    // Who is careful and recovers from nothing waits for tries that end, whatever they say.
+    return breaker.state === "closed" && breaker.openings === 0
+      ? { ...breaker, limit: widened(breaker.limit, heard.bound) }
+      : breaker
   switch (breaker.state) {
     case "open":
       return breaker
@@ -183,14 +188,14 @@ const opened = (
   until: now + backoffDelay(PAUSES[cause], openings, random),
 })
 
+/** One more for each that worked doubles the width with every round trip. */
+const widened = (limit: number, bound: number): number => (limit + 1 >= bound ? Number.POSITIVE_INFINITY : limit + 1)
+
 function counted(breaker: Closed, heard: Heard, verdict: "well" | "failing"): Breaker {
   const window = added(breaker.window, heard.now, verdict)
   if (verdict === "well") {
-    // One more for each that worked doubles the width with every round trip.
-    const limit = breaker.limit + 1
-    return limit >= heard.bound
-      ? { ...breaker, window, limit: Number.POSITIVE_INFINITY, openings: 0, throttled: 0 }
-      : { ...breaker, window, limit, throttled: 0 }
+    const limit = widened(breaker.limit, heard.bound)
+    return { ...breaker, window, limit, throttled: 0, openings: Number.isFinite(limit) ? breaker.openings : 0 }
   }
   let [well, failing] = [0, 0]
   for (const slice of window) {

@@ -33,11 +33,14 @@ export interface Claim {
   readonly againInMs: number | null
 }
 
-/** Rejects with the database's error; what it had taken by then it gives back when it is asked again. */
-export type Claiming = (room: number, asksNext: boolean) => Promise<Claim>
+/**
+ * Rejects with the database's error; what it had taken by then it gives back when it is asked again, and so what it took
+ * after `late`, when nobody waited for it any more.
+ */
+export type Claiming = (room: number, asksNext: boolean, late: AbortSignal) => Promise<Claim>
 
 export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }: ClaimingOptions): Claiming {
-  /** Taken when the database went away: nothing of it was sent, and once its lease runs out nobody knows that. */
+  /** Taken when the database went away or was too slow: nothing of it was sent, and once its lease runs out nobody knows that. */
   const lost: Lease[] = []
   const claim = async (room: number, asksNext: boolean, taken: Lease[]): Promise<Claim> => {
     const limit = Math.min(room, limits?.room().count ?? room)
@@ -64,12 +67,15 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     const stays = waits.length < late.length
     return { claimed: go, full: full || stays, againInMs: waits.length > 0 ? Math.min(...waits) : null }
   }
-  return async (room, asksNext) => {
+  return async (room, asksNext, late) => {
     const taken = lost.splice(0)
     try {
       await releaseClaimed(db, owner, taken)
       taken.length = 0
-      return await claim(room, asksNext, taken)
+      const claimed = await claim(room, asksNext, taken)
+      if (!late.aborted) return claimed
+      lost.push(...taken)
+      return { claimed: [], full: true, againInMs: null }
     } catch (error) {
       lost.push(...taken)
       throw error

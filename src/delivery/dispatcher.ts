@@ -153,7 +153,7 @@ function startDispatcher(
     const asksNext = polled
     polled = false
     ctx.task(
-      () => claim(asksNext, together),
+      (late) => claim(asksNext, together, late),
       (outcome) => ({ kind: "claimed", outcome }),
       { atStop: "finish", timeoutMs: QUERY_MS },
     )
@@ -163,13 +163,13 @@ function startDispatcher(
   const onUnreadable = (_: DeliveryId, error: unknown): void =>
     telemetry.emit({ kind: "bug_found", where: `delivery of ${channel}`, error: describeError(error) })
 
-  const claim = async (asksNext: boolean, together: boolean): Promise<Claimed> => {
+  const claim = async (asksNext: boolean, together: boolean, late: AbortSignal): Promise<Claimed> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
     if (together && inFlight.size > 0) await nextTurn()
     const room = Math.min(most, account.room(inFlight))
     const { era } = account
     const since = clock.now()
-    const claim = await claiming(room, asksNext)
+    const claim = await claiming(room, asksNext, late)
     const deliveryIds = claim.claimed.map(({ id }) => id)
     const count = deliveryIds.length
     if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, deliveryIds, ms: clock.now() - since })

@@ -1,5 +1,5 @@
 /** What a refusal says of the address itself is kept, so that the next message need not ask its provider again. */
-import type { Outcome } from "../domain/delivery.ts"
+import type { EndedWaiting, Outcome } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { Database } from "../store/database.ts"
@@ -16,9 +16,9 @@ const GONE: ReadonlySet<string> = new Set([
 ])
 
 /** Learns from a try; answers the deliveries that waited for the same address and are suppressed now. */
-export type Learn = (id: DeliveryId, message: Message, outcome: Outcome) => Promise<readonly DeliveryId[]>
+export type Learn = (id: DeliveryId, message: Message, outcome: Outcome) => Promise<readonly EndedWaiting[]>
 
-const NOTHING: readonly DeliveryId[] = []
+const NOTHING: readonly EndedWaiting[] = []
 
 /** A device is forgotten. Any other address is not written to for a while, and one that refuses us for good never again. */
 export const learning =

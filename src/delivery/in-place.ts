@@ -4,7 +4,7 @@
  */
 import type { ChannelWorker, Earlier, SendRequest } from "../channels/channel.ts"
 import type { SendingChannel } from "../domain/channel.ts"
-import type { ClaimedDelivery, Outcome } from "../domain/delivery.ts"
+import { type ClaimedDelivery, type Outcome, PLACE_TAKEN } from "../domain/delivery.ts"
 import type { InPlace, Message } from "../domain/message.ts"
 import type { Database } from "../store/database.ts"
 import type { Unsent } from "../store/deliveries.ts"
@@ -34,7 +34,7 @@ export const inPlace = (worker: ChannelWorker, db: Database): ChannelWorker => (
 
 const notNow = (detail: string, retryAfterMs: number | null): Outcome => ({
   kind: "retry",
-  reason: "place_taken",
+  reason: PLACE_TAKEN,
   detail,
   retryAfterMs,
 })

@@ -17,6 +17,7 @@ import { saveRuleSet } from "../store/rule-sets.ts"
 import { seal } from "../store/sealed.ts"
 import { business, PLAIN_DELIVERY, recipient, recipientId } from "../testing/builders.ts"
 import { type DeliveryWorld, startDeliveryWorld } from "../testing/delivery-world.ts"
+import { eventually } from "../testing/eventually.ts"
 import { someMessage } from "../testing/seed-deliveries.ts"
 import { wishForAll } from "./wishes.ts"
 
@@ -32,7 +33,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   news = []
-  await db.execute("truncate notifications, preferences, timers, streams, stream_entries")
+  await db.execute("truncate notifications, preferences, suppressions, timers, streams, stream_entries")
   await world.begin()
 })
 afterEach(() => world.end())
@@ -112,6 +113,58 @@ const settled = (n: number) => world.told.waitFor("delivery_settled", n)
 const timers = () => db.query("select kind, rule, action, step, rules_hash, done_at from timers order by id")
 const set = (step: number) => ({ kind: "failover", rule, action: 0, step, rules_hash: "h1", done_at: null })
 const timersWereTold = () => news.some((one) => one.kind === "timers_set")
+
+test("what waited for an address that nobody has is told as an end, like the try that found it out", async () => {
+  const message = someMessage("sms", "hello")
+  const later = await plant({
+    start: { status: "scheduled", at: Date.now() + 3_600_000, reason: "quiet_hours", message },
+  })
+  await plant()
+  await world.run([channel("sms", { kind: "rejected", reason: "bad_number", detail: "" })])
+  await world.told.waitFor("delivery_settled", 1, ({ deliveryId }) => deliveryId === later)
+  expect(await state(later)).toEqual({ status: "suppressed", reason: "gone" })
+})
+
+describe("what an operator sends again to an address that nobody had", () => {
+  const nobody: Outcome = { kind: "rejected", reason: "bad_number", detail: "" }
+  const again = async (id: DeliveryId) => {
+    const asked = { asked: {}, replayId: null, actor: "op", businesses: null }
+    expect(await replayDead(db, { what: { kind: "one", id }, ...asked })).toMatchObject({ kind: "replayed" })
+  }
+  const ends = (id: DeliveryId, status: string) =>
+    world.told.waitFor("delivery_settled", 1, (event) => event.deliveryId === id && event.status === status)
+  const learned = async () =>
+    eventually(
+      () => db.query("select reason from suppressions"),
+      (rows) => rows.length > 0,
+      { withinMs: 5_000, everyMs: 5, what: "that nobody is there" },
+    )
+
+  test("is tried, as its provider may know better by now; what nobody sends again is not", async () => {
+    const sms = channel("sms", nobody, DELIVERED)
+    await world.run([sms])
+    const id = await plant()
+    world.pubsub.publish([{ kind: "deliveries_due", channels: ["sms"] }])
+    await ends(id, "dead")
+    await learned()
+    await again(id)
+    await ends(id, "delivered")
+    const other = await plant()
+    await ends(other, "suppressed")
+    expect(sms.sent).toEqual([id, id])
+  })
+
+  test("is not where its owner has said STOP since", async () => {
+    await world.run([channel("sms", nobody, DELIVERED)])
+    const id = await plant()
+    await ends(id, "dead")
+    await learned()
+    await db.execute("update suppressions set reason = 'stop', since = now()")
+    await again(id)
+    await ends(id, "suppressed")
+    expect(await state(id)).toEqual({ status: "suppressed", reason: "stop" })
+  })
+})
 
 describe("right before it is sent, a delivery", () => {
   test("into somebody's quiet hours is held until their end, and no try is written down for it", async () => {

@@ -77,3 +77,23 @@ test("when nobody waits any more, a settlement is offered once and then left to 
   expect(await settler(gone).settle(item, AbortSignal.abort())).toEqual({ kind: "unwritten" })
   expect(statements).toBe(1)
 })
+
+test("a settlement whose commit's answer was lost is known as written, beside one that somebody else has taken", async () => {
+  let answers = 0
+  const cut: Database = {
+    ...db,
+    query: async <Row>(...asked: Parameters<Database["query"]>): Promise<readonly Row[]> => {
+      const rows = await db.query<Row>(...asked)
+      answers += 1
+      return answers === 1 ? away() : rows
+    },
+  }
+  const [written, taken] = await claimed(2, { kind: "delivered", providerMessageId: "42" })
+  if (written === undefined || taken === undefined) throw new Error("two were seeded")
+  await db.execute("update deliveries set owner = 'another' where id = $1", [taken.id])
+  const settling = settler(cut)
+  const [ours, theirs] = await Promise.all([settling.settle(written, never), settling.settle(taken, never)])
+  expect(ours).toMatchObject({ kind: "settled", expired: false })
+  expect(theirs).toEqual({ kind: "lost" })
+  expect(await getDelivery(db, written.id, null)).toMatchObject({ status: "delivered", attempts: [{ number: 1 }] })
+})

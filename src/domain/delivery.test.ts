@@ -44,35 +44,35 @@ describe("what an outcome makes of a delivery", () => {
       young,
       { kind: "retry", ...why, retryAfterMs: null },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 2_500, maybeDuplicate: false, because: "backoff" },
+      { status: "retrying", ...why, delayMs: 2_500, because: "backoff" },
     ],
     [
       "the fourth retry comes within 40 s",
       { attempt: 4, ageMs: 0 },
       { kind: "retry", ...why, retryAfterMs: null },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 20_000, maybeDuplicate: false, because: "backoff" },
+      { status: "retrying", ...why, delayMs: 20_000, because: "backoff" },
     ],
     [
       "the provider's wish to wait wins, and is exceeded by a tenth at most",
       young,
       { kind: "retry", ...why, retryAfterMs: 90_000 },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 94_500, maybeDuplicate: false, because: "throttled" },
+      { status: "retrying", ...why, delayMs: 94_500, because: "throttled" },
     ],
     [
       "a wish beyond an hour is an hour",
       young,
       { kind: "retry", ...why, retryAfterMs: 7 * DAY },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 3_780_000, maybeDuplicate: false, because: "throttled" },
+      { status: "retrying", ...why, delayMs: 3_780_000, because: "throttled" },
     ],
     [
       "a wish for at once is a second",
       young,
       { kind: "retry", ...why, retryAfterMs: 0 },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 1_000, maybeDuplicate: false, because: "backoff" },
+      { status: "retrying", ...why, delayMs: 1_000, because: "backoff" },
     ],
     [
       "a provider that throttles without a wish is left alone for as long as one that fails",
@@ -84,7 +84,7 @@ describe("what an outcome makes of a delivery", () => {
         reason: "rate_limited",
         detail: "429",
         delayMs: 2_500,
-        maybeDuplicate: false,
+
         because: "throttled",
       },
     ],
@@ -93,14 +93,21 @@ describe("what an outcome makes of a delivery", () => {
       { attempt: 12, ageMs: 0 },
       { kind: "retry", ...why, retryAfterMs: 2_000 },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 2_100, maybeDuplicate: false, because: "throttled" },
+      { status: "retrying", ...why, delayMs: 2_100, because: "throttled" },
     ],
     [
       "whose wishes have been too short for an hour is asked less often",
       { attempt: 1, ageMs: 3_600_000 },
       { kind: "retry", ...why, retryAfterMs: 1_000 },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 225_000, maybeDuplicate: false, because: "throttled" },
+      { status: "retrying", ...why, delayMs: 225_000, because: "throttled" },
+    ],
+    [
+      "what finds its place taken for a moment comes back after it, however old it is",
+      { attempt: 3, ageMs: 3_600_000 },
+      { kind: "retry", reason: "place_taken", detail: "", retryAfterMs: 1_000 },
+      DEFAULT_RETRY,
+      { status: "retrying", reason: "place_taken", detail: "", delayMs: 1_050, because: "throttled" },
     ],
     [
       "the twelfth try is the last",
@@ -121,7 +128,7 @@ describe("what an outcome makes of a delivery", () => {
       young,
       { kind: "unknown", ...why },
       DEFAULT_RETRY,
-      { status: "retrying", ...why, delayMs: 2_500, maybeDuplicate: true, because: "may_repeat" },
+      { status: "retrying", ...why, delayMs: 2_500, because: "may_repeat" },
     ],
     [
       "an unknown end is held where that is the policy",
@@ -236,6 +243,15 @@ describe("whatever a channel says", () => {
     )
   })
 
+  test.each([0, -5_000])(
+    "a wish of %p ms, said each time, does not use up twelve tries sooner than silence would",
+    (wish) => {
+      const lasts = (retryAfterMs: number | null): number =>
+        life(DEFAULT_RETRY, [{ kind: "retry", ...why, retryAfterMs }], [HALF]).tries.at(-1)?.at ?? 0
+      expect(lasts(wish)).toBeGreaterThan(0.99 * lasts(null))
+    },
+  )
+
   test("what is refused for good is tried once", () => {
     fc.assert(
       fc.property(held, policy, random, (h, p, r) => {
@@ -262,7 +278,7 @@ describe("whatever a channel says", () => {
     fc.assert(
       fc.property(held, outcome, policy, random, (h, o, p, r) => {
         const settlement = settle(h, o, p, r)
-        if (settlement.status === "retrying") return settlement.maybeDuplicate === (o.kind === "unknown")
+        if (settlement.status === "retrying") return (settlement.because === "may_repeat") === (o.kind === "unknown")
         return settlement.status !== "queued" || o.kind === "unusable"
       }),
     )

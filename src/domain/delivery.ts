@@ -25,6 +25,14 @@ export const DELIVERY_STATUSES = [
 ] as const
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 
+/** A delivery that has ended while no channel had it: somebody reacted, or its address takes no messages any more. */
+export interface EndedWaiting {
+  readonly id: DeliveryId
+  readonly channel: SendingChannel
+  readonly status: Extract<DeliveryStatus, "cancelled" | "suppressed">
+  readonly reason: string
+}
+
 /** What the channel saw of one try. `detail` is scrubbed: no address, no secret, 300 characters at most. */
 export type Outcome =
   /** `reference`: by what later news changes the message; absent where none can, or it stands beneath an earlier one. */
@@ -91,6 +99,8 @@ export interface ClaimedDelivery {
   readonly suppressed?: SuppressionReason
   /** Somebody has left the hub since it was made: it may be for nobody by now. */
   readonly left?: true
+  /** Nothing is sent so long after the claim; absent: its rule sets no end. */
+  readonly expiresInMs?: number
 }
 
 /** Delays are relative: the database adds its own now(). */
@@ -102,7 +112,6 @@ export type Settlement =
       readonly reason: string
       readonly detail: string
       readonly delayMs: number
-      readonly maybeDuplicate: boolean
       /** `throttled`: the provider asked for patience, which costs no try. */
       readonly because: "backoff" | "throttled" | "may_repeat"
     }
@@ -149,6 +158,9 @@ const clampWish = (ms: number): number => Math.min(3_600_000, Math.max(1_000, ms
 const WISH_SPREAD = 0.1
 /** Pauses of a throttled delivery are no shorter than this part of its age, so that a wish of a second is not asked all day. */
 const AGE_PART = 1 / 16
+
+/** No provider's wish: another delivery is changing the message that this one changes, and is done within seconds. */
+export const PLACE_TAKEN = "place_taken"
 
 /** Full jitter: uniform in [0, min(max, first × 2^(attempt-1))]. `random` in [0, 1). */
 export const backoffMs = (attempt: number, policy: RetryPolicy, random: number): number =>
@@ -198,10 +210,14 @@ export function settle(held: Tried, outcome: Outcome, policy: RetryPolicy, rando
         : again(held, outcome, policy, backoffMs(held.attempt, policy, random), "may_repeat")
     case "retry": {
       const wish = outcome.retryAfterMs === null ? null : clampWish(outcome.retryAfterMs)
-      if (classOf(outcome) === "retryable")
-        return again(held, outcome, policy, wish ?? backoffMs(held.attempt, policy, random), "backoff")
-      const asked = wish === null ? backoffMs(held.attempt, policy, random) : wish * (1 + WISH_SPREAD * random)
-      const least = clampWish(held.ageMs * AGE_PART)
+      const backoff = backoffMs(held.attempt, policy, random)
+      if (classOf(outcome) === "retryable") {
+        // "At once" is believed once: a server that says it each time, or whose clock is off, would use up all tries in seconds.
+        const delayMs = wish === null ? backoff : held.attempt === 1 ? wish : Math.max(wish, backoff)
+        return again(held, outcome, policy, delayMs, "backoff")
+      }
+      const asked = wish === null ? backoff : wish * (1 + WISH_SPREAD * random)
+      const least = outcome.reason === PLACE_TAKEN ? 0 : clampWish(held.ageMs * AGE_PART)
       return again(held, outcome, policy, Math.floor(Math.max(asked, least)), "throttled")
     }
   }
@@ -220,5 +236,5 @@ function again(
   if (because !== "throttled" && held.attempt >= policy.maxAttempts)
     return { status: "dead", reason: "attempts_exhausted", detail, because: "attempts_exhausted" }
   if (held.ageMs + delayMs >= policy.maxAgeMs) return tooOld(detail)
-  return { status: "retrying", reason, detail, delayMs, maybeDuplicate: because === "may_repeat", because }
+  return { status: "retrying", reason, detail, delayMs, because }
 }

@@ -46,6 +46,12 @@ export function maySee(tenancy: Tenancy, business: BusinessId, location: Locatio
 export const confinedTo = (tenancy: Tenancy): readonly BusinessId[] | null =>
   tenancy === "*" ? null : tenancy.map((grant) => grant.business)
 
+/** The places that it must be confined to: `business`, or `business:location`, as no id holds a colon; null: no confinement. */
+export const placesOf = (tenancy: Tenancy): readonly string[] | null =>
+  tenancy === "*"
+    ? null
+    : tenancy.flatMap(({ business, locations }) => locations?.map((one) => `${business}:${one}`) ?? [business])
+
 /** The business of an event that names none: the caller's only one, else `default`. */
 export function defaultBusiness(tenancy: Tenancy): BusinessId {
   if (tenancy === "*") return DEFAULT_BUSINESS
