@@ -43,6 +43,15 @@ testChannelContract({
       expected: { kind: "unusable", reason: "bad_credential" },
     },
     {
+      title: "a key that was revoked is unusable: Resend says so with a 400, as of a field",
+      behaviour: {
+        kind: "answer",
+        status: 400,
+        body: { statusCode: 400, name: "validation_error", message: "API key is invalid" },
+      },
+      expected: { kind: "unusable", reason: "bad_credential" },
+    },
+    {
       title: "an unverified domain is unusable",
       behaviour: refusal(403, "validation_error"),
       expected: { kind: "unusable", reason: "bad_credential" },
@@ -62,6 +71,16 @@ testChannelContract({
       behaviour: refusal(409, "invalid_idempotent_request"),
       expected: { kind: "rejected", reason: "idempotency_conflict" },
     },
+    {
+      title: "a place where there is no such API is unusable, and costs no mail",
+      behaviour: refusal(404, "not_found"),
+      expected: { kind: "unusable", reason: "bad_credential" },
+    },
+    {
+      title: "a place that takes no posts is unusable",
+      behaviour: refusal(405, "method_not_allowed"),
+      expected: { kind: "unusable", reason: "bad_credential" },
+    },
   ],
 })
 
@@ -80,4 +99,19 @@ test("every try of an e-mail carries the delivery's id as its idempotency key", 
   expect(fake.calls.map((call) => call.idempotencyKey)).toEqual([id, id])
   expect(fake.calls[0]).toMatchObject({ to: ADDRESS, authorization: `Bearer ${KEY}` })
   expect(fake.calls[0]?.body).toMatchObject({ subject: message.subject, html: message.html, text: message.text })
+})
+
+test("an e-mail says that nobody wrote it, so that an absence does not answer; what has a link to stop it carries that too", async () => {
+  const worker = emailChannel(options(fake.url))
+  const headers = async (change: Partial<EmailMessage>) => {
+    const signal = new AbortController().signal
+    await worker.send({ id: newDeliveryId(Date.now()), message: { ...message, ...change }, signal })
+    return fake.callsOf("email").at(-1)?.body["headers"]
+  }
+  expect(await headers({})).toEqual({ "Auto-Submitted": "auto-generated" })
+  expect(await headers({ unsubscribeUrl: "https://hub.example/v1/unsubscribe/t" })).toEqual({
+    "Auto-Submitted": "auto-generated",
+    "List-Unsubscribe": "<https://hub.example/v1/unsubscribe/t>",
+    "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+  })
 })

@@ -4,7 +4,7 @@ import type { Outcome } from "../domain/delivery.ts"
 import { DELIVERY_TAG } from "../domain/receipt.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
-import { unsubscribeHeaders } from "./mail-headers.ts"
+import { mailHeaders } from "./mail-headers.ts"
 import { openLine, type ProviderFetch } from "./provider-fetch.ts"
 import {
   type Answer,
@@ -43,7 +43,7 @@ export function emailChannel(options: EmailOptions): ChannelWorker<"email"> {
             subject: message.subject,
             html: message.html,
             text: message.text,
-            headers: unsubscribeHeaders(message),
+            headers: mailHeaders(message),
             tags: [{ name: DELIVERY_TAG, value: id }],
           },
           { idempotencyKey: id },
@@ -76,11 +76,15 @@ async function resendOver(fetch: ProviderFetch, key: string, baseUrl: string) {
 /** Quotas end at a date, not with this message. */
 const QUOTAS = new Set(["daily_quota_exceeded", "monthly_quota_exceeded"])
 
+/** Of a key that it knew once Resend says so with a 400, by the name that it has for a field that is wrong. */
+const REVOKED = /^API key is invalid/i
+
 function outcomeOf(answer: Answer, wallMillis: number, privates: readonly string[]): Outcome {
   const { status } = answer
   const body = jsonBody(answer)
   const name = textField(body, "name") ?? ""
-  const detail = detailOf(`${status} ${name} ${textField(body, "message") ?? ""}`, privates)
+  const message = textField(body, "message") ?? ""
+  const detail = detailOf(`${status} ${name} ${message}`, privates)
   const wish = retryAfterMs(answer.headers, wallMillis)
   if (status >= 200 && status < 300) {
     const id = textField(body, "id")
@@ -93,7 +97,9 @@ function outcomeOf(answer: Answer, wallMillis: number, privates: readonly string
       ? { kind: "unusable", reason: "quota_exceeded", detail }
       : { kind: "retry", reason: "rate_limited", detail, retryAfterMs: wish }
   if (status >= 500 || status === 408) return { kind: "retry", reason: "provider_error", detail, retryAfterMs: wish }
-  if (status === 401 || status === 403) return { kind: "unusable", reason: "bad_credential", detail }
+  // 404 and 405 are about no mail: RESEND_BASE_URL leads to something else.
+  if (status === 401 || status === 403 || status === 404 || status === 405 || REVOKED.test(message))
+    return { kind: "unusable", reason: "bad_credential", detail }
   if (status >= 300 && status < 400) return { kind: "unusable", reason: "redirected", detail }
   if (status === 409 && name === "concurrent_idempotent_requests")
     return { kind: "retry", reason: "still_in_progress", detail, retryAfterMs: wish }

@@ -97,5 +97,5 @@ const REFUSED: Readonly<Record<SendingChannel, Outcome>> = {
   telegram: badCredential("401 Unauthorized"),
   slack: { kind: "unusable", reason: "bad_webhook", detail: "403 invalid_token" },
   push: badCredential("401 THIRD_PARTY_AUTH_ERROR"),
-  webhook: { kind: "rejected", reason: "bad_request", detail: "the system answered 401" },
+  webhook: { kind: "retry", reason: "not_authorized", detail: "the system answered 401", retryAfterMs: null },
 }

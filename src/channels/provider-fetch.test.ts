@@ -19,7 +19,7 @@ test("a line carries one request, so that an SDK cannot retry by itself", async 
 })
 
 test("a line with an address connects there and still speaks to the name", async () => {
-  const line = openLine({ signal, pin: { address: "127.0.0.1", family: 4 } })
+  const line = openLine({ signal, pins: [{ address: "127.0.0.1", family: 4 }] })
   const response = await line.fetch(`http://no-such-name.invalid:${fake.port}/services/pinned`, post)
   expect(response.status).toBe(200)
   expect(fake.calls.at(-1)?.path).toBe("/services/pinned")

@@ -33,13 +33,15 @@ export interface LineOptions {
   readonly signal: AbortSignal
   /** From the request to the last byte of the answer; default 15,000. */
   readonly deadlineMs?: number | undefined
-  /** Connect here instead of resolving the URL's host (once more). */
-  readonly pin?: PinnedAddress | null | undefined
+  /** Connect to the first of these where somebody listens, instead of resolving the URL's host (once more). */
+  readonly pins?: readonly PinnedAddress[] | undefined
 }
 
 /** reliability §4.5: total 15 s, answer ≤ 64 kB. */
 const PROVIDER_DEADLINE_MS = 15_000
 const MAX_ANSWER_BYTES = 65_536
+/** Of one name; whoever owns it may have listed hundreds. */
+const MOST_PLACES = 4
 
 /** A line for one try. A second request on it is refused: SDKs must not retry behind the hub's back. */
 export function openLine(options: LineOptions): Line {
@@ -49,9 +51,18 @@ export function openLine(options: LineOptions): Line {
   const signal = AbortSignal.any([options.signal, timeout])
 
   const exchange = async (url: string, init: RequestInit): Promise<Exchange> => {
+    const [first = null, ...others] = options.pins?.slice(0, MOST_PLACES) ?? []
+    let seen = await exchangeAt(first, url, init)
+    // Where nobody listens nothing was sent.
+    for (const pin of others)
+      if (seen.kind === "unreachable" && seen.reason === "refused") seen = await exchangeAt(pin, url, init)
+    return seen
+  }
+
+  const exchangeAt = async (pin: PinnedAddress | null, url: string, init: RequestInit): Promise<Exchange> => {
     if (options.signal.aborted) return { kind: "unreachable", reason: "aborted" }
     try {
-      const response = await fetch(...request(url, init, signal, options.pin ?? null))
+      const response = await fetch(...request(url, init, signal, pin))
       return { kind: "answered", status: response.status, headers: response.headers, ...(await readBounded(response)) }
     } catch (error) {
       if (options.signal.aborted) return { kind: "silent", reason: "aborted" }

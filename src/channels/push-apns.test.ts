@@ -123,6 +123,15 @@ describe("APNs", () => {
     expect(payload.iss).toBe(TEAM_ID)
   })
 
+  test("is told no more than it takes, whatever the words and the link are", async () => {
+    const many = { title: "字".repeat(200), text: "字".repeat(500), actionLabel: "字".repeat(200) }
+    const actionUrl = `https://erp.example/${"x".repeat(1_900)}`
+    await send(workerAt(fake.apnsUrl), { ...many, actionUrl })
+    const body = fake.calls[0]?.body
+    expect(Buffer.byteLength(JSON.stringify(body))).toBeLessThanOrEqual(4_096)
+    expect(body).toMatchObject({ action_url: actionUrl, aps: { alert: { title: many.title } } })
+  })
+
   test("takes a token for 40 minutes, and a new one when one was too old", async () => {
     let now = Date.now()
     const worker = workerAt(fake.apnsUrl, { wall: () => now })

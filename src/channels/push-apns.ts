@@ -1,11 +1,12 @@
 /** Apple's push service: HTTP/2, and a token of our own making that it takes for an hour. */
 import { importPKCS8, SignJWT } from "jose"
 import type { Outcome } from "../domain/delivery.ts"
+import type { JsonObject } from "../domain/json.ts"
 import type { PushMessage } from "../domain/message.ts"
 import type { Secret } from "../domain/secret.ts"
 import { Http2Line } from "./http2-line.ts"
 import type { PushSender } from "./push.ts"
-import { placeOf, ttlSeconds } from "./push-words.ts"
+import { fitting, placeOf, ttlSeconds } from "./push-words.ts"
 import { type Answer, detailOf, jsonBody, messageIdOf, retryAfterMs, textField, withoutAnswer } from "./reading.ts"
 
 export interface ApnsAccount {
@@ -70,7 +71,8 @@ export function apnsSender(account: ApnsAccount): PushSender {
     }
     const path = `/3/device/${encodeURIComponent(message.device.token)}`
     const deadlineMs = account.deadlineMs ?? DEADLINE_MS
-    const seen = await line.post({ path, headers, body: wordsOf(message), signal, deadlineMs })
+    const body = JSON.stringify(fitting(message, wordsOf))
+    const seen = await line.post({ path, headers, body, signal, deadlineMs })
     if (seen.kind !== "answered") return withoutAnswer(seen, true)
     const reason = textField(jsonBody(seen), "reason")
     if (reason === "ExpiredProviderToken") {
@@ -81,12 +83,11 @@ export function apnsSender(account: ApnsAccount): PushSender {
   }
 }
 
-const wordsOf = ({ title, text, actionUrl, actionLabel }: PushMessage): string =>
-  JSON.stringify({
-    aps: { alert: { title, body: text }, sound: "default" },
-    ...(actionUrl === null ? {} : { action_url: actionUrl }),
-    ...(actionLabel === null ? {} : { action_label: actionLabel }),
-  })
+const wordsOf = ({ title, text, actionUrl, actionLabel }: PushMessage): JsonObject => ({
+  aps: { alert: { title, body: text }, sound: "default" },
+  ...(actionUrl === null ? {} : { action_url: actionUrl }),
+  ...(actionLabel === null ? {} : { action_label: actionLabel }),
+})
 
 /** Apple's words for "this device has no such app any more". */
 const GONE: ReadonlySet<string> = new Set(["BadDeviceToken", "ExpiredToken", "Unregistered"])

@@ -126,6 +126,21 @@ describe("FCM", () => {
     })
   })
 
+  test("is told no more than it takes, whatever the words and the link are", async () => {
+    const many = { title: "字".repeat(200), text: "字".repeat(500), actionLabel: "字".repeat(200) }
+    const actionUrl = `https://erp.example/${"x".repeat(1_900)}`
+    await workerAt(fake.url).send({
+      id: newDeliveryId(Date.now()),
+      message: { ...message, ...many, actionUrl },
+      signal,
+    })
+    const written = (fake.calls[0]?.body["message"] ?? {}) as Record<string, { body?: string }> // as the channel wrote it
+    const { notification, data } = written
+    expect(Buffer.byteLength(JSON.stringify({ notification, data }))).toBeLessThanOrEqual(4_096)
+    expect(data).toMatchObject({ action_url: actionUrl })
+    expect(notification?.body).toMatch(/^字{50,}…$/)
+  })
+
   test("gives a token for an hour, and is asked for another one before it ends, or when one is taken back", async () => {
     let now = 1_700_000_000_000
     let tokens = 0

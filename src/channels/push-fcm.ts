@@ -6,7 +6,7 @@ import type { PushMessage } from "../domain/message.ts"
 import type { Secret } from "../domain/secret.ts"
 import { openLine } from "./provider-fetch.ts"
 import type { PushSender } from "./push.ts"
-import { placeOf, ttlSeconds } from "./push-words.ts"
+import { fitting, placeOf, ttlSeconds } from "./push-words.ts"
 import {
   type Answer,
   detailOf,
@@ -137,12 +137,16 @@ async function askToken(
 }
 
 function wordsOf(message: PushMessage, place: string, ttl: number): JsonObject {
-  const { device, title, text, actionUrl, actionLabel, priority, topic } = message
-  const data = { ...(actionUrl === null ? {} : { action_url: actionUrl }) }
+  const { device, priority, topic } = message
   return {
     token: device.token,
-    notification: { title, body: text },
-    data: { ...data, ...(actionLabel === null ? {} : { action_label: actionLabel }) },
+    ...fitting(message, ({ title, text, actionUrl, actionLabel }) => ({
+      notification: { title, body: text },
+      data: {
+        ...(actionUrl === null ? {} : { action_url: actionUrl }),
+        ...(actionLabel === null ? {} : { action_label: actionLabel }),
+      },
+    })),
     android: {
       priority: priority === "high" ? "HIGH" : "NORMAL",
       ttl: `${ttl}s`,

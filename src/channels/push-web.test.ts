@@ -60,6 +60,11 @@ testChannelContract({
       expected: { kind: "unusable", reason: "bad_credential" },
     },
     {
+      title: "a signature that the push service cannot read is unusable, and costs the subscription nothing",
+      behaviour: answer(400, "invalid JWT"),
+      expected: { kind: "unusable", reason: "bad_credential" },
+    },
+    {
       title: "words that are too many are rejected",
       behaviour: answer(413),
       expected: { kind: "rejected", reason: "too_large" },
@@ -140,10 +145,15 @@ describe("a push to a browser", () => {
     const change = {
       title: "٪".repeat(200),
       text: "﷽".repeat(500),
-      actionUrl: `https://erp.example/${"x".repeat(1_000)}`,
     }
-    await sent(change)
-    expect(arrived[0]?.body.length).toBeLessThanOrEqual(4_096)
+    for (const length of [1_000, 2_000, 4_000]) {
+      arrived.splice(0)
+      const { words } = await sent({ ...change, actionUrl: `https://erp.example/${"x".repeat(length)}` })
+      expect(arrived[0]?.body.length).toBeLessThanOrEqual(4_096)
+      // Of a link there is all or nothing.
+      expect(words).toMatchObject({ title: change.title, url: length === 4_000 ? null : expect.any(String) })
+      expect(String((words as { body: unknown }).body)).toStartWith("﷽".repeat(50))
+    }
   })
 
   test("goes to no address inside, and to no endpoint that is none", async () => {

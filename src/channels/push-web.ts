@@ -8,7 +8,7 @@ import type { Priority } from "../domain/rule.ts"
 import type { Secret } from "../domain/secret.ts"
 import { openLine } from "./provider-fetch.ts"
 import type { PushSender } from "./push.ts"
-import { placeOf, ttlSeconds } from "./push-words.ts"
+import { fitting, placeOf, ttlSeconds } from "./push-words.ts"
 import { type Answer, retryAfterMs, withoutAnswer } from "./reading.ts"
 import { guardUrl, type Resolve } from "./url-guard.ts"
 
@@ -40,16 +40,21 @@ export function webPushSender(account: WebPushAccount): PushSender {
       return { kind: "retry", reason: "unreachable", detail: "unresolved", retryAfterMs: null }
 
     const { default: webPush } = await import("web-push")
-    const { title, text, actionUrl, priority } = message
     const place = placeOf(id, message)
     const options = {
       vapidDetails: { ...account, privateKey: account.privateKey.reveal() },
       TTL: ttlSeconds(message, wall()),
-      urgency: URGENCY[priority],
+      urgency: URGENCY[message.priority],
       topic: place,
       contentEncoding: "aes128gcm",
     } as const
-    const words = JSON.stringify({ title, body: text, url: actionUrl, tag: place })
+    const written = fitting(message, ({ title, text, actionUrl }) => ({
+      title,
+      body: text,
+      url: actionUrl,
+      tag: place,
+    }))
+    const words = JSON.stringify(written)
     let request: ReturnType<typeof webPush.generateRequestDetails>
     try {
       request = webPush.generateRequestDetails(subscription, words, options)
@@ -57,7 +62,7 @@ export function webPushSender(account: WebPushAccount): PushSender {
       // Keys of the right length that are no point of the curve. What is thrown may quote them.
       return MALFORMED
     }
-    const line = openLine({ signal, deadlineMs: account.deadlineMs, pin: guarded.pin })
+    const line = openLine({ signal, deadlineMs: account.deadlineMs, pins: guarded.pins })
     const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [name, String(value)])
     const body = request.body === null ? null : new Uint8Array(request.body)
     // What went wrong is in the line's record, which knows more than what was thrown.
@@ -79,6 +84,6 @@ function outcomeOf({ status, headers }: Answer, wallMillis: number): Outcome {
   }
   if (status === 404 || status === 410) return { kind: "rejected", reason: "device_gone", detail }
   // Our keys or our subject, so the subscription is kept.
-  if (status === 401 || status === 403) return { kind: "unusable", reason: "bad_credential", detail }
+  if (status === 400 || status === 401 || status === 403) return { kind: "unusable", reason: "bad_credential", detail }
   return { kind: "rejected", reason: status === 413 ? "too_large" : "bad_request", detail }
 }

@@ -10,6 +10,9 @@ function linkOf({ actionUrl, actionLabel }: SlackMessage): string | null {
   return `<${url}|${escaped(actionLabel ?? "Open").replaceAll("|", "¦")}>`
 }
 
+/** Of a section's text. */
+const MAX_SECTION = 3_000
+
 const section = (text: string) => ({ type: "section" as const, text: { type: "mrkdwn" as const, text } })
 
 /**
@@ -22,8 +25,9 @@ export function slackWords(message: SlackMessage, carries: string | null) {
   if (carries === null) return { text }
   const label = { type: "plain_text" as const, text: ACKNOWLEDGE_LABEL }
   const button = { type: "button" as const, text: label, action_id: ACKNOWLEDGE_ACTION, value: carries }
-  // A section holds as much as the longest text has, so the link has one of its own.
-  const sections = [section(message.text), ...(link === null ? [] : [section(link)])]
+  // A section holds as much as the longest text has, so the link has one of its own; for one that is too long Slack would
+  // refuse the whole.
+  const sections = [section(message.text), ...(link === null || link.length > MAX_SECTION ? [] : [section(link)])]
   return { text, blocks: [...sections, { type: "actions" as const, elements: [button] }] }
 }
 

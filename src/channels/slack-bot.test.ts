@@ -33,14 +33,24 @@ testChannelContract({
   idempotent: false,
   serverError: "retry",
   cases: [
-    ...["invalid_auth", "not_authed", "token_revoked", "account_inactive", "missing_scope"].map((error) =>
-      says(error, unusable),
-    ),
+    ...[
+      "invalid_auth",
+      "not_authed",
+      "token_revoked",
+      "account_inactive",
+      "missing_scope",
+      "messages_tab_disabled",
+    ].map((error) => says(error, unusable)),
     ...["channel_not_found", "user_not_found", "is_archived", "not_in_channel"].map((error) => says(error, dead)),
     ...["msg_too_long", "invalid_blocks", "no_text", "a_word_of_next_year"].map((error) => says(error, bad)),
     ...["internal_error", "fatal_error", "service_unavailable"].map((error) => says(error, again)),
     says("ratelimited", { kind: "retry", reason: "rate_limited" }),
     says("invalid_auth", unusable, 401),
+    {
+      title: "a place where there is no Slack is unusable, and costs no message",
+      behaviour: { kind: "answer", status: 404, body: "<html>nginx</html>" },
+      expected: unusable,
+    },
     {
       title: "an ok without a place is unknown: it may have been posted",
       behaviour: { kind: "answer", status: 200, body: { ok: true } },

@@ -128,6 +128,7 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   "team_access_not_granted",
   "team_not_found",
   "enterprise_is_restricted",
+  "messages_tab_disabled",
 ])
 const RETRY: ReadonlySet<string> = new Set([
   "service_unavailable",
@@ -148,7 +149,6 @@ const DEAD: ReadonlySet<string> = new Set([
   "is_inactive",
   "not_in_channel",
   "cannot_dm_bot",
-  "messages_tab_disabled",
   "restricted_action",
   "restricted_action_read_only_channel",
 ])
@@ -181,7 +181,9 @@ function read(answer: Answer, call: SlackCall, wallMillis: number, privates: rea
     if (error === "") return outcome({ kind: "unknown", reason: "unreadable_answer", detail })
   } else if (status < 400) return outcome({ kind: "unusable", reason: "redirected", detail })
   else if (status === 401 || status === 403) return outcome({ kind: "unusable", reason: "bad_credential", detail })
-  if (UNUSABLE.has(error)) return outcome({ kind: "unusable", reason: "bad_credential", detail })
+  // Without a word of Slack's it is no answer of its API: a wrong root.
+  if (UNUSABLE.has(error) || (status === 404 && error === ""))
+    return outcome({ kind: "unusable", reason: "bad_credential", detail })
   const about = call.method === "chat.update" || call.threadTs !== undefined
   if (about && GONE.has(error)) return { kind: "gone" }
   if (DEAD.has(error)) return outcome({ kind: "rejected", reason: "address_dead", detail })

@@ -83,6 +83,43 @@ describe("a Slack message", () => {
     expect(outcome).toMatchObject({ kind: "rejected", reason: "address_dead" })
   })
 
+  test.each([
+    ["a server's page for what is not there", 404, "<html><h1>404 Not Found</h1></html>"],
+    ["a wall's page", 403, "<html>Access denied</html>"],
+    ["a redirect to a page of maintenance", 302, ""],
+  ])("to a recipient's webhook that answers with %s does not make it a dead address", async (_, status, body) => {
+    fake.script("slack", answer(status, body))
+    const outcome = await send({ webhookUrl: fake.slackWebhook("theirs") })
+    expect(outcome).toMatchObject({ kind: "rejected", reason: "bad_webhook" })
+  })
+
+  test("that took too long to read is tried again", async () => {
+    fake.script("slack", answer(408, "Request Timeout"), answer(408, "Request Timeout"))
+    for (const webhookUrl of [null, fake.slackWebhook("theirs")])
+      expect(await send({ webhookUrl })).toMatchObject({ kind: "retry", reason: "provider_error" })
+  })
+
+  test("with a button is within the limits of Slack's blocks, whatever its link is", async () => {
+    const carries = { acknowledge: true, text: "x".repeat(3_000) } as const
+    const worker = slackChannel({
+      webhookUrl: new Secret(fake.slackWebhook("own")),
+      loopback: true,
+      acknowledge: () => "ack:token",
+    })
+    for (const [query, sections] of [
+      ["a=1", 2],
+      ["a&".repeat(900), 1],
+    ] as const) {
+      const actionUrl = `https://erp.example.com/i?${query}`
+      const id = newDeliveryId(Date.now())
+      await worker.send({ id, message: { ...message, ...carries, actionUrl }, signal: new AbortController().signal })
+      const blocks = fake.calls.at(-1)?.body["blocks"] as { text?: { text: string } }[] // as the channel has made them
+      const texts = blocks.flatMap(({ text }) => (text === undefined ? [] : [text.text]))
+      expect(texts).toHaveLength(sections)
+      for (const text of texts) expect(text.length).toBeLessThanOrEqual(3_000)
+    }
+  })
+
   test("to a recipient's webhook on this machine is refused in production, and nothing is sent", async () => {
     const before = fake.calls.length
     const outcome = await send({ webhookUrl: fake.slackWebhook("theirs") }, false)

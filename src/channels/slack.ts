@@ -42,7 +42,7 @@ export function slackChannel(options: SlackOptions): ChannelWorker<"slack"> {
         return { kind: "retry", reason: "unreachable", detail: "unresolved", retryAfterMs: null }
 
       const { IncomingWebhook } = await import("@slack/webhook")
-      const line = openLine({ signal, deadlineMs: options.deadlineMs, pin: guarded?.pin })
+      const line = openLine({ signal, deadlineMs: options.deadlineMs, pins: guarded?.pins })
       const webhook = new IncomingWebhook(guarded?.url ?? url, { fetch: line.fetch, retryConfig: { retries: 0 } })
       const privates = [url, ...new URL(url).pathname.split("/").filter((part) => part.length >= 8)]
       const failure = await webhook.send({ ...words, unfurl_links: false, unfurl_media: false }).then(
@@ -71,7 +71,7 @@ async function byBot(
 function outcomeOf(answer: Answer, own: boolean, wallMillis: number, privates: readonly string[]): Outcome {
   const { status } = answer
   const detail = detailOf(`${status} ${answer.body}`, privates)
-  if (status === 429 || status >= 500) {
+  if (status === 408 || status === 429 || status >= 500) {
     const reason = status === 429 ? "rate_limited" : "provider_error"
     return { kind: "retry", reason, detail, retryAfterMs: retryAfterMs(answer.headers, wallMillis) }
   }
@@ -81,8 +81,13 @@ function outcomeOf(answer: Answer, own: boolean, wallMillis: number, privates: r
       : { kind: "unknown", reason: "unreadable_answer", detail }
   if (status === 400 || status === 413 || status === 422) return { kind: "rejected", reason: "bad_request", detail }
   // 403 action_prohibited, 404 no_service, 410 channel_is_archived, and redirects: the webhook itself is no good.
-  // Ours stops the channel; a recipient's is that recipient's dead address.
-  return own
-    ? { kind: "unusable", reason: "bad_webhook", detail }
-    : { kind: "rejected", reason: "address_dead", detail }
+  // Ours stops the channel. A recipient's is a dead address, to which nothing goes for a month, on Slack's own word alone:
+  // a page of whatever server stands there may be another one tomorrow.
+  if (own) return { kind: "unusable", reason: "bad_webhook", detail }
+  const dead = status === 410 || DEAD.test(answer.body.trim())
+  return { kind: "rejected", reason: dead ? "address_dead" : "bad_webhook", detail }
 }
+
+/** How Slack says that a webhook is no more, or may not post where it leads to. */
+const DEAD =
+  /^(no_service|no_service_id|no_team|no_active_hooks|invalid_token|team_disabled|action_prohibited|channel_not_found|channel_is_archived|user_not_found|posting_to_general_channel_denied)$/

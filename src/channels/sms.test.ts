@@ -68,6 +68,26 @@ testChannelContract({
       expected: { kind: "unusable", reason: "bad_sender" },
     },
     {
+      title: "a landline is rejected",
+      behaviour: refusal(400, 21635),
+      expected: { kind: "rejected", reason: "bad_number" },
+    },
+    ...[21601, 21607, 21661].map((code) => ({
+      title: `a number that we cannot write from (${code}) is unusable`,
+      behaviour: refusal(400, code),
+      expected: { kind: "unusable", reason: "bad_sender" } as const,
+    })),
+    ...[21701, 21703, 21704, 21705].map((code) => ({
+      title: `a messaging service that cannot send (${code}) is unusable`,
+      behaviour: refusal(400, code),
+      expected: { kind: "unusable", reason: "bad_sender" } as const,
+    })),
+    {
+      title: "a sender whose queue at Twilio is full is waited for",
+      behaviour: refusal(400, 21611),
+      expected: { kind: "retry", reason: "rate_limited" },
+    },
+    {
       title: "too many requests are retried",
       behaviour: refusal(429, 20429),
       expected: { kind: "retry", reason: "rate_limited" },

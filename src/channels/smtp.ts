@@ -5,7 +5,7 @@
 import type { Outcome } from "../domain/delivery.ts"
 import type { Secret } from "../domain/secret.ts"
 import type { ChannelWorker } from "./channel.ts"
-import { unsubscribeHeaders } from "./mail-headers.ts"
+import { mailHeaders } from "./mail-headers.ts"
 import { detailOf, messageIdOf } from "./reading.ts"
 import { type SmtpExchange, SmtpPool, type SmtpServer } from "./smtp-pool.ts"
 
@@ -41,8 +41,7 @@ export function smtpChannel(options: SmtpOptions): ChannelWorker<"email"> {
         text: message.text,
         html: message.html,
         messageId,
-        // What answers by itself, such as an absence, shall not answer us (RFC 3834).
-        headers: { "Auto-Submitted": "auto-generated", ...prepared(unsubscribeHeaders(message)) },
+        headers: prepared(mailHeaders(message)),
         disableFileAccess: true,
         disableUrlAccess: true,
       })

@@ -40,6 +40,11 @@ testChannelContract({
       expected: { kind: "rejected", reason: "blocked_by_recipient" },
     },
     {
+      title: "a wall in front of Telegram is unusable, and says of nobody that he blocked the bot",
+      behaviour: { kind: "answer", status: 403, body: "<html>Access denied by policy</html>" },
+      expected: { kind: "unusable", reason: "bad_credential" },
+    },
+    {
       title: "a chat that is not there is rejected",
       behaviour: refusal(400, "Bad Request: chat not found"),
       expected: { kind: "rejected", reason: "address_not_found" },
@@ -102,6 +107,21 @@ describe("a Telegram message", () => {
     const body = fake.calls.at(-1)?.body
     expect(body?.["reply_markup"]).toBeUndefined()
     expect(body?.["text"]).toBe("<b>Invoice</b> INV-1\n\nOpen: http://localhost:4000/invoices/1?a=1&amp;b=2")
+  })
+
+  test("is sent without a link that would make it longer than Telegram takes", async () => {
+    const link = "http://10.0.0.5/invoices/1"
+    const text = async (html: string) => {
+      await send(worker(), { html, actionUrl: link })
+      return String(fake.calls.at(-1)?.body["text"])
+    }
+    const tail = `\n\nOpen: ${link}`
+    const fits = "x".repeat(4_096 - tail.length)
+    expect(await text(fits)).toBe(fits + tail)
+    expect(await text(`${fits}x`)).toBe(`${fits}x`)
+    // Tags are not counted, and entities are one.
+    const marked = `<b>${fits.slice(1)}</b>&amp;`
+    expect(await text(marked)).toBe(marked + tail)
   })
 
   test("to a group that became a supergroup is retried under the new id", async () => {

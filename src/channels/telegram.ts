@@ -125,10 +125,16 @@ function buttonsOf({ actionUrl, actionLabel }: TelegramMessage, acknowledge: str
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
-const bodyOf = (message: TelegramMessage): string =>
-  message.actionUrl === null || takesButton(message.actionUrl)
-    ? message.html
-    : `${message.html}\n\n${escaped(message.actionLabel ?? "Open")}: ${escaped(message.actionUrl)}`
+/** Telegram's, in UTF-16 units, once tags and entities are read. */
+const MAX_TEXT = 4_096
+const readLength = (html: string): number => html.replace(/<[^>]*>/g, "").replace(/&[#\w]{1,8};/g, "&").length
+
+/** With the link written out where it can be no button; without it where Telegram would refuse the whole for its length. */
+function bodyOf({ html, actionUrl, actionLabel }: TelegramMessage): string {
+  if (actionUrl === null || takesButton(actionUrl)) return html
+  const linked = `${html}\n\n${escaped(actionLabel ?? "Open")}: ${escaped(actionUrl)}`
+  return readLength(linked) > MAX_TEXT ? html : linked
+}
 
 function migrationOf(answer: Answer): number | null {
   const parameters = jsonBody(answer)?.["parameters"]
@@ -157,7 +163,9 @@ function outcomeOf(answer: Answer, wallMillis: number, privates: readonly string
   }
   if (status >= 200 && status < 300) return { kind: "unknown", reason: "unreadable_answer", detail }
   if (status >= 300 && status < 400) return { kind: "unusable", reason: "redirected", detail }
-  if (status === 401 || status === 404) return { kind: "unusable", reason: "bad_credential", detail }
+  // A 403 that is not Telegram's is a wall in front of it, and says nothing of whom it was for.
+  if (status === 401 || status === 404 || (status === 403 && body?.["ok"] !== false))
+    return { kind: "unusable", reason: "bad_credential", detail }
   if (status === 409) return { kind: "unusable", reason: "conflict", detail }
   if (status === 403) return { kind: "rejected", reason: "blocked_by_recipient", detail }
   if (migrationOf(answer) !== null) return { kind: "retry", reason: "chat_migrated", detail, retryAfterMs: 0 }

@@ -91,12 +91,13 @@ function parsed(text: string): unknown {
 
 /** Twilio's codes for "this account or this sender may not", whatever the status. */
 const OUR_FAULT = new Set([
-  10001, 10002, 20003, 20005, 20404, 21210, 21212, 21219, 21603, 21606, 21608, 21659, 21660, 30034,
+  10001, 10002, 20003, 20005, 20404, 21210, 21212, 21219, 21601, 21603, 21606, 21607, 21608, 21659, 21660, 21661, 21701,
+  21703, 21704, 21705, 30034,
 ])
-const BAD_NUMBER = new Set([13223, 13224, 21211, 21214, 21217, 21265, 21612, 21614])
+const BAD_NUMBER = new Set([13223, 13224, 21211, 21214, 21217, 21265, 21268, 21612, 21614, 21635])
 const UNSUBSCRIBED = 21610
-/** Requests, and calls at once. */
-const RATE_LIMITED = new Set([20429, 10004])
+/** Requests, calls at once, and messages that wait at Twilio for their sender. */
+const RATE_LIMITED = new Set([20429, 10004, 21611])
 
 function outcomeOf(answer: Answer, wallMillis: number, privates: readonly string[]): Outcome {
   const { status } = answer

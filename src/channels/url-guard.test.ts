@@ -10,8 +10,11 @@ const guard = (url: string, resolve = at("93.184.215.14"), loopback = false) => 
 describe("a URL from a recipient", () => {
   test("with https and a public address is allowed, and pinned to that address", async () => {
     const url = "https://hooks.slack.com/services/T0/B0/x"
-    expect(await guard(url)).toEqual({ kind: "allowed", url, pin: { address: "93.184.215.14", family: 4 } })
-    expect(await guard(url, at("2606:4700::6810:1"))).toMatchObject({ pin: { family: 6 } })
+    expect(await guard(url)).toEqual({ kind: "allowed", url, pins: [{ address: "93.184.215.14", family: 4 }] })
+    expect(await guard(url, at("2606:4700::6810:1"))).toMatchObject({ pins: [{ family: 6 }] })
+    expect(await guard(url, at("2606:4700::6810:1", "93.184.215.14"))).toMatchObject({
+      pins: [{ family: 4 }, { family: 6 }],
+    })
   })
 
   for (const host of [
@@ -80,7 +83,7 @@ describe("a URL from a recipient", () => {
 
   test("may name this machine in development, and still no other machine inside", async () => {
     const own = await guard("http://127.0.0.1:4999/services/x", at(), true)
-    expect(own).toMatchObject({ kind: "allowed", pin: { address: "127.0.0.1" } })
+    expect(own).toMatchObject({ kind: "allowed", pins: [{ address: "127.0.0.1" }] })
     expect(await guard("http://localhost:4999/x", at("127.0.0.1", "::1"), true)).toMatchObject({ kind: "allowed" })
     expect(await guard("http://10.0.0.1/x", at(), true)).toMatchObject({ kind: "refused", reason: "not_public" })
     expect(await guard("http://x.example.com/", at("127.0.0.1", "10.0.0.1"), true)).toMatchObject({ kind: "refused" })

@@ -1,6 +1,6 @@
 /**
  * URLs that come from recipients and rules are not trusted: https, public addresses, no credentials inside. The name is resolved
- * here, once, every address is checked, and the caller connects to the one that was: resolving again could lie.
+ * here, once, every address is checked, and the caller connects to one of those: resolving again could lie.
  */
 import { lookup } from "node:dns/promises"
 import { BlockList, isIP } from "node:net"
@@ -11,7 +11,8 @@ export interface PinnedAddress {
 }
 
 export type UrlVerdict =
-  | { readonly kind: "allowed"; readonly url: string; readonly pin: PinnedAddress }
+  /** IPv4 first: a container often has addresses of the other kind and no way out for them. */
+  | { readonly kind: "allowed"; readonly url: string; readonly pins: readonly PinnedAddress[] }
   | {
       readonly kind: "refused"
       readonly reason: "malformed" | "not_https" | "credentials_inside" | "port" | "not_public"
@@ -45,13 +46,13 @@ export async function guardUrl(
   if (host === "") return refused("malformed")
 
   const addresses = await addressesOf(host, options.resolve ?? resolveAll)
-  const first = addresses[0]
-  if (first === undefined) return { kind: "unresolved" }
-  if (options.loopback && addresses.every(isLoopback)) return { kind: "allowed", url: url.href, pin: first }
+  if (addresses.length === 0) return { kind: "unresolved" }
+  const pins = addresses.toSorted((a, b) => a.family - b.family)
+  if (options.loopback && addresses.every(isLoopback)) return { kind: "allowed", url: url.href, pins }
   if (!addresses.every(isPublic)) return refused("not_public")
   if (url.protocol !== "https:") return refused("not_https")
   if (!PORTS.has(url.port)) return refused("port")
-  return { kind: "allowed", url: url.href, pin: first }
+  return { kind: "allowed", url: url.href, pins }
 }
 
 async function addressesOf(host: string, resolve: Resolve): Promise<readonly PinnedAddress[]> {

@@ -37,9 +37,14 @@ testChannelContract({
       expected: { kind: "rejected", reason: "bad_request" },
     },
     {
-      title: "a signature that the system refuses is rejected",
+      title: "a signature that the system refuses is shown to it again: its secret may be about to change",
       behaviour: answer(401),
-      expected: { kind: "rejected", reason: "bad_request" },
+      expected: { kind: "retry", reason: "not_authorized" },
+    },
+    {
+      title: "a system that lets nobody in now is tried again",
+      behaviour: answer(403),
+      expected: { kind: "retry", reason: "not_authorized" },
     },
     {
       title: "a webhook that is gone is a dead address",
@@ -159,6 +164,18 @@ describe("a post to a system", () => {
     const elsewhere = await send({ url }, { resolve: at("127.0.0.3").resolve, deadlineMs: 500 })
     expect(elsewhere.outcome.kind).toBe("retry")
     expect(elsewhere.came).toEqual([])
+  })
+
+  test("reaches a name of several addresses where one of them listens, whichever stands first", async () => {
+    const url = `http://erp.localhost:${system.port}/in`
+    for (const addresses of [
+      ["::1", "127.0.0.1"],
+      ["127.0.0.3", "127.0.0.1"],
+    ]) {
+      const { outcome, came } = await send({ url }, { resolve: at(...addresses).resolve })
+      expect([addresses, outcome.kind]).toEqual([addresses, "delivered"])
+      expect(came).toHaveLength(1)
+    }
   })
 
   test("is refused where the name of this machine leads elsewhere", async () => {

@@ -39,7 +39,7 @@ export function webhookChannel(options: WebhookOptions): ChannelWorker<"webhook"
       if (guarded.kind === "unresolved")
         return { kind: "retry", reason: "unreachable", detail: "unresolved", retryAfterMs: null }
 
-      const line = openLine({ signal, deadlineMs: options.deadlineMs, pin: guarded.pin })
+      const line = openLine({ signal, deadlineMs: options.deadlineMs, pins: guarded.pins })
       const headers = { ...signed(id, Math.floor(wall() / 1_000), message.body, key), ...PLAIN }
       // What went wrong is in the line's record, which knows more than what was thrown.
       await line.fetch(guarded.url, { method: "POST", headers, body: message.body }).catch(() => null)
@@ -79,5 +79,7 @@ function outcomeOf(answer: Answer, wallMillis: number): Outcome {
     const reason = status === 429 ? "rate_limited" : "provider_error"
     return { kind: "retry", reason, detail, retryAfterMs: retryAfterMs(answer.headers, wallMillis) }
   }
+  // A secret or a wall that somebody is changing; where it stays so, the last try says it to the rule's owner.
+  if (status === 401 || status === 403) return { kind: "retry", reason: "not_authorized", detail, retryAfterMs: null }
   return { kind: "rejected", reason: status === 404 || status === 410 ? "address_dead" : "bad_request", detail }
 }
