@@ -53,7 +53,7 @@ export const RESEND_DOC: RouteDoc = {
 export const TELEGRAM_DOC: RouteDoc = {
   summary: "Take Telegram's updates",
   tag: TAG,
-  description: `With the secret that \`setWebhook\` was given. The button and "ok" acknowledge what was sent to this chat, other words become an event \`reply.received\`; \`/stop\` and \`/start\` as STOP and START. ${ONCE}`,
+  description: `With the secret that \`setWebhook\` was given. The button and "ok" acknowledge what was sent to this chat, other words become an event \`reply.received\`; STOP and its synonyms, START, \`/stop\` and \`/start\` as of a number. ${ONCE}`,
   parameters: [{ name: "X-Telegram-Bot-Api-Secret-Token", in: "header", description: "`TELEGRAM_WEBHOOK_SECRET`." }],
   body: {
     "application/json": {

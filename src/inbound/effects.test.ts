@@ -73,6 +73,26 @@ describe("an effect", () => {
   })
 })
 
+test.each([
+  [
+    "an acknowledgement calls off",
+    "cancelled",
+    "acknowledged",
+    (id) => effects.acknowledge({ via: "telegram", id: "8" }, id),
+  ],
+  ["a STOP stops", "suppressed", "stop", () => stop()],
+] as [string, string, string, (id: DeliveryId) => Promise<unknown>][])(
+  "what %s is told as an end, once",
+  async (_, status, reason, act) => {
+    const id = await waiting()
+    const before = front.emitted.length
+    await act(id)
+    await act(id)
+    const ends = front.emitted.slice(before).filter(({ kind }) => kind === "delivery_settled")
+    expect(ends).toMatchObject([{ deliveryId: id, channel: "sms", status, reason }])
+  },
+)
+
 describe("a suppressed address", () => {
   test("is left by what waits for it and by what comes after, until it says otherwise", async () => {
     await waiting()
@@ -105,7 +125,7 @@ describe("a suppressed address", () => {
       [id],
     )
     expect(timers).toEqual([{ kind: "failover" }])
-    expect(front.news.at(-1)?.map(({ kind }) => kind)).toEqual(["deliveries_changed", "timers_set"])
+    expect(front.news.at(-1)?.map(({ kind }) => kind)).toEqual(["timers_set"])
   })
 
   test("that mail came back from is not changed by a START", async () => {

@@ -3,6 +3,7 @@
  * that comes again does nothing. A reply is an event, whose key is that mark.
  */
 import type { AnsweringChannel } from "../domain/address.ts"
+import type { EndedWaiting } from "../domain/delivery.ts"
 import { HUB_SOURCE } from "../domain/event.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Preferences } from "../domain/preferences.ts"
@@ -17,7 +18,9 @@ import { isFirst, toldAt, toldBy } from "../store/inbound.ts"
 import { acknowledgeTold } from "../store/notifications.ts"
 import { changePreferencesIn } from "../store/preferences.ts"
 import { type Reported, recordReceipt } from "../store/receipts.ts"
-import { resume, type Suppressed, suppress } from "../store/suppressions.ts"
+import { heardFrom, resume, type Suppressed, suppress } from "../store/suppressions.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { tellOfEnds } from "../telemetry/ends.ts"
 
 export const REPLY_EVENT = "reply.received"
 
@@ -42,6 +45,8 @@ export interface Reply {
 export interface Effects {
   report(by: Answering, what: Reported, receipt: Receipt, suppressed: SuppressionReason | null): Promise<Effect>
   suppress(by: Answering, what: Suppressed, reason: SuppressionReason): Promise<Effect>
+  /** Whatever was written from there: what a provider has said of it is over. */
+  heard(channel: AnsweringChannel, address: string): Promise<void>
   resume(by: Answering, channel: AnsweringChannel, address: string): Promise<Effect>
   /** For all whom the delivery told. */
   acknowledge(by: Answering, delivery: DeliveryId): Promise<Effect>
@@ -53,26 +58,29 @@ export interface EffectsOptions {
   readonly accept: Accept
   readonly pubsub: PubSub
   readonly clock: Clock
+  readonly telemetry: Emitter
 }
 
 interface Done {
   readonly effect: Effect
   readonly news?: readonly News[]
+  readonly ended?: readonly EndedWaiting[]
 }
 
 const MAX_REPLY = 4_000
 
-export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Effects {
+export function createEffects({ db, accept, pubsub, clock, telemetry }: EffectsOptions): Effects {
   const once = async ({ via, id }: Answering, act: (tx: Queryable) => Promise<Done>): Promise<Effect> => {
     const done = await db.transaction(
       async (tx): Promise<Done> => ((await isFirst(tx, `${via} ${id}`)) ? act(tx) : { effect: "known" }),
     )
     if (done.news !== undefined && done.news.length > 0) pubsub.publish(done.news)
+    tellOfEnds(telemetry, done.ended ?? [])
     return done.effect
   }
 
   /** For what was to be sent and is not, the next channel may be due. */
-  const goesOn = (stopped: readonly DeliveryId[]): readonly News[] =>
+  const goesOn = (stopped: readonly EndedWaiting[]): readonly News[] =>
     stopped.length === 0 ? [] : [{ kind: "timers_set", at: clock.wall().getTime() }]
 
   return {
@@ -83,14 +91,18 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
         const stopped = suppressed === null ? [] : (await suppress(tx, found, suppressed)).stopped
         return {
           effect: found.changed ? "done" : "known",
-          news: [...changed([found.delivery, ...stopped]), ...goesOn(stopped)],
+          news: [{ kind: "deliveries_changed", ids: [found.delivery] }, ...goesOn(stopped)],
+          ended: stopped,
         }
       }),
     suppress: (by, what, reason) =>
       once(by, async (tx) => {
-        const done = await suppress(tx, what, reason)
-        return { effect: done.changed ? "done" : "known", news: [...changed(done.stopped), ...goesOn(done.stopped)] }
+        const { changed, stopped } = await suppress(tx, what, reason)
+        return { effect: changed ? "done" : "known", news: goesOn(stopped), ended: stopped }
       }),
+    async heard(channel, address) {
+      await heardFrom(db, channel, address)
+    },
     resume: (by, channel, address) =>
       once(by, async (tx) => {
         // Whoever had said no on a page as well has said yes since.
@@ -101,8 +113,9 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
       }),
     acknowledge: (by, delivery) =>
       once(by, async (tx) => {
-        const items = await acknowledgeTold(tx, delivery)
-        return items.length === 0 ? { effect: "unknown" } : { effect: "done", news: inboxNewsOf(items) }
+        const { items, calledOff } = await acknowledgeTold(tx, delivery)
+        if (items.length === 0) return { effect: "unknown" }
+        return { effect: "done", news: inboxNewsOf(items), ended: calledOff }
       }),
     async reply({ via, id }, { delivery, channel, text, more = {} }) {
       const told = await toldBy(db, delivery)
@@ -141,10 +154,6 @@ export function createEffects({ db, accept, pubsub, clock }: EffectsOptions): Ef
     },
   }
 }
-
-/** For whoever watches deliveries. */
-const changed = (ids: readonly DeliveryId[]): readonly News[] =>
-  ids.length === 0 ? [] : [{ kind: "deliveries_changed", ids }]
 
 function withoutRefusal(now: Preferences, channel: AnsweringChannel): Preferences | null {
   if (now.channels[channel] !== false) return null

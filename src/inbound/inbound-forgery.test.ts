@@ -112,7 +112,8 @@ const long = "x".repeat(12_000)
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
 
 describe("an answer of Twilio", () => {
-  const fields = { MessageSid: "SM1", From: "+15550100", Body: "stop loss, nöch?", To: "+15550101" }
+  const SID = `SM${"0123456789abcdef".repeat(2)}`
+  const fields = { MessageSid: SID, From: "+15550100", Body: "stop loss, nöch?", To: "+15550101" }
   const good = byTwilio(fields)
   const header = "x-twilio-signature"
   const mac = good.headers[header] ?? ""
@@ -123,7 +124,7 @@ describe("an answer of Twilio", () => {
     ["with fields in another order", { ...good, body: good.body.split("&").toReversed().join("&") }],
     ["signed with the standard port", signedUrl(PUBLIC_URL.replace("hub.example", "hub.example:443"))],
     ["with a query", byTwilio(fields, { query: "?delivery=dlv_0" })],
-    ["without fields", byTwilio({ MessageSid: "SM1", MessageStatus: "sent" })],
+    ["without fields", byTwilio({ MessageSid: SID, MessageStatus: "sent" })],
   ])("%s passes", async (_, sent) => {
     await passes(front, sent)
     await passes(production, sent)
@@ -164,6 +165,18 @@ describe("an answer of Twilio", () => {
     ["with an API key instead", good, { [header]: null, authorization: "Bearer test-admin-key-0123456789" }],
   ])("%s is refused", async (_, sent, changes = {}) => {
     await expectRefused(sent, changes)
+  })
+
+  test("cut into other names and values is refused: it would be another message, and a replay of STOP or START not known", async () => {
+    // What is signed has nothing between names and values, so this is the same to the signature.
+    const [short, name, rest] = [SID.slice(0, 12), SID.slice(12, 13), SID.slice(13)]
+    const recut = new URLSearchParams({
+      From: fields.From,
+      Body: fields.Body,
+      MessageSid: short,
+      [name]: `${rest}To${fields.To}`,
+    })
+    await expectRefused({ ...good, body: String(recut) })
   })
 
   test("with more fields than Twilio has is refused, whatever signed it", async () => {

@@ -162,7 +162,9 @@ const sends = async (sent: Sent): Promise<string> => {
   return answer.text()
 }
 let sids = 0
-const says = (from: string, text: string, more = {}, sid = `SMin${++sids}`): Sent =>
+/** Of what the fake did not name itself. */
+const sidOf = (kind: "SM" | "CA"): string => `${kind}f${String(++sids).padStart(31, "0")}`
+const says = (from: string, text: string, more = {}, sid = sidOf("SM")): Sent =>
   byTwilio({ MessageSid: sid, SmsStatus: "received", From: from, To: "+15005550006", Body: text, ...more })
 let updates = 0
 const writes = (chat: string, text: string, more = {}): Sent =>
@@ -212,7 +214,7 @@ describe("a receipt", () => {
   test("of Twilio is found by the delivery that it names, or by the message's own id", async () => {
     const told = await called(await person())
     await sends(
-      byTwilio({ MessageSid: "SMnever", MessageStatus: "delivered" }, { query: `?delivery=${told.id("sms")}` }),
+      byTwilio({ MessageSid: sidOf("SM"), MessageStatus: "delivered" }, { query: `?delivery=${told.id("sms")}` }),
     )
     expect((await told.one("sms"))["receipt"]).toBe("delivered")
     await sends(byTwilio({ CallSid: told.sid("voice"), CallStatus: "no-answer" }))
@@ -231,7 +233,9 @@ describe("a receipt", () => {
     const told = await called(await person())
     await sends(byResend({ type: "email.bounced", data: { email_id: "em_of_somebody_else" } }, `foreign-${told.event}`))
     await sends(byTwilio({ MessageSid: told.sid("voice"), MessageStatus: "delivered" }))
-    await sends(byTwilio({ MessageSid: "SMx", MessageStatus: "failed" }, { query: `?delivery=${told.id("email")}` }))
+    await sends(
+      byTwilio({ MessageSid: sidOf("SM"), MessageStatus: "failed" }, { query: `?delivery=${told.id("email")}` }),
+    )
     for (const channel of ["email", "voice", "sms"]) expect((await told.one(channel))["receipt"]).toBeNull()
   })
 
@@ -305,11 +309,68 @@ describe("STOP", () => {
     expect((await jsonOf<JsonObject>(hub.call("/v1/prefs", { key })))["channels"]).toEqual({ sms: false })
   })
 
+  test("in a chat with the bot is a word too, whichever, and not only a command; in a group it is none", async () => {
+    const who = await person()
+    await called(who)
+    const telegram = async () => ((await prefs(who))["channels"] as JsonObject)["telegram"]
+    const group = { chat: { id: Number(who.chat), type: "group" } }
+    for (const [words, stopped, more] of [
+      ["STOP", undefined, group],
+      ["stop loss at 5", undefined, {}],
+      ["Stop!", false, {}],
+      ["/start", undefined, {}],
+      ["إلغاء الاشتراك", false, {}],
+      ["start", undefined, {}],
+      ["/STOP", false, {}],
+    ] as const) {
+      await sends(writes(who.chat, words, more))
+      expect([words, await telegram()]).toEqual([words, stopped])
+    }
+  })
+
   test("is no word within a sentence, and HELP is answered", async () => {
     const who = await person()
     expect(await sends(says(who.phone, "stop loss at 5"))).toBe("<Response/>")
     expect((await prefs(who))["channels"]).toEqual({})
     expect(await sends(says(who.phone, "مساعدة"))).toContain("<Message>")
+  })
+})
+
+describe("an address that was gone", () => {
+  const ended = (found: readonly JsonObject[]): boolean =>
+    found.length > 0 && found.every(({ status }) => ["delivered", "dead", "suppressed"].includes(String(status)))
+  const became = async (type: string, who: string, channel: string): Promise<unknown> => {
+    const event = await happen(type, who)
+    const all = await eventually(() => deliveries(event), ended, within(type))
+    const one = all.find((each) => each["channel"] === channel)
+    return [one?.["status"], one?.["reason"]]
+  }
+
+  test("is written to again once somebody has written from it, whatever it was", async () => {
+    const who = await person()
+    fake.script("sms", { kind: "answer", status: 400, body: { code: 21614, message: "not a mobile number" } })
+    expect(await became("offer.made", who.who, "sms")).toEqual(["dead", "bad_number"])
+    expect(await became("offer.made", who.who, "sms")).toEqual(["suppressed", "gone"])
+    await sends(says(who.phone, "New phone, who is this?"))
+    expect(await became("offer.made", who.who, "sms")).toEqual(["delivered", null])
+  })
+
+  test("is written to again when the bot is back in a group that had thrown it out", async () => {
+    const who = await person({ telegram_chat_id: "-100991" })
+    const kicked = { ok: false, error_code: 403, description: "Forbidden: bot was kicked from the supergroup chat" }
+    fake.script("telegram", { kind: "answer", status: 403, body: kicked })
+    expect(await became("note.made", who.who, "telegram")).toEqual(["dead", "blocked_by_recipient"])
+    expect(await became("note.made", who.who, "telegram")).toEqual(["suppressed", "gone"])
+    const back = { chat: { id: -100_991, type: "supergroup" }, new_chat_members: [{ id: 1, is_bot: true }] }
+    await sends(byTelegram({ update_id: ++updates, message: { message_id: 1, ...back } }))
+    expect(await became("note.made", who.who, "telegram")).toEqual(["delivered", null])
+  })
+
+  test("by its owner's word stays so, whatever else is written from it", async () => {
+    const who = await person()
+    await sends(says(who.phone, "STOP"))
+    await sends(says(who.phone, "Really?"))
+    expect(await became("offer.made", who.who, "sms")).toEqual(["suppressed", "stop"])
   })
 })
 
@@ -355,7 +416,7 @@ describe("an acknowledgement", () => {
       "a key pressed during the call",
       (told, who) =>
         byTwilio(
-          { CallSid: `CA${told.event}`, CallStatus: "in-progress", To: who.phone, Digits: "5" },
+          { CallSid: sidOf("CA"), CallStatus: "in-progress", To: who.phone, Digits: "5" },
           { query: `?delivery=${told.id("voice")}` },
         ),
       /<Say>Acknowledged/,
@@ -384,7 +445,7 @@ describe("an acknowledgement", () => {
     )
     // A button of one channel opens nothing on another.
     expect(await sends(press(told, who.chat, ACKNOWLEDGE + tokenOf(told, "slack")))).toContain("not sent to you")
-    const key = { CallSid: "CA1", CallStatus: "in-progress", To: other.phone, Digits: "1" }
+    const key = { CallSid: sidOf("CA"), CallStatus: "in-progress", To: other.phone, Digits: "1" }
     expect(await sends(byTwilio(key, { query: `?delivery=${told.id("voice")}` }))).toBe(
       "<Response><Hangup/></Response>",
     )
@@ -393,6 +454,32 @@ describe("an acknowledgement", () => {
     const group = { chat: { id: Number(who.chat), type: "group" }, text: "ok", message_id: 1 }
     await sends(byTelegram({ update_id: ++updates, message: group }))
     expect(await state(who, told)).toEqual(OPEN)
+  })
+
+  test("by the button in a group that has become a supergroup is taken, of that message alone", async () => {
+    const who = await person({ telegram_chat_id: "-4711" })
+    const upgraded = { ok: false, description: "Bad Request: group chat was upgraded to a supergroup chat" }
+    const body = { ...upgraded, parameters: { migrate_to_chat_id: -1_004_711 } }
+    fake.script("telegram", { kind: "answer", status: 400, body })
+    const event = await happen("margin.call", who.who)
+    const sentBy = async () => (await deliveries(event)).find(({ channel }) => channel === "telegram")
+    const one = await eventually(
+      sentBy,
+      (found) => found?.["status"] === "delivered",
+      within("a margin call in a group"),
+    )
+    const attempts = one?.["attempts"] as JsonObject[] // the API's shape
+    const sid = Number(attempts.at(-1)?.["provider_message_id"])
+    const told = { event, id: () => String(one?.["id"]) } as unknown as ToldOf // what the button is found by
+    const pressed = (chat: number, message_id: number): Sent => {
+      const message = { message_id, chat: { id: chat, type: "supergroup" } }
+      const data = ACKNOWLEDGE + tokenOf(told, "telegram")
+      return byTelegram({ update_id: ++updates, callback_query: { id: `q${updates}`, data, message } })
+    }
+    expect(await sends(pressed(-1_004_711, sid + 1))).toContain("not sent to you")
+    expect(await sends(pressed(4_711, sid))).toContain("not sent to you")
+    expect(await sends(pressed(-1_004_711, sid))).toContain("Acknowledged")
+    expect((await state(who, told)).acknowledged).toBe(true)
   })
 
   test("of a direct message of Slack is its reader's; words in the thread below it do as well", async () => {

@@ -66,6 +66,7 @@ export function resendDoor(secret: Secret | null, { db, clock, effects }: DoorOp
     data: Readonly<Record<string, unknown>>,
   ): Promise<Taken> {
     const from = addressIn(asText(data["from"], 1_000) ?? "")
+    if (from !== null) await effects.heard("email", from)
     const delivery = from === null ? null : await lastSentTo(db, "email", from)
     if (delivery === null) return { what: "reply", effect: "unknown", reply: noContent() }
     const subject = asText(data["subject"], 10_000) ?? ""

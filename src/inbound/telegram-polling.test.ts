@@ -136,3 +136,27 @@ test("what Telegram refuses is said once, without the token, and asked again", a
   ])
   expect(JSON.stringify(said)).not.toContain("canary")
 })
+
+test("an answer without an end, or one that unpacks to more than updates can be, is given up", async () => {
+  const fake = telegram()
+  running.push(() => fake.stop())
+  const mebibyte = new Uint8Array(1_048_576).fill(0x20)
+  let sent = 0
+  const endless = new ReadableStream({
+    pull(controller) {
+      sent += 1
+      controller.enqueue(mebibyte)
+    },
+  })
+  const before = front.emitted.length
+  fake.fail(new Response(endless, { headers: { "content-type": "application/json" } }))
+  await node(fake.url)
+  await fake.until((asked) => asked.length === 2)
+  expect(sent).toBeLessThan(64)
+  const bomb = Bun.gzipSync(new Uint8Array(64 * 1_048_576).fill(0x20))
+  fake.fail(new Response(bomb, { headers: { "content-type": "application/json", "content-encoding": "gzip" } }))
+  fake.give({ update_id: 1 })
+  await fake.until((asked) => asked.length === 4)
+  const down = front.emitted.slice(before).filter(({ kind }) => kind === "telegram_updates_down")
+  expect(down.length).toBeGreaterThan(0)
+})

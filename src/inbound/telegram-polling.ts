@@ -33,6 +33,8 @@ const LOOK_MS = 15_000
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
 const MOST_UPDATES = 100
+/** So many of the longest, each an answer to another, are some 6 MB. */
+const MOST_BYTES = 16 * 1024 * 1024
 
 /** Nothing else depends on it: it comes back by itself. */
 const BACKOFF = { minMs: 1_000, maxMs: 60_000 } as const
@@ -130,12 +132,14 @@ class Polling {
     try {
       const response = await fetch(`${apiRoot}/bot${token.reveal()}/${method}`, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json", "accept-encoding": "identity" },
         body: JSON.stringify(fields),
         redirect: "error",
+        // What unpacks to a thousand times its size is not unpacked.
+        decompress: false,
         signal: giveUp,
       })
-      const body: unknown = await response.json()
+      const body: unknown = JSON.parse(await textWithin(response, MOST_BYTES))
       if (response.ok && isJsonObject(body) && body["ok"] === true) return { result: body["result"] ?? null }
       return troubleOf(response.status, body)
     } catch {
@@ -159,6 +163,19 @@ class Polling {
     this.#failures += 1
     return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1))
   }
+}
+
+/** Throws beyond `most` bytes, and reads no further. */
+async function textWithin(response: Response, most: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Left by the throw, the loop cancels the rest.
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > most) throw new Error(`more than ${most} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString("utf8")
 }
 
 type Called = { readonly result: Json } | { readonly trouble: string; readonly waitMs: number | null }

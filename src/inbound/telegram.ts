@@ -35,9 +35,13 @@ export function telegramUpdates({ db, effects, links }: DoorOptions): TakeUpdate
     const delivery = data.startsWith(ACKNOWLEDGE) ? deliveryIn(data.slice(ACKNOWLEDGE.length)) : null
     if (delivery === null) return { what: "acknowledge", effect: "unknown", reply: answer("This button is not known") }
     const told = await messageOf(db, delivery)
-    const chat = chatOf(asObject(callback["message"]))
-    if (told?.channel !== "telegram" || chat === null || sameSpelling("telegram", told.chatId) !== chat.id)
-      return { what: "acknowledge", effect: "not_theirs", reply: answer("This message was not sent to you") }
+    const message = asObject(callback["message"])
+    const chat = chatOf(message)
+    const theirs =
+      told?.channel === "telegram" &&
+      chat !== null &&
+      (sameSpelling("telegram", told.chatId) === chat.id || (await moved(delivery, told.chatId, chat.id, message)))
+    if (!theirs) return { what: "acknowledge", effect: "not_theirs", reply: answer("This message was not sent to you") }
     const effect = await effects.acknowledge({ via: "telegram", id }, delivery)
     return {
       what: "acknowledge",
@@ -46,16 +50,27 @@ export function telegramUpdates({ db, effects, links }: DoorOptions): TakeUpdate
     }
   }
 
+  /** A group that became a supergroup has another id than its message was for; the message has the one that we were told. */
+  const moved = async (delivery: DeliveryId, from: string, to: string, message: Fields | null): Promise<boolean> => {
+    const sent = asText(message?.["message_id"], ID_LENGTH)
+    if (sent === null || !from.startsWith("-") || !to.startsWith("-")) return false
+    return (await sentAs(db, "telegram", sent, from)) === delivery
+  }
+
   const deliveryIn = (token: string): DeliveryId | null => asDeliveryId(links.readAcknowledge(token) ?? "")
 
   const said = async (id: string, message: Fields): Promise<Taken> => {
     const [chat, text] = [chatOf(message), asText(message["text"], MAX_TEXT)]
-    if (chat === null || text === null) return NOTHING
+    if (chat === null) return NOTHING
+    // A message of Telegram's own too, such as that the bot has come back to a group.
+    await effects.heard("telegram", chat.id)
+    if (text === null) return NOTHING
     const by = { via: "telegram", id } as const
     const own = { channel: "telegram", address: chat.id } as const
-    if (chat.personal && /^\/stop\b/i.test(text))
+    const meaning = meaningOf(text)
+    if (chat.personal && (meaning === "stop" || /^\/stop\b/i.test(text)))
       return { what: "stop", effect: await effects.suppress(by, own, "stop"), reply: noContent() }
-    if (chat.personal && /^\/start\b/i.test(text))
+    if (chat.personal && (meaning === "start" || /^\/start\b/i.test(text)))
       return { what: "start", effect: await effects.resume(by, "telegram", chat.id), reply: noContent() }
     const answered = asText(asObject(message["reply_to_message"])?.["message_id"], ID_LENGTH)
     // In a group people talk to each other: only a reply is meant for the hub.
@@ -65,7 +80,6 @@ export function telegramUpdates({ db, effects, links }: DoorOptions): TakeUpdate
         : chat.personal
           ? await lastSentTo(db, "telegram", chat.id)
           : null
-    const meaning = meaningOf(text)
     const what = meaning === "acknowledge" || meaning === "yes" ? "acknowledge" : "reply"
     if (delivery === null)
       return answered === null && !chat.personal ? NOTHING : { what, effect: "unknown", reply: noContent() }

@@ -19,6 +19,17 @@ export interface TwilioRequest {
   readonly signature: string | null
 }
 
+/** By which an answer is known to have come before, and what Twilio's look like. */
+const IDS = ["MessageSid", "CallSid"]
+const ID = /^(?:SM|MM|CA)[0-9a-f]{32}$/
+
+/**
+ * Nothing stands between names and values where they are signed: the same signature fits a form whose id ends earlier and
+ * whose rest is another field, which would be another answer. An id that is whole cannot be cut so.
+ */
+const isWhole = (form: URLSearchParams): boolean =>
+  IDS.every((name) => form.getAll(name).every((value) => ID.test(value)))
+
 /** Without a token nothing is signed, and the work is done all the same. */
 export function isTwilioSigned({ urls, form, signature }: TwilioRequest, token: Secret | null): boolean {
   const given = macIn(signature)
@@ -31,7 +42,7 @@ export function isTwilioSigned({ urls, form, signature }: TwilioRequest, token: 
       .digest()
     if (timingSafeEqual(mac, given ?? Buffer.alloc(MAC_BYTES)) && given !== null) signed = true
   }
-  return signed && token !== null && fields !== null
+  return signed && token !== null && fields !== null && form !== null && isWhole(form)
 }
 
 /** Twenty bytes in base64, and in no other spelling. */
@@ -55,10 +66,12 @@ function fieldsOf(form: URLSearchParams): string | null {
     .join("")
 }
 
-/** Twilio leaves the standard port out, or keeps it as the URL was configured. */
+/** Twilio leaves a port out, or keeps it as the URL was configured; its own library takes both. */
 function withAndWithoutPort(url: string): readonly string[] {
   const [, scheme = "", host = "", port = "", rest = ""] = /^(https?:\/\/)([^/?#]*?)(:\d+)?([/?#].*)?$/s.exec(url) ?? []
   if (scheme === "") return [url]
   const standard = scheme === "https://" ? ":443" : ":80"
-  return port === "" || port === standard ? [scheme + host + rest, scheme + host + standard + rest] : [url]
+  return port === "" || port === standard
+    ? [scheme + host + rest, scheme + host + standard + rest]
+    : [url, scheme + host + rest]
 }

@@ -54,6 +54,7 @@ export function twilioDoor({ authToken, publicUrl, anyHost }: TwilioDoor, option
     const [from, body] = [field("From"), field("Body")]
     const by = { via: "twilio", id: sid } as const
     const own = { channel: "sms", address: from } as const
+    await effects.heard("sms", from)
     const meaning = await meant(field("OptOutType"), body, from)
     const silent = field("OptOutType") !== "" || isAnsweredByTwilio(body)
     switch (meaning) {

@@ -72,7 +72,15 @@ const MAX_LENGTH = 60
 
 /** Null: it says something of its own. */
 export function meaningOf(text: string): Meaning | null {
-  return text.length > MAX_LENGTH ? null : (MEANINGS.get(plain(text)) ?? null)
+  if (text.length > MAX_LENGTH) return null
+  return MEANINGS.get(plain(text)) ?? (isStopInAnger(text) ? "stop" : null)
+}
+
+/** "STOP 🛑" and "stop stop stop": whoever misses a STOP writes to somebody against their will. */
+function isStopInAnger(text: string): boolean {
+  const words = plain(text.replace(/\p{Extended_Pictographic}/gu, " "))
+  const [first, second] = new Set(words.split(" "))
+  return (MEANINGS.get(words) ?? (second === undefined ? MEANINGS.get(first ?? "") : null)) === "stop"
 }
 
 /** Whether Twilio has said to whoever sent it what becomes of it. */
