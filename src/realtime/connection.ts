@@ -39,8 +39,13 @@ export interface ConnectionDeps {
 /** A frame behind its topic's work. */
 interface Waiting {
   readonly frame: Incoming
+  /** Of `waitingFrames`: a large frame counts as many, or a hundred of 256 KiB, parsed, were 600 MB of one socket. */
+  readonly cost: number
   readonly taken: () => void
 }
+
+/** A frame that waits counts once for each of these it has. */
+const WAITING_FRAME_CHARS = 8 * 1024
 
 const unmatched = { reason: "unmatched topic" } as const
 const sameRef = (a: Json, b: Json): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
@@ -50,7 +55,8 @@ export class Connection implements JoinedOn {
   readonly principal: Principal
   readonly #serializer: Serializer
   readonly #deps: ConnectionDeps
-  readonly #joined = new Map<string, JoinedTopic>()
+  /** A list and no map: nearly every connection has one topic or a few, and the smallest map takes half a kilobyte. */
+  #joined: JoinedTopic[] = []
   /** Topics whose join or push is being worked on, with the frames that wait behind it. */
   #busy: Map<string, Waiting[]> | null = null
   #waiting = 0
@@ -72,7 +78,7 @@ export class Connection implements JoinedOn {
   }
 
   get topics(): number {
-    return this.#joined.size
+    return this.#joined.length
   }
 
   opened(transport: Transport): void {
@@ -88,8 +94,8 @@ export class Connection implements JoinedOn {
     const transport = this.#transport
     if (transport === null) return
     this.#transport = null
-    const all = [...this.#joined.values()]
-    this.#joined.clear()
+    const all = this.#joined
+    this.#joined = []
     for (const joined of all) this.#left(joined)
     this.#busy = null
     const ms = this.#deps.clock.now() - this.#openedAt
@@ -143,10 +149,13 @@ export class Connection implements JoinedOn {
       }
       const queue = this.#busy?.get(frame.topic)
       if (queue === undefined) this.#take(frame)
-      else if (this.#waiting >= this.#deps.limits.waitingFrames) this.close(1008, "too many frames")
       else {
-        this.#waiting += 1
-        return new Promise((taken) => queue.push({ frame, taken }))
+        const cost = Math.ceil(raw.length / WAITING_FRAME_CHARS)
+        if (this.#waiting + cost > this.#deps.limits.waitingFrames) this.close(1008, "too many frames")
+        else {
+          this.#waiting += cost
+          return new Promise((taken) => queue.push({ frame, cost, taken }))
+        }
       }
     } catch (error) {
       // Nothing above is expected to throw: refs nested too deeply to be echoed do.
@@ -158,12 +167,12 @@ export class Connection implements JoinedOn {
 
   /** For a topic's family: to this client alone, while it has joined. */
   pushTo(joined: JoinedTopic, event: string, payload: Payload): void {
-    if (this.#joined.get(joined.topic) !== joined) return
+    if (!this.isJoined(joined)) return
     this.#send(this.#serializer.push(joined.replyRef, null, joined.topic, event, payload))
   }
 
   isJoined(joined: JoinedTopic): boolean {
-    return this.#joined.get(joined.topic) === joined
+    return this.#joined.includes(joined)
   }
 
   /** For a topic's family: this client hears what is published under one more name, while it has joined. */
@@ -175,13 +184,13 @@ export class Connection implements JoinedOn {
 
   /** For a topic's family: its topic ends on this connection, and the client rejoins. */
   failFor(joined: JoinedTopic, reason: string): void {
-    if (this.isJoined(joined)) this.#crashTopic(joined.topic, joined, reason)
+    if (this.isJoined(joined)) this.#crashTopic(joined, reason)
   }
 
   /** What feeds a view is gone: its topics on this connection end with `phx_error`, and the client rejoins. */
   crash(view: string, reason: string): void {
-    for (const [topic, joined] of this.#joined) {
-      if (joined.view === view) this.#crashTopic(topic, joined, reason)
+    for (const joined of [...this.#joined]) {
+      if (joined.view === view) this.#crashTopic(joined, reason)
     }
   }
 
@@ -206,7 +215,7 @@ export class Connection implements JoinedOn {
   /** The credential is good no more: each topic is told why, and the client comes back with another or is refused. */
   end(reason: "token_expired" | "key_revoked"): void {
     if (this.#transport === null || this.#closing) return
-    for (const [topic, joined] of this.#joined) this.#crashTopic(topic, joined, reason)
+    for (const joined of [...this.#joined]) this.#crashTopic(joined, reason)
     this.close(1008, reason.replace("_", " "))
   }
 
@@ -223,7 +232,7 @@ export class Connection implements JoinedOn {
     const queue = this.#busy?.get(topic)
     if (queue === undefined) return
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      this.#waiting -= 1
+      this.#waiting -= next.cost
       next.taken()
       const working = this.#handle(next.frame)
       if (isPromise(working)) {
@@ -239,7 +248,7 @@ export class Connection implements JoinedOn {
   /** Never throws, never rejects. */
   #handle(frame: Incoming): undefined | Promise<void> {
     if (this.#transport === null || this.#closing) return undefined
-    const joined = this.#joined.get(frame.topic)
+    const joined = this.#joined.find(({ topic }) => topic === frame.topic)
     switch (frame.event) {
       case "phx_join":
         return this.#join(frame, joined)
@@ -259,9 +268,9 @@ export class Connection implements JoinedOn {
     const { topic, joinRef, ref, payload } = frame
     const { families, limits, telemetry } = this.#deps
     // The older one is gone even if this join is refused; it is told so after this join's answer.
-    if (old !== undefined) this.#remove(topic, old)
+    if (old !== undefined) this.#remove(old)
     const answered = (): void => {
-      if (old !== undefined) this.#send(this.#closeFrame(topic, old))
+      if (old !== undefined) this.#send(this.#closeFrame(old))
     }
     const refuse = (
       family: string,
@@ -293,7 +302,7 @@ export class Connection implements JoinedOn {
       answered()
       entry.view = view
       entry.subscription = subscription(this.#serializer.version)
-      this.#joined.set(topic, entry)
+      this.#joined.push(entry)
       this.#transport.subscribe(entry.subscription)
       // Here, not after: every join that is told is followed by its leave, also when the socket goes meanwhile.
       telemetry.emit({ kind: "topic_joined", family: family.name, recovered })
@@ -306,14 +315,16 @@ export class Connection implements JoinedOn {
     }
     const crashed = (error: unknown): void => {
       telemetry.emit({ kind: "bug_found", where: `join of ${family.name}`, error: describeError(error) })
-      if (this.#joined.get(topic) === entry) this.#crashTopic(topic, entry, "channel_crash")
+      if (this.isJoined(entry)) this.#crashTopic(entry, "channel_crash")
       else {
         refused = true
         refuse(family.name, { reason: "join crashed" })
       }
     }
     try {
-      const outcome = family.join({ topic, payload, principal: this.principal, client: entry, admit })
+      const { principal } = this
+      const backlog = (): number => this.#transport?.backlog() ?? 0
+      const outcome = family.join({ topic, payload, principal, client: entry, backlog, admit })
       if (!isPromise(outcome)) {
         finish(outcome)
         return undefined
@@ -337,9 +348,9 @@ export class Connection implements JoinedOn {
       return
     }
     if (this.#isStale(frame, joined)) return
-    this.#remove(frame.topic, joined)
+    this.#remove(joined)
     this.#reply(joined.replyRef, frame.ref, frame.topic, "ok", {})
-    this.#send(this.#closeFrame(frame.topic, joined))
+    this.#send(this.#closeFrame(joined))
   }
 
   #push(frame: Incoming, joined: JoinedTopic): undefined | Promise<void> {
@@ -361,15 +372,15 @@ export class Connection implements JoinedOn {
           if (outcome.response !== null) answer("ok", outcome.response)
           // One that has crashed meanwhile is to be joined again, which a close would forbid.
           if (!this.isJoined(joined)) return
-          this.#remove(topic, joined)
-          this.#send(this.#closeFrame(topic, joined))
+          this.#remove(joined)
+          this.#send(this.#closeFrame(joined))
           return
       }
     }
     const crashed = (error: unknown): void => {
       const where = `push to ${joined.family.name}`
       this.#deps.telemetry.emit({ kind: "bug_found", where, error: describeError(error) })
-      if (this.#joined.get(topic) === joined) this.#crashTopic(topic, joined, "channel_crash")
+      if (this.isJoined(joined)) this.#crashTopic(joined, "channel_crash")
     }
     if (!this.#mayPush(this.#deps.limits)) {
       answer("error", { reason: "too many pushes" })
@@ -392,13 +403,14 @@ export class Connection implements JoinedOn {
     return frame.joinRef !== null && !sameRef(frame.joinRef, joined.joinRef)
   }
 
-  #crashTopic(topic: string, joined: JoinedTopic, reason: string): void {
-    this.#remove(topic, joined)
-    this.#send(this.#serializer.push(joined.joinRef, joined.joinRef, topic, "phx_error", { reason }))
+  #crashTopic(joined: JoinedTopic, reason: string): void {
+    this.#remove(joined)
+    this.#send(this.#serializer.push(joined.joinRef, joined.joinRef, joined.topic, "phx_error", { reason }))
   }
 
-  #remove(topic: string, joined: JoinedTopic): void {
-    this.#joined.delete(topic)
+  #remove(joined: JoinedTopic): void {
+    const at = this.#joined.indexOf(joined)
+    if (at >= 0) this.#joined.splice(at, 1)
     this.#transport?.unsubscribe(joined.subscription)
     if (joined.followed !== "") this.#transport?.unsubscribe(joined.followed)
     this.#left(joined)
@@ -414,8 +426,8 @@ export class Connection implements JoinedOn {
     }
   }
 
-  #closeFrame(topic: string, joined: JoinedTopic): Encoded {
-    return this.#serializer.push(joined.joinRef, joined.joinRef, topic, "phx_close", {})
+  #closeFrame({ joinRef, topic }: JoinedTopic): Encoded {
+    return this.#serializer.push(joinRef, joinRef, topic, "phx_close", {})
   }
 
   #reply(joinRef: Json, ref: Json, topic: string, status: ReplyStatus, response: Payload): void {
@@ -432,7 +444,7 @@ export class Connection implements JoinedOn {
   }
 
   #tooMany({ topicsPerSocket, joinBurst, joinsPerSecond }: RealtimeLimits): string | null {
-    if (this.#joined.size + this.#joining >= topicsPerSocket) return "too many channels joined"
+    if (this.#joined.length + this.#joining >= topicsPerSocket) return "too many channels joined"
     this.#joins ??= new TokenBucket(this.#deps.clock, joinBurst, joinsPerSecond)
     return this.#joins.take() ? null : "too many joins"
   }

@@ -5,6 +5,7 @@ import type { Json } from "../domain/json.ts"
 import { notificationStream } from "../domain/stream.ts"
 import { localPubSub } from "../pubsub/pubsub.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
+import { type Heard, heard } from "../testing/heard.ts"
 import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
 
 const ANN = "ann" as RecipientId // fits the pattern
@@ -16,12 +17,17 @@ const people = {
   key: { ...person(null, "*"), kind: "key" as const, service: true },
 }
 
-const rooms: Room[] = []
+/** A room whose telemetry can be waited for. */
+interface ToldRoom extends Room {
+  readonly told: Heard
+}
+const rooms: ToldRoom[] = []
 afterEach(async () => {
   for (const room of rooms.splice(0)) await room.stop()
 })
-async function start(options: Parameters<typeof startRoom>[0] = {}): Promise<Room> {
-  const room = await startRoom({ people, ...options })
+async function start(options: Parameters<typeof startRoom>[0] = {}): Promise<ToldRoom> {
+  const told = heard()
+  const room = { ...(await startRoom({ people, telemetry: told, ...options })), told }
   rooms.push(room)
   return room
 }
@@ -31,10 +37,10 @@ const ITEM = { id: "ntf_1", title: "Hello", body: "You there", business_id: "b1"
 const tell = (room: Room, body: { readonly [key: string]: Json } = ITEM) =>
   room.publish([room.streams.append(stream, body, "notification")])
 /** A drawer whose join has been answered: what is told from now on comes. */
-async function drawer(room: Room, path = "/ws/notifications", query = "token=ann"): Promise<RawClient> {
-  const joined = room.events.filter(({ kind }) => kind === "topic_joined").length
+async function drawer(room: ToldRoom, path = "/ws/notifications", query = "token=ann"): Promise<RawClient> {
+  const joined = room.told.of("topic_joined").length
   const client = await RawClient.open(url(room, path, query))
-  while (room.events.filter(({ kind }) => kind === "topic_joined").length === joined) await Bun.sleep(1)
+  await room.told.waitFor("topic_joined", joined + 1)
   return client
 }
 /** A client that knows nothing of WebSockets but how to open one. */
@@ -128,7 +134,7 @@ test("a drawer that only listens stays open by answering pings, as every browser
     // The ping and its answer travel through a real socket, beside this; six rounds may pass before one has to be there.
     for (let n = 0; n < 3; n++) await fetch(`http://127.0.0.1:${room.server.port}/`)
   }
-  expect(room.events.filter(({ kind }) => kind === "socket_closed")).toEqual([])
+  expect(room.told.of("socket_closed")).toEqual([])
   tell(room)
   expect(await before(client)).toEqual([{ type: "notification", data: ITEM }])
 })
@@ -184,9 +190,10 @@ test("what went out while the topic's actor was away is there when it is back, o
   tell(room, { ...ITEM, id: "ntf_1" })
   const [actor] = room.tree.snapshot().root.children?.find(({ id }) => id === "topics")?.children ?? []
   room.streams.append(stream, { ...ITEM, id: "ntf_2" }, "notification")
-  const joined = room.events.filter(({ kind }) => kind === "topic_joined").length
+  const joined = room.told.of("topic_joined").length
   await room.tree.restart(actor?.id ?? "")
-  while (room.events.filter(({ kind }) => kind === "topic_joined").length === joined) await clock.advance(1_000)
+  await clock.advance(1_000)
+  await room.told.waitFor("topic_joined", joined + 1)
   tell(room, { ...ITEM, id: "ntf_3" })
   const ids = (await before(client)).map((sent) => (sent as { data: { id: string } }).data.id)
   expect(ids).toEqual(["ntf_1", "ntf_2", "ntf_3"])

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import type { Json } from "../domain/json.ts"
 import { serializerFor, serializerV1, serializerV2 } from "./frame.ts"
 
 describe("frames", () => {
@@ -15,6 +16,20 @@ describe("frames", () => {
     for (const ref of [null, 1, 1.5, "1", true, [1], { a: [] }]) {
       const frame = serializerV2.decode(JSON.stringify([ref, ref, "t", "e", {}]))
       expect([frame?.joinRef, frame?.ref]).toEqual([ref, ref])
+    }
+  })
+
+  test("a ref that is longer than any client's makes no frame: it would be kept for as long as its topic is joined", () => {
+    const longest = "x".repeat(1_000)
+    const [text, list] = [`${longest}x`, Array.from({ length: 400 }, () => [])]
+    for (const serializer of [serializerV1, serializerV2]) {
+      const decode = (joinRef: Json, ref: Json) => {
+        const [topic, event, payload] = ["t", "e", {}]
+        const frame = serializer === serializerV1 ? { join_ref: joinRef, ref, topic, event, payload } : null
+        return serializer.decode(JSON.stringify(frame ?? [joinRef, ref, topic, event, payload]))
+      }
+      expect(decode(longest, longest)).toMatchObject({ joinRef: longest, ref: longest })
+      for (const ref of [text, list, { text }]) expect([decode(ref, "1"), decode("1", ref)]).toEqual([null, null])
     }
   })
 

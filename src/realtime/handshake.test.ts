@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { connect } from "node:net"
+import { rawUpgrade } from "../testing/raw-http.ts"
 import { person, type Room, startRoom } from "../testing/realtime-room.ts"
 import { originAllowed } from "./handshake.ts"
 
@@ -21,30 +21,8 @@ async function upgrade(
   query: string,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; protocol: string | null; body: string }> {
-  const socket = connect({ host: "127.0.0.1", port: room.server.port ?? 0 })
-  const lines = Object.entries({
-    Host: "hub.test",
-    Upgrade: "websocket",
-    Connection: "Upgrade",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    "Sec-WebSocket-Version": "13",
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`GET /socket/websocket?${query} HTTP/1.1\r\n${lines.join("")}\r\n`)
-  const text = await new Promise<string>((done) => {
-    let seen = ""
-    socket.on("data", (data: Buffer) => {
-      seen += data.toString("latin1")
-      if (seen.includes("\r\n\r\n")) done(seen)
-    })
-  })
-  socket.destroy()
-  const [head = "", body = ""] = text.split("\r\n\r\n")
-  return {
-    status: Number(head.split(" ")[1]),
-    protocol: /sec-websocket-protocol: (.*)/i.exec(head)?.[1] ?? null,
-    body,
-  }
+  const { status, headers: answered, body } = await rawUpgrade(room.server.port ?? 0, query, headers)
+  return { status, protocol: answered.get("sec-websocket-protocol") ?? null, body }
 }
 const bearer = (token: string) => `base64url.bearer.phx.${btoa(token).replaceAll("=", "")}`
 

@@ -1,9 +1,11 @@
 import { afterEach, expect, test } from "bun:test"
 import { connect as dial, type Socket } from "node:net"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
+import type { Json } from "../domain/json.ts"
 import { resourceStream } from "../domain/stream.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
 import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
+import type { TopicFamily } from "./topic.ts"
 
 const TOPIC = "resources:b1:l1"
 const stream = resourceStream("b1" as BusinessId, "l1" as LocationId)
@@ -31,6 +33,43 @@ test("a reader that stops reading is cut after a bounded backlog, and a neighbou
   await ended
 })
 
+test("a reader that does not read what its joins bring is cut, and its topic stays as it was for everybody else", async () => {
+  // Nothing is kept back, so that it is an answer that does not fit.
+  room = await startRoom({ clock: fakeClock(), limits: { politeBacklogBytes: Number.POSITIVE_INFINITY } })
+  const neighbour = await RawClient.open(room.url())
+  await neighbour.join(TOPIC)
+  const silent = await slowReader(room, TOPIC)
+  const text = "x".repeat(64 * 1024)
+  for (let n = 1; n <= 10; n++) {
+    room.publish([room.streams.append(stream, { n, text })])
+    await neighbour.frame()
+  }
+  for (let n = 2; n < 60 && room.realtime.gauges.sockets() === 2; n++) {
+    silent.write(masked([`${n}`, `${n}`, TOPIC, "phx_join", { recover: { epoch: "e1", offset: 0 } }]))
+    expect(await neighbour.settled()).toEqual([])
+  }
+  expect(room.realtime.gauges.sockets()).toBe(1)
+  expect(await neighbour.settled()).toEqual([])
+  silent.destroy()
+})
+
+test("who comes back to many topics over a slow line is not cut for what they bring together", async () => {
+  room = await startRoom({ clock: fakeClock() })
+  const slow = await slowReader(room, TOPIC)
+  const other = await RawClient.open(room.url())
+  const text = "x".repeat(68_000)
+  for (let n = 0; n < 30; n++) {
+    const place = resourceStream("b2" as BusinessId, `l${n}` as LocationId)
+    for (let k = 0; k < 10; k++) room.streams.append(place, { text })
+    const join = [`${n}`, `${n}`, `resources:b2:l${n}`, "phx_join", { recover: { epoch: "e1", offset: 0 } }]
+    slow.write(masked(join))
+    for (let turn = 0; turn < 3; turn++) await other.settled()
+  }
+  expect(room.realtime.gauges.sockets()).toBe(2)
+  expect(room.events).toContainEqual({ kind: "topic_refused", family: "resources", reason: "unavailable" })
+  slow.destroy()
+})
+
 test("frames that pile up behind a join are bounded, and a heartbeat is answered meanwhile", async () => {
   const join = Promise.withResolvers<void>()
   room = await startRoom({
@@ -50,6 +89,28 @@ test("frames that pile up behind a join are bounded, and a heartbeat is answered
   for (let n = 0; n < 100; n++) client.send(["1", `${n}`, "slow:a", "x", {}])
   expect(await client.settled()).toEqual([])
   client.send(["1", "101", "slow:a", "x", {}])
+  expect(await client.closed).toBe(1008)
+  join.resolve()
+})
+
+test("large frames behind a join are bounded sooner than small ones", async () => {
+  const join = Promise.withResolvers<void>()
+  const slow: TopicFamily = {
+    name: "slow",
+    prefix: "slow:",
+    async join() {
+      await join.promise
+      return { kind: "refused", response: { reason: "enough" } }
+    },
+  }
+  room = await startRoom({ families: [slow] })
+  const client = await RawClient.open(room.url())
+  client.send(["1", "1", "slow:a", "phx_join", {}])
+  // Each is 240 kB, and takes 6 MB when it is parsed.
+  const payload = Array.from({ length: 80_000 }, () => [])
+  for (let n = 0; n < 3; n++) client.send(["1", `${n}`, "slow:a", "x", payload])
+  expect(await client.settled()).toEqual([])
+  client.send(["1", "4", "slow:a", "x", payload])
   expect(await client.closed).toBe(1008)
   join.resolve()
 })
@@ -247,6 +308,12 @@ test("a drain closes every socket with 1012 and refuses new ones", async () => {
   expect(RawClient.open(room.url())).rejects.toThrow("refused")
 })
 
+/** A text frame as a client writes it, with a mask of zeros. */
+function masked(frame: Json): Buffer {
+  const text = Buffer.from(JSON.stringify(frame))
+  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text])
+}
+
 /** Joins over plain TCP and then never reads again. */
 async function slowReader({ server }: Room, topic: string): Promise<Socket> {
   const socket = dial({ host: "127.0.0.1", port: server.port ?? 0 })
@@ -255,16 +322,12 @@ async function slowReader({ server }: Room, topic: string): Promise<Socket> {
     "GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
       "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
   )
-  const join = Buffer.from(JSON.stringify(["1", "1", topic, "phx_join", {}]))
   await new Promise<void>((done) => {
     let seen = ""
     socket.on("data", (data: Buffer) => {
       const upgraded = seen.includes("\r\n\r\n")
       seen += data.toString("latin1")
-      if (!upgraded && seen.includes("\r\n\r\n")) {
-        // A masked text frame whose mask is zero.
-        socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | join.length, 0, 0, 0, 0]), join]))
-      }
+      if (!upgraded && seen.includes("\r\n\r\n")) socket.write(masked(["1", "1", topic, "phx_join", {}]))
       if (seen.includes("phx_reply")) {
         socket.pause()
         socket.removeAllListeners("data")

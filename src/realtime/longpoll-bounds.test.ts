@@ -22,6 +22,8 @@ describe("the end of a session", () => {
       ["not base64!", 1011],
       ["[1]", 1011],
       [`[1,1,"a","b",{"x":"${"y".repeat(1_000)}"}]`, 1009],
+      // 3 bytes each.
+      [`[1,1,"a","b",{"x":"${"\u20ac".repeat(400)}"}]`, 1009],
       [new Uint8Array([0x5b, 0xff]), 1011],
     ]
     for (const [body, code] of ends) {
@@ -164,4 +166,29 @@ test("whatever is posted, the answer is one of the protocol's, nothing is a bug,
   )
   expect(room.events.filter(({ kind }) => kind === "bug_found")).toEqual([])
   expect(await (await PollClient.open(room)).join("echo:a")).toEqual({ status: "ok", response: {} })
+})
+
+test("who comes back to many topics at once gets all of each, however much that is together", async () => {
+  room = await startRoom({ limits: { pollWindowMs: 300 } })
+  const topics = Array.from({ length: 5 }, (_, n) => `resources:b1:l${n}`)
+  for (const [n] of topics.entries()) {
+    const place = resourceStream("b1" as BusinessId, `l${n}` as LocationId)
+    for (let k = 0; k < 10; k++) room.streams.append(place, { text: "x".repeat(68_000) })
+  }
+  const client = await PollClient.open(room)
+  const recover = { epoch: "e1", offset: 0 }
+  const left = new Set(topics)
+  // Whoever is told to come again does, as the stock client.
+  for (let round = 0; round < 5 && left.size > 0; round++) {
+    await client.post([...left].map((topic) => ["1", "1", topic, "phx_join", { recover }]))
+    for (let answers = left.size; answers > 0; ) {
+      const frames = await client.frames()
+      answers -= frames.length
+      for (const [, , topic, , payload] of frames) {
+        const { status, response } = payload as { status: string; response: { missed?: unknown[] } }
+        if (status === "ok" && response.missed?.length === 10) left.delete(topic)
+      }
+    }
+  }
+  expect(left).toEqual(new Set())
 })

@@ -101,7 +101,7 @@ export class PollSessions implements Sessions {
     const deadline = clock.after(limits.pollWindowMs, () => late.resolve("late"))
     try {
       for (const line of readLines(bytes, contentType, limits.pollLines)) {
-        if (line === null || line.length > limits.frameBytes) {
+        if (line === null || Buffer.byteLength(line) > limits.frameBytes) {
           telemetry.emit({ kind: "frame_malformed", reason: line === null ? "not a line" : "too large" })
           connection.close(line === null ? 1011 : 1009, "")
         } else {

@@ -70,6 +70,8 @@ export class Desk {
   readonly #shown = new Map<string, Shown>()
   readonly #showing = new Map<string, Set<Shown>>()
   readonly #here = new Map<TopicClient, Here>()
+  /** Bytes that those on the way in will add to each scope. */
+  readonly #held = new Map<string, number>()
   #newcomers: Newcomer[] = []
   #flush: Timer | null = null
   #nextFlushAt = Number.NEGATIVE_INFINITY
@@ -96,8 +98,21 @@ export class Desk {
     this.#beat()
   }
 
-  hasRoom(view: TopicView, meta: JsonObject): boolean {
-    return this.#roster.bytesIn(scopesOf(view)) + bytesOf({ key: "", meta }) <= this.#deps.limits.presenceBytes
+  /** Room for somebody on the way in, until the answer is called, since many come at once; null: there is none. */
+  holdRoom(view: TopicView, meta: JsonObject): (() => void) | null {
+    const scopes = scopesOf(view)
+    const bytes = bytesOf({ key: "", meta })
+    const held = scopes.reduce((sum, scope) => sum + (this.#held.get(scope) ?? 0), 0)
+    if (this.#roster.bytesIn(scopes) + held + bytes > this.#deps.limits.presenceBytes) return null
+    const hold = (more: number): void => {
+      for (const scope of scopes) {
+        const now = (this.#held.get(scope) ?? 0) + more
+        if (now === 0) this.#held.delete(scope)
+        else this.#held.set(scope, now)
+      }
+    }
+    hold(bytes)
+    return () => hold(-bytes)
   }
 
   // These three are called by sockets and are no messages: whoever leaves must be taken out, however full a mailbox is.
@@ -111,13 +126,16 @@ export class Desk {
     this.#flushSoon()
   }
 
-  /** False: this client is not present. */
-  update(client: TopicClient, meta: JsonObject): boolean {
+  /** `full`: it says more than before, and there is no room for that. */
+  update(client: TopicClient, meta: JsonObject): "ok" | "not_present" | "full" {
     const here = this.#here.get(client)
-    if (here === undefined) return false
+    if (here === undefined) return "not_present"
+    const more = this.#roster.growthBy(here.id, meta)
+    const { scopes } = here.shown
+    if (more > 0 && this.#roster.bytesIn(scopes) + more > this.#deps.limits.presenceBytes) return "full"
     this.#roster.update(here.id, meta)
     this.#flushSoon()
-    return true
+    return "ok"
   }
 
   #left(client: TopicClient): void {

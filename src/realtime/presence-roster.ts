@@ -65,6 +65,12 @@ export class Roster {
     else this.#put({ ...now, meta, ref: this.#mint(), prev: now.ref })
   }
 
+  /** How many bytes more each of its scopes would come to with another meta. */
+  growthBy(id: string, meta: JsonObject): number {
+    const now = this.#all.get(id)
+    return now === undefined ? 0 : bytesOf({ ...now, meta }) - bytesOf(now)
+  }
+
   leave(id: string): void {
     if (this.#own.delete(id)) this.#drop(id)
   }

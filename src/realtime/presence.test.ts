@@ -3,9 +3,15 @@ import { type Channel, Presence, Socket } from "phoenix"
 import type { BusinessId, LocationId } from "../domain/ids.ts"
 import type { Json, JsonObject } from "../domain/json.ts"
 import type { Grant } from "../domain/principal.ts"
+import type { StreamKey } from "../domain/stream.ts"
 import { localPubSub, type News, type PubSub } from "../pubsub/pubsub.ts"
+import { systemClock } from "../runtime/clock.ts"
+import { startTree } from "../runtime/tree.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
 import { person, RawClient, type Room, startRoom } from "../testing/realtime-room.ts"
+import { spelling } from "./fanout.ts"
+import { defaultLimits } from "./limits.ts"
+import { createPresence } from "./presence.ts"
 
 const at = (business: string, location?: string): Grant => ({
   business: business as BusinessId,
@@ -211,6 +217,48 @@ test("where the state would grow too large for a frame nobody more is let in wit
   expect(await quiet.join("resources:b1-l1")).toMatchObject({ status: "ok" })
 })
 
+test("nor does it grow so where all come at once, as after a restart", async () => {
+  const room = await start({ limits: { presenceBytes: 4_000 } })
+  const herd = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(room.url("vsn=2.0.0&token=ann"))))
+  for (const client of herd)
+    client.send(["1", "1", "resources:b1-l1", "phx_join", { presence: { words: "x".repeat(900) } }])
+  const heard = await Promise.all(
+    herd.map(async (client) => {
+      for (;;) {
+        const [, , , event, payload] = await client.frame()
+        if (event === "presence_state") return "present"
+        if (event === "phx_reply" && (payload as JsonObject)["status"] === "error") return "refused"
+      }
+    }),
+  )
+  expect(heard.toSorted()).toEqual([...Array(3).fill("present"), ...Array(5).fill("refused")])
+})
+
+test("nor does it grow so by what those who are there say later: what is smaller than before is always taken", async () => {
+  const room = await start({ limits: { presenceBytes: 4_000 } })
+  const clients: RawClient[] = []
+  for (let n = 0; n < 5; n++) {
+    const client = await RawClient.open(room.url("vsn=2.0.0&token=ann"))
+    expect(await client.join("resources:b1-l1", { presence: {} })).toMatchObject({ status: "ok" })
+    clients.push(client)
+  }
+  const say = async (client: RawClient | undefined, words: number): Promise<unknown> => {
+    client?.send(["1", "u", "resources:b1-l1", "presence_update", { words: "x".repeat(words) }])
+    for (;;) {
+      const [, ref, , , payload] = (await client?.frame()) ?? []
+      if (ref === "u") return payload
+    }
+  }
+  const answers: unknown[] = []
+  for (const client of clients) answers.push(await say(client, 900))
+  const [ok, full] = [
+    { status: "ok", response: {} },
+    { status: "error", response: { reason: "presence_full" } },
+  ]
+  expect(answers).toEqual([ok, ok, ok, full, full])
+  expect([await say(clients[0], 100), await say(clients[3], 900)]).toEqual([ok, ok])
+})
+
 test("what everybody tells everybody is bounded: after much went out, changes wait and go out together", async () => {
   const clock = fakeClock()
   const room = await start({ clock, limits: { presenceBytesPerSecond: 1_000 } })
@@ -235,6 +283,13 @@ test("what everybody tells everybody is bounded: after much went out, changes wa
   expect(more).toEqual([])
   expect(JSON.parse(diff ?? "")[4].joins.ann.metas).toEqual([expect.objectContaining({ n: 3 })])
 })
+
+const silence = { emit: () => {}, publish: () => {}, subscribers: () => 0 }
+const placeOf = (business: string, location: string) => {
+  const id = `resources:${business}:${location}`
+  // As a topic's view has it.
+  return { id, streams: [id as StreamKey], spellings: [spelling(id, "colon", id)] }
+}
 
 /** News between rooms that may be lost. */
 function lossy(): PubSub & { lose: (news: News) => boolean } {
@@ -268,6 +323,31 @@ test("nodes see each other's people; a diff that is lost is made good by the nex
   rooms.splice(rooms.indexOf(far), 1)
   await far.stop()
   await ann.until({ ann: [{}] })
+})
+
+test("a node whose room was started anew is taken at its word, though it counts from the beginning and its farewell was lost", async () => {
+  const peers = lossy()
+  const near = await start({ peers })
+  const ann = await watch(near, "ann", "resources:b1-l1", {})
+  const presence = createPresence({ native: silence, telemetry: silence, peers, limits: defaultLimits })
+  peers.lose = (item) => item.kind === "presence" && item.message["kind"] === "gone"
+  const options = { clock: systemClock, emit: () => {}, onGiveUp: () => {} }
+  const view = { ...placeOf("b1", "l1"), family: "resources", businesses: null, actor: "topic" }
+  for (const life of [1, 2]) {
+    const tree = await startTree(presence.child, options)
+    const client = { push: () => {}, follow: () => {}, fail: () => {}, whenLeft: () => true }
+    const request = {
+      client,
+      principal: people.ben,
+      topic: "",
+      backlog: () => 0,
+      payload: { presence: { life } },
+      admit: () => true,
+    }
+    await presence.join(request, view, "colon", async () => ({ kind: "joined" }))
+    await ann.until({ ann: [{}], ben: [{ life }] })
+    await tree.stop()
+  }
 })
 
 test("a node that says nothing for four seconds is dead, but not while this one was held up itself", async () => {

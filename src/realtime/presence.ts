@@ -37,14 +37,18 @@ const answer = (status: "ok" | "error", response: JsonObject) => ({ kind: "reply
 export function createPresence(deps: PresenceDeps): Presence {
   const node = deps.node ?? crypto.randomUUID().replaceAll("-", "").slice(0, 12)
   let desk: Desk | null = null
+  /** Of all starts: an incarnation is counted anew where the room is. */
+  let lives = 0
   return {
     join(request, view, form, enter) {
       const meta = presenceFrom(request.payload)
       if (meta === null) return enter()
       if (meta === "invalid") return refused("invalid_presence")
       if (desk === null) return refused("unavailable")
-      if (!desk.hasRoom(view, meta)) return refused("presence_full")
-      return enter().then((outcome) => {
+      const giveBack = desk.holdRoom(view, meta)
+      if (giveBack === null) return refused("presence_full")
+      const entered = enter().finally(giveBack)
+      return entered.then((outcome) => {
         if (outcome.kind !== "joined") return outcome
         if (desk === null) request.client.fail("unavailable")
         else desk.enter(request, view, form, meta)
@@ -55,7 +59,9 @@ export function createPresence(deps: PresenceDeps): Presence {
       if (event !== "presence_update") return "unknown"
       const meta = metaFrom(payload)
       if (meta === "invalid") return answer("error", { reason: "invalid_presence" })
-      return desk?.update(client, meta) === true ? answer("ok", {}) : answer("error", { reason: "not_present" })
+      const done = desk?.update(client, meta) ?? "not_present"
+      if (done === "ok") return answer("ok", {})
+      return answer("error", { reason: done === "full" ? "presence_full" : done })
     },
     child: actor<DeskMessage>({
       id: "presence",
@@ -65,7 +71,7 @@ export function createPresence(deps: PresenceDeps): Presence {
       start(ctx) {
         // Of a life that ended without a word.
         desk?.abandon()
-        const fresh = new Desk(deps, ctx, new Roster(node, ctx.incarnation))
+        const fresh = new Desk(deps, ctx, new Roster(node, ++lives))
         desk = fresh
         return {
           handle: (message) => fresh.handle(message),

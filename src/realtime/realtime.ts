@@ -249,7 +249,8 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
         },
       )
       let checkedAt = clock.now()
-      let wasCutOff = false
+      // What is shown already was shown while nobody listened to the news: this feed is not the first.
+      let wasCutOff = topics.size > 0
       every(
         () => ALONE_CHECK_MS * (0.75 + random() / 2),
         () => {
@@ -324,8 +325,9 @@ async function checkTails(topics: Topics, heads: ReadHeads): Promise<void> {
   const streams = topics.streams()
   for (let at = 0; at < streams.length; at += 1_000) {
     try {
-      const { positions } = await heads(streams.slice(at, at + 1_000))
-      topics.tell({ kind: "reaches", positions })
+      const some = streams.slice(at, at + 1_000)
+      const { positions } = await heads(some)
+      topics.reach(some, positions)
     } catch {
       return
     }

@@ -36,6 +36,10 @@ export class Returning {
   /** From where it is being read; null: it is not. */
   #reading: number | null = null
 
+  get awaited(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** False: too many wait, or this one has waited for too many readings. */
   add(entry: Entry, recover: Recover, readings = 0): boolean {
     if (this.#waiting.length >= MOST_WAITING || readings >= MOST_READINGS) return false

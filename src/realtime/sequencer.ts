@@ -24,6 +24,8 @@ export class Sequencer {
   #recentChars = 0
   readonly #held = new Map<number, StreamItem>()
   #known: number
+  /** Where the stream was when it was last asked to age. */
+  #aged = 0
 
   constructor(last: number) {
     this.#last = last
@@ -75,6 +77,16 @@ export class Sequencer {
     return this.#recent.filter(({ position }) => position > offset)
   }
 
+  /** Forgets what was there already when this was last called: whoever comes back so late asks the database. */
+  age(): void {
+    const since = this.#recent.findIndex(({ position }) => position > this.#aged)
+    for (const { payload } of this.#recent.splice(0, since < 0 ? this.#recent.length : since)) {
+      this.#recentChars -= payload.length
+    }
+    this.#recentAfter = Math.max(this.#recentAfter, this.#aged)
+    this.#aged = this.#last
+  }
+
   /** History that was read for one client serves the next ones too. It ends where the remembered begins, or later. */
   remember(history: readonly StreamItem[]): void {
     const first = history[0]
@@ -86,6 +98,13 @@ export class Sequencer {
     this.#recent = [...older, ...this.#recent]
     this.#recentChars = this.#recent.reduce((sum, { payload }) => sum + payload.length, 0)
     this.#forget()
+  }
+
+  /** What went out is not what it was: from now on it is asked of the history. */
+  forget(): void {
+    this.#recent = []
+    this.#recentChars = 0
+    this.#recentAfter = this.#last
   }
 
   #pass(item: StreamItem): void {

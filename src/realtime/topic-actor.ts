@@ -27,7 +27,7 @@ export interface TopicActorDeps {
   readonly telemetry: Emitter
   readonly limits: RealtimeLimits
   started(view: TopicView, self: ActorRef<TopicMessage>): void
-  /** `orphaned`: sockets may still show the view and must be told. */
+  /** `orphaned`: sockets still show the view and must be told. */
   ended(view: TopicView, orphaned: boolean): void
 }
 
@@ -37,10 +37,16 @@ const RETRY_MS = 1_000
 const REFILL_PAGE = 300
 const QUERY_TIMEOUT_MS = 5_000
 const AUDIENCE_CHECK_MS = 30_000
+/** Every so many checks what is remembered ages: for most who come back, minutes are enough, and memory is to follow what comes. */
+const CHECKS_AN_AGE = 10
 const MOST_EARLY = 1_000
 const MOST_WAITING = 10_000
 /** A string that spells more streams than this asks first which of them is alive. */
 const MOST_READINGS_AT_ONCE = 4
+
+/** What a person's screens hear of an item that went out before. */
+const CHANGED = "notification_changed"
+const AGAIN: Verdict = { kind: "again" }
 
 /** A temporary child: when it ends, whoever still needs it starts it anew. */
 export const topicActor = (view: TopicView, deps: TopicActorDeps): ChildSpec =>
@@ -54,14 +60,13 @@ export const topicActor = (view: TopicView, deps: TopicActorDeps): ChildSpec =>
       deps.started(view, ctx.self)
       return {
         handle: (message) => topic.handle(message),
-        terminate: () => deps.ended(view, !topic.deserted),
+        // Where nobody shows it, as while the database is away, no connection has to be looked at.
+        terminate: () => deps.ended(view, audience(deps.native, view) > 0),
       }
     },
   })
 
 class Topic {
-  /** It ended because nobody was there. */
-  deserted = false
   readonly #view: TopicView
   readonly #deps: TopicActorDeps
   readonly #ctx: ActorContext<TopicMessage>
@@ -72,6 +77,9 @@ class Topic {
   #entering: Entry[] = []
   readonly #refilling = new Set<StreamKey>()
   readonly #returning = new Returning()
+  /** Something has changed since the end of a stream was asked for. */
+  #outdated = false
+  #checks = 0
   /** Somebody asks the database where the streams are. */
   #opening = false
   /** Clients that have seen more than this node wait for it to catch up: by the next reading, or by that which is under way. */
@@ -124,6 +132,7 @@ class Topic {
     for (const { stream, position, event, payload } of items) {
       if (position === null) {
         out.push({ event, payload })
+        if (event === CHANGED) this.#outdate(stream)
         continue
       }
       const sequencer = this.#sequencer(stream)
@@ -131,6 +140,12 @@ class Topic {
       if (sequencer.behind) this.#awaitRefill(stream, GAP_PATIENCE_MS)
     }
     this.#push(out)
+  }
+
+  /** An item was read or deleted since it went out: who comes back is told of it as it is now. */
+  #outdate(stream: StreamKey): void {
+    this.#outdated = true
+    this.#sequencer(stream).forget()
   }
 
   #enter(entry: Entry): void {
@@ -196,7 +211,7 @@ class Topic {
   /** The clients ask again by themselves; so does whoever enters next. */
   #unopened(): void {
     for (const { reply } of this.#entering) reply({ kind: "unavailable" })
-    this.#desert(true)
+    this.#end()
   }
 
   #reaches(positions: ReadonlyMap<StreamKey, number>): void {
@@ -224,13 +239,13 @@ class Topic {
       return
     }
     this.#refilling.add(stream)
-    this.#asked = this.#ahead
+    // Another stream of the view may be read already, and somebody wait for that.
+    this.#asked = [...this.#asked, ...this.#ahead]
     this.#ahead = []
     const { known, last } = sequencer
-    this.#ctx.task(
+    this.#read(
       () => this.#deps.history(stream, last, REFILL_PAGE),
       (outcome) => ({ kind: "refilled", stream, known, outcome }),
-      { timeoutMs: QUERY_TIMEOUT_MS },
     )
   }
 
@@ -248,7 +263,7 @@ class Topic {
     // A hole that cannot be filled is never skipped in silence: the clients rejoin and are told.
     if (outcome.value === "pruned" || (outcome.value.length === 0 && sequencer.last < known)) {
       for (const { reply } of [...asked, ...this.#ahead]) reply({ kind: "unavailable" })
-      this.#desert(true)
+      this.#end()
       return
     }
     if (sequencer.behind) this.#awaitRefill(stream, outcome.value.length === REFILL_PAGE ? 0 : GAP_PATIENCE_MS)
@@ -270,10 +285,10 @@ class Topic {
   #askForTails(streams: readonly StreamKey[], from: number): void {
     const { recoveredMessages: messages, recoveredBytes: bytes } = this.#deps.limits
     const asks = streams.map((stream) => ({ stream, after: from }))
-    this.#ctx.task(
+    this.#outdated = false
+    this.#read(
       () => this.#deps.tails(asks, { messages, bytes }),
       (outcome) => ({ kind: "tails_read", from, outcome }),
-      { timeoutMs: QUERY_TIMEOUT_MS },
     )
   }
 
@@ -290,14 +305,15 @@ class Topic {
     if (stream === null || tail === undefined || tail.epoch !== this.#epoch) {
       // Another database answers, or another place has begun to speak in this string: who waits asks again.
       for (const { entry } of this.#returning.end()) entry.reply({ kind: "unavailable" })
-      if (tail !== undefined) this.#desert(true)
+      if (tail !== undefined) this.#end()
       return
     }
     const sequencer = this.#sequencer(stream)
     for (const { entry, recover, readings } of this.#returning.end()) {
-      this.#answer(entry, tail.epoch, sequencer, found(sequencer, recover.offset, tail, from), readings + 1)
+      const verdict = this.#outdated ? AGAIN : found(sequencer, recover.offset, tail, from)
+      this.#answer(entry, tail.epoch, sequencer, verdict, readings + 1)
     }
-    sequencer.remember(tail.messages)
+    if (!this.#outdated) sequencer.remember(tail.messages)
     sequencer.reaches(tail.head)
     if (sequencer.behind) this.#awaitRefill(stream, GAP_PATIENCE_MS)
     this.#askAgain(stream)
@@ -323,7 +339,8 @@ class Topic {
     switch (verdict.kind) {
       case "missed": {
         const missed = shown(this.#view, verdict.messages)
-        this.#admit(entry, recovered(epoch, sequencer.last, missed), missed.length)
+        if (this.#isTooMuch(entry, missed)) entry.reply({ kind: "unavailable" })
+        else this.#admit(entry, recovered(epoch, sequencer.last, missed), missed.length)
         return
       }
       case "pruned":
@@ -332,6 +349,13 @@ class Topic {
       case "again":
         if (recover === null || !this.#returning.add(entry, recover, readings)) entry.reply({ kind: "unavailable" })
     }
+  }
+
+  /** Beside what it got of other topics just now: it would be dropped as a slow reader, come back to all, and be dropped again. */
+  #isTooMuch({ backlog }: Entry, missed: readonly StreamItem[]): boolean {
+    const waiting = backlog()
+    const bytes = missed.reduce((sum, { payload }) => sum + payload.length, 0)
+    return waiting > 0 && bytes > 0 && waiting + bytes > this.#deps.limits.politeBacklogBytes
   }
 
   #admit(entry: Entry, response: Payload, count: number | null): void {
@@ -347,20 +371,37 @@ class Topic {
   }
 
   #readHeads(): void {
-    this.#ctx.task(
+    this.#read(
       () => this.#deps.heads(this.#view.streams),
       (outcome) => ({ kind: "heads_read", outcome }),
-      { timeoutMs: QUERY_TIMEOUT_MS },
     )
   }
 
-  #checkAudience(): void {
-    if (audience(this.#deps.native, this.#view) === 0) this.#desert(false)
-    else this.#ctx.sendAfter(AUDIENCE_CHECK_MS, { kind: "audience_check" })
+  /** Asks the database. Its end does not wait for the answer: until then nobody would be let in, nor told that it has ended. */
+  #read<T>(ask: () => Promise<T>, done: (outcome: TaskOutcome<T>) => TopicMessage): void {
+    const untilTheEnd = (signal: AbortSignal): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const ended = (): void => reject(signal.reason)
+        if (signal.aborted) ended()
+        else signal.addEventListener("abort", ended)
+        ask().then(resolve, reject)
+      })
+    this.#ctx.task(untilTheEnd, done, { timeoutMs: QUERY_TIMEOUT_MS })
   }
 
-  #desert(orphans: boolean): void {
-    this.deserted = !orphans
+  /** Somebody is to be let in as soon as the database has answered. */
+  get #awaited(): boolean {
+    return this.#entering.length + this.#ahead.length + this.#asked.length > 0 || this.#returning.awaited
+  }
+
+  #checkAudience(): void {
+    if (audience(this.#deps.native, this.#view) === 0 && !this.#awaited) this.#end()
+    else this.#ctx.sendAfter(AUDIENCE_CHECK_MS, { kind: "audience_check" })
+    this.#checks += 1
+    if (this.#checks % CHECKS_AN_AGE === 0) for (const sequencer of this.#sequencers.values()) sequencer.age()
+  }
+
+  #end(): void {
     this.#ctx.exit(NORMAL)
   }
 

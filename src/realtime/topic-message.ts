@@ -30,6 +30,8 @@ export interface Entered {
 
 export interface Entry {
   readonly recover: Recover | null
+  /** Bytes of earlier answers that its socket has not taken yet. */
+  backlog(): number
   /** Answers the socket and subscribes it, at once. */
   admit(response: Payload, recovered: number | null): void
   readonly reply: (entered: Entered) => void

@@ -23,6 +23,8 @@ export interface JoinRequest {
   readonly payload: Payload
   readonly principal: Principal
   readonly client: TopicClient
+  /** Bytes of earlier answers that its socket has not taken yet. */
+  backlog(): number
   /**
    * Answers ok and subscribes, in one go: what is published to `subscriptions` later in this tick comes after the reply,
    * what was published before does not come. False: the socket is gone, nothing was done.

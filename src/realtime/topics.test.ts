@@ -139,6 +139,20 @@ describe("lost hints", () => {
     await own.stop()
   })
 
+  test("what came while nobody listened to the news, as the feed was started anew, is found a second later", async () => {
+    const clock = fakeClock()
+    const own = await startRoom({ clock, random: () => 0.5 })
+    const watcher = await RawClient.open(own.url())
+    const joined = watcher.join(TOPIC)
+    await clock.flush()
+    await joined
+    own.streams.append(stream, { n: 1 })
+    await own.tree.restart("feed")
+    await clock.advance(1_100)
+    expect(await offsets(watcher, 1)).toEqual([1])
+    await own.stop()
+  })
+
   test("two nodes of which one hears half of the news show the same, in the same order", async () => {
     const deaf = await startRoom({
       heads: room.streams.heads,
@@ -224,6 +238,27 @@ describe("recovery", () => {
     expect(room.streams.historyReads).toBe(1)
   })
 
+  test("what was pushed minutes ago is not kept for those who may come back: the database gives it", async () => {
+    const clock = fakeClock()
+    const own = await startRoom({ clock, limits: { idleSeconds: 900 } })
+    const [here, coming] = [await RawClient.open(own.url()), await RawClient.open(own.url())]
+    await here.join(TOPIC)
+    const push = (n: number) => own.publish([own.streams.append(stream, { n })])
+    for (const n of upTo(3)) push(n)
+    await clock.advance(400_000)
+    for (const n of upTo(3, 4)) push(n)
+    const back = async (offset: number): Promise<number> => {
+      const answer = await coming.join(TOPIC, { recover: { epoch: "e1", offset } }, String(offset))
+      coming.send([String(offset), "leave", TOPIC, "phx_leave", {}])
+      await coming.settled()
+      return (answer as { response: { missed: unknown[] } }).response.missed.length
+    }
+    await clock.advance(250_000)
+    expect([await back(3), own.streams.historyReads]).toEqual([3, 0])
+    expect([await back(2), own.streams.historyReads]).toEqual([4, 1])
+    await own.stop()
+  })
+
   test("another epoch, or history that was pruned, is said and nothing is given", async () => {
     for (const n of upTo(5)) append(n)
     room.streams.prune(stream, 3)
@@ -279,6 +314,43 @@ describe("recovery", () => {
     expect(await back).toEqual(answer(1))
     expect(await Promise.all(later)).toEqual(later.map(() => answer(2)))
     expect(readings).toBe(2)
+    await own.stop()
+  })
+
+  test("who is ahead of this node is answered also where another place of its string is read meanwhile", async () => {
+    const topic = "resources:a-b-c"
+    const [first, second] = [
+      resourceStream("a" as BusinessId, "b-c" as LocationId),
+      resourceStream("a-b" as BusinessId, "c" as LocationId),
+    ]
+    const clock = fakeClock()
+    const { streams } = room
+    const [gate, both] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let readings = 0
+    const own = await startRoom({
+      clock,
+      heads: streams.heads,
+      tails: streams.tails,
+      async history(...asked) {
+        readings += 1
+        if (readings === 2) both.resolve()
+        await gate.promise
+        return streams.history(...asked)
+      },
+    })
+    const [here, coming] = [await RawClient.open(own.url()), await RawClient.open(own.url())]
+    await here.join(topic)
+    streams.append(first, { n: 1 })
+    const back = coming.join(topic, { recover: { epoch: "e1", offset: 1 } })
+    // It was heard: its socket's next frame is answered.
+    await (await RawClient.open(own.url())).settled()
+    streams.append(second, { m: 1 })
+    own.publish([streams.append(second, { m: 2 })])
+    await clock.advance(50)
+    await both.promise
+    gate.resolve()
+    await clock.flush()
+    expect(await back).toMatchObject({ status: "ok" })
     await own.stop()
   })
 

@@ -70,8 +70,11 @@ export class Topics {
     return [...this.#showing.keys()]
   }
 
-  tell(message: TopicMessage): void {
-    for (const { ref } of this.#live.values()) ref.send(message)
+  /** Tells those who show these streams, and nobody else, how far they go. */
+  reach(streams: readonly StreamKey[], positions: ReadonlyMap<StreamKey, number>): void {
+    for (const stream of streams) {
+      for (const { ref } of this.#showing.get(stream) ?? []) ref.send({ kind: "reaches", positions })
+    }
   }
 
   /** Hands the messages of one commit to the actors that show their streams, each its share in one piece. */
@@ -92,7 +95,7 @@ export class Topics {
 
   /** Lets a socket into a view, which is started if it has to be. */
   async enter(
-    request: Pick<JoinRequest, "admit">,
+    request: Pick<JoinRequest, "admit" | "backlog">,
     view: TopicView,
     form: Form,
     recover: Recover | null,
@@ -108,7 +111,7 @@ export class Topics {
       if (ref === null) return unavailable
       try {
         const entered = await ref.call<Entered>(
-          (reply) => ({ kind: "enter", entry: { recover, admit, reply } }),
+          (reply) => ({ kind: "enter", entry: { recover, backlog: () => request.backlog(), admit, reply } }),
           this.#joinTimeoutMs,
         )
         return entered.kind === "joined" ? { kind: "joined" } : unavailable

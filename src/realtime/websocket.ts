@@ -74,7 +74,8 @@ class WebSocketTransport implements Transport {
   send(frame: Encoded): void {
     const socket = this.#socket
     // 0: nothing was taken. The socket is closing or over its backlog, and then a reply is missing: it must not live on.
-    if (socket.send(frame) === 0 && socket.readyState === WebSocket.OPEN) socket.terminate()
+    // Not at once: whoever sends is in the middle of something, and its end would come in between.
+    if (socket.send(frame) === 0) queueMicrotask(() => socket.readyState === WebSocket.OPEN && socket.terminate())
   }
 
   subscribe(name: string): void {

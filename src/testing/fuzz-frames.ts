@@ -76,7 +76,12 @@ const event = fc.oneof(
   },
   { weight: 1, arbitrary: nastyText },
 )
-const reference = fc.oneof(fc.constantFrom<Json>("1", "2", "3", null, 1, "", "1"), nastyText)
+/** The most that the hub takes. */
+const REF_CHARS = 1_000
+const reference = fc.oneof(
+  fc.constantFrom<Json>("1", "2", "3", null, 1, "", "1"),
+  nastyText.map((text) => text.slice(0, REF_CHARS)),
+)
 const JOINS: readonly Json[] = [
   {},
   { recover: { epoch: "x", offset: 0 } },
@@ -175,6 +180,7 @@ const NO_FRAMES: readonly string[] = [
   "[null,null,null,null,null]",
   "[null,null,1,2,3]",
   '[{},{},"phoenix","heartbeat",{}]',
+  `["1","${"r".repeat(REF_CHARS + 1)}","phoenix","heartbeat",{}]`,
   `[${deep(9)},"1","phoenix","heartbeat",{}]`,
   `[${deep(50_000)},"1","phoenix","heartbeat",{}]`,
   `[${deep(125_000)},"1","phoenix","heartbeat",{}]`,

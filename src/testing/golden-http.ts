@@ -1,30 +1,14 @@
 /** The part of the golden transcript that is plain HTTP: answers to upgrades and to polls, in the recorder's own form. */
-import { connect } from "node:net"
 import { asToken, type Golden, roomOf, WINDOW_MS } from "./golden-record.ts"
+import { rawUpgrade } from "./raw-http.ts"
 
 /** `name: path {headers}` and the line of its answer, as the recorder wrote both. */
 export async function recordUpgrade(golden: Golden, asked: string): Promise<string> {
   const [, path = "", headers = "{}"] = /^[^/]*: (\S+) (\{.*\})$/.exec(asked) ?? []
   const [mount = "", query = ""] = path.split("/websocket")
   const room = roomOf(golden, mount)
-  const socket = connect({ host: "127.0.0.1", port: room.server.port ?? 0 })
-  const lines = Object.entries({
-    Host: "hub.test",
-    Upgrade: "websocket",
-    Connection: "Upgrade",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    "Sec-WebSocket-Version": "13",
-    ...(JSON.parse(headers) as Record<string, string>), // the recorder's
-  }).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`GET /socket/websocket${asToken(query)} HTTP/1.1\r\n${lines.join("")}\r\n`)
-  const text = await new Promise<string>((done) => {
-    let seen = ""
-    socket.on("data", (data: Buffer) => {
-      seen += data.toString("latin1")
-      if (seen.includes("\r\n\r\n")) done(seen)
-    })
-  })
-  socket.destroy()
+  const given = JSON.parse(headers) as Record<string, string> // the recorder's
+  const { text } = await rawUpgrade(room.server.port ?? 0, asToken(query.replace("?", "")), given)
   const [head = "", body = ""] = text.split("\r\n\r\n")
   const isSocket = head.startsWith("HTTP/1.1 101")
   return sortedHead(`=> ${head.split("\r\n").join(" | ")} ${isSocket ? "" : JSON.stringify(body)}`)

@@ -29,6 +29,20 @@ type Pairs = readonly (readonly [name: string, value: string])[]
 export const rawGet = (path: string, headers: Pairs): string =>
   `GET ${path} HTTP/1.1\r\nHost: hub\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`
 
+/** An upgrade of the socket's path, as its bytes are; `headers` replace the usual ones. */
+export function rawUpgrade(port: number, query: string, headers: Readonly<Record<string, string>>): Promise<RawAnswer> {
+  const usual = {
+    Host: "hub.test",
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Version": "13",
+  }
+  const lines = Object.entries({ ...usual, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const request = `GET /socket/websocket?${query} HTTP/1.1\r\n${lines.join("")}\r\n`
+  return rawHttp(port, { parts: [request], until: "headers" })
+}
+
 /** Sends `parts` to a port of this machine over a connection of its own. */
 export async function rawHttp(port: number, options: RawOptions): Promise<RawAnswer> {
   const began = performance.now()
