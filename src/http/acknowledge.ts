@@ -4,8 +4,10 @@ import type { LinkTokens } from "../domain/link-token.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
 import { toldBy } from "../store/inbound.ts"
-import { acknowledgeTold } from "../store/notifications.ts"
+import { acknowledgeTold, type Marked } from "../store/notifications.ts"
 import { localeOf } from "../store/recipients.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { tellOfEnds } from "../telemetry/ends.ts"
 import { inboxNewsOf } from "./inbox-news.ts"
 import { deadLink, linkPage } from "./link-page.ts"
 import { type LinkWords, linkWords } from "./link-words.ts"
@@ -14,10 +16,13 @@ import type { Call, RouteFile } from "./route.ts"
 export interface AcknowledgeDeps {
   readonly db: Database
   readonly pubsub: PubSub
+  readonly telemetry: Emitter
   readonly links: Pick<LinkTokens, "readAcknowledge">
 }
 
-export function acknowledgeRoutes({ db, pubsub, links }: AcknowledgeDeps): RouteFile {
+const NOTHING: Marked = { items: [], calledOff: [] }
+
+export function acknowledgeRoutes({ db, pubsub, telemetry, links }: AcknowledgeDeps): RouteFile {
   const told = ({ params }: Call) => links.readAcknowledge(params["token"] ?? "")
   /** In the language of whoever was told first. */
   const wordsFor = async ({ request }: Call, what: ReturnType<typeof told>): Promise<LinkWords> => {
@@ -49,10 +54,11 @@ export function acknowledgeRoutes({ db, pubsub, links }: AcknowledgeDeps): Route
         doc: { summary: "Acknowledge what a message told of", tag: "Links in messages", answers },
         async handle(call) {
           const what = told(call)
-          const items = what === null ? [] : await acknowledgeTold(db, what)
+          const { items, calledOff } = what === null ? NOTHING : await acknowledgeTold(db, what)
+          if (items.length > 0) pubsub.publish(inboxNewsOf(items))
+          tellOfEnds(telemetry, calledOff)
           const words = await wordsFor(call, what)
           if (items.length === 0) return deadLink(words)
-          pubsub.publish(inboxNewsOf(items))
           return linkPage(200, { words, ...words.acknowledge.done })
         },
       },

@@ -1,6 +1,6 @@
 /** What may be asked of the dead letters: a filter, in a query or in a body, and a replay. A word too many is refused. */
 import { isSendingChannel, SENDING_CHANNELS } from "../domain/channel.ts"
-import { asBusinessId, asDeliveryId, type DeliveryId } from "../domain/ids.ts"
+import { asBusinessId, asDeliveryId, asEventId, type DeliveryId, type EventId } from "../domain/ids.ts"
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts"
 import type { FieldError } from "../domain/json-limits.ts"
 import { parseTime } from "../domain/rfc3339.ts"
@@ -44,7 +44,7 @@ export function readDeadLetterFilter(given: JsonObject, at: string): Read<DeadLe
     errors.push({ pointer: at + field, detail: `expected ${expected}` })
   }
   for (const field of Object.keys(given))
-    if (!(field in FILTER_FIELDS)) wrong(field, `one of ${Object.keys(FILTER_FIELDS).join(", ")}`)
+    if (!Object.hasOwn(FILTER_FIELDS, field)) wrong(field, `one of ${Object.keys(FILTER_FIELDS).join(", ")}`)
   const read = <T>(field: FilterField, as: (text: string) => T | null): T | undefined => {
     const text = given[field]
     if (text === undefined) return undefined
@@ -66,19 +66,38 @@ export function readDeadLetterFilter(given: JsonObject, at: string): Read<DeadLe
 
 const asText = (text: string): string => text
 
+const KNOWN = ["job_id", "filter", "dry_run", "per_second", "replay_id"]
+
+/** What every body of a replay has to be. */
+function readObject(body: Json): Read<{ readonly given: JsonObject; readonly dryRun: boolean }> {
+  if (!isJsonObject(body)) return one("", 'expected {"job_id": "dlv_…"} or {"filter": {…}}')
+  const odd = Object.keys(body).find((field) => !KNOWN.includes(field))
+  if (odd !== undefined) return one(`/${odd}`, `expected one of ${KNOWN.join(", ")}`)
+  const { job_id: job, filter, dry_run: dryRun = false } = body
+  if (typeof dryRun !== "boolean") return one("/dry_run", "expected true or false")
+  if ((job === undefined) === (filter === undefined)) return one("/job_id", "expected either a job_id or a filter")
+  return { value: { given: body, dryRun } }
+}
+
+/** Reads a body whose job is an event, which is routed and not sent; null: it is another replay. */
+export function readRouteAgain(body: Json): Read<{ readonly event: EventId; readonly dryRun: boolean }> | null {
+  const job = isJsonObject(body) ? body["job_id"] : undefined
+  const event = typeof job === "string" ? asEventId(job) : null
+  if (event === null) return null
+  const read = readObject(body)
+  return "errors" in read ? read : { value: { event, dryRun: read.value.dryRun } }
+}
+
 /** Reads the body of a replay. `header`: `Idempotency-Key`, which is the replay id too. */
 export function readReplay(body: Json, header: string | null): Read<AskedReplay> {
-  if (!isJsonObject(body)) return one("", 'expected {"job_id": "dlv_…"} or {"filter": {…}}')
-  const known = ["job_id", "filter", "dry_run", "per_second", "replay_id"]
-  const odd = Object.keys(body).find((field) => !known.includes(field))
-  if (odd !== undefined) return one(`/${odd}`, `expected one of ${known.join(", ")}`)
-  const { job_id: job, filter, dry_run: dryRun = false, per_second: perSecond = PER_SECOND } = body
-  if (typeof dryRun !== "boolean") return one("/dry_run", "expected true or false")
-  const replayId = body["replay_id"] ?? header
+  const object = readObject(body)
+  if ("errors" in object) return object
+  const { given, dryRun } = object.value
+  const { job_id: job, filter, per_second: perSecond = PER_SECOND } = given
+  const replayId = given["replay_id"] ?? header
   if (replayId !== null && (typeof replayId !== "string" || !REPLAY_ID.test(replayId)))
     return one("/replay_id", "expected 1 to 200 characters without spaces")
   if (header !== null && replayId !== header) return one("/replay_id", "expected the same as in Idempotency-Key")
-  if ((job === undefined) === (filter === undefined)) return one("/job_id", "expected either a job_id or a filter")
   if (job !== undefined) {
     const id = typeof job === "string" ? asDeliveryId(job) : null
     if (id === null) return one("/job_id", "expected a delivery's id")

@@ -124,6 +124,13 @@ describe("a replay", () => {
     expect(await jsonOf<JsonObject>(replay({ job_id: id, dry_run: true }))).toMatchObject({ matched: 1 })
   })
 
+  test("of one whose rule's time is over is refused, and its preview says so", async () => {
+    const [id = ""] = await dead("late", 1)
+    await front.db.execute("update deliveries set expires_at = now() where id = $1", [id])
+    expect(await jsonOf<JsonObject>(replay({ job_id: id, dry_run: true }))).toMatchObject({ matched: 0, late: 1 })
+    expect((await replay({ job_id: id })).status).toBe(409)
+  })
+
   test.each([
     [{ job_id: "dlv_1" }, "/job_id"],
     [{}, "/job_id"],
@@ -135,6 +142,9 @@ describe("a replay", () => {
     [{ filter: {}, dry_run: "yes" }, "/dry_run"],
     [{ filter: {}, replay_id: "" }, "/replay_id"],
     [{ filter: {}, all: true }, "/all"],
+    [{ filter: { toString: "telegram" } }, "/filter/toString"],
+    [{ job_id: "evt_01m7yse497e528j64yfawj800q", dry_run: "yes" }, "/dry_run"],
+    [{ job_id: "evt_01m7yse497e528j64yfawj800q", all: true }, "/all"],
     [{ filter: { reason: "a\0b" } }, "/filter/reason"],
     [[], ""],
   ])("that is asked for as %j is refused at %j", async (json, pointer) => {
@@ -154,16 +164,19 @@ describe("an event of which something failed", () => {
     expect((await replay({ job_id: id })).status).toBe(409)
     await endUnrouted(front.db, id as EventId, "r1", "a hub ended 3 times while it routed this event: nobody is told")
     expect((await replay({ job_id: id }, await operatorOf("others"))).status).toBe(404)
+    expect(await jsonOf<JsonObject>(replay({ job_id: id, dry_run: true }))).toMatchObject({ replayed: 0, matched: 1 })
     expect(await front.db.query("select from routing_queue")).toEqual([])
     const answer = await replay({ job_id: id })
     expect(answer.status).toBe(202)
     expect(await answer.json()).toMatchObject({ replayed: 1, job_id: id, status: "queued" })
     expect(await front.db.query("select event_id, attempts, crashes from routing_queue")).toEqual([
-      { event_id: id, attempts: 0, crashes: 0 },
+      { event_id: id, attempts: 1, crashes: 0 },
     ])
     expect(await getRoute(front.db, id as EventId)).toBeNull()
     expect((await get("/admin/audit")).data[0]).toMatchObject({ action: "event.route", detail: { event_id: id } })
     expect((await replay({ job_id: id })).status).toBe(409)
-    expect((await replay({ job_id: "evt_01m7yse497e528j64yfawj800q" })).status).toBe(404)
+    expect(await jsonOf<JsonObject>(replay({ job_id: id, dry_run: true }))).toMatchObject({ matched: 0 })
+    for (const dry_run of [true, false])
+      expect((await replay({ job_id: "evt_01m7yse497e528j64yfawj800q", dry_run })).status).toBe(404)
   })
 })

@@ -1,17 +1,16 @@
 /** Dead letters: what will not be tried again by itself, why, and the way to send it again. */
-import { asDeliveryId, asEventId, type DeliveryId, type EventId } from "../domain/ids.ts"
-import { isJsonObject } from "../domain/json.ts"
+import { asDeliveryId, type DeliveryId, type EventId } from "../domain/ids.ts"
 import { actorOf, confinedTo } from "../domain/principal.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
 import { deadLetterGroups, listDeadLetters } from "../store/dead-letters.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
 import { countDeadLetters, type Replayed, replayDead } from "../store/replays.ts"
-import { routeAgain } from "../store/route-again.ts"
+import { hasFailed, routeAgain } from "../store/route-again.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { readJson } from "./body.ts"
 import { deliveryPage, PAGE } from "./deliveries.ts"
-import { type AskedReplay, FILTER_FIELDS, readDeadLetterFilter, readReplay } from "./dlq-body.ts"
+import { type AskedReplay, FILTER_FIELDS, readDeadLetterFilter, readReplay, readRouteAgain } from "./dlq-body.ts"
 import { DLQ_SCHEMAS } from "./dlq-schemas.ts"
 import { readPage } from "./page.ts"
 import { invalid, notFound, problem } from "./problem.ts"
@@ -88,8 +87,8 @@ export function dlqRoutes({ db, pubsub, telemetry }: DlqDeps): RouteFile {
         async handle(call) {
           const body = await readJson(call.request)
           if ("kind" in body) return body
-          const event = isJsonObject(body.value) ? asEventId(String(body.value["job_id"])) : null
-          if (event !== null) return routed(db, event, call)
+          const again = readRouteAgain(body.value)
+          if (again !== null) return "errors" in again ? invalid(again.errors) : routed(db, again.value, call)
           const read = readReplay(body.value, call.request.headers.get("idempotency-key"))
           if ("errors" in read) return invalid(read.errors)
           const asked = read.value
@@ -114,8 +113,17 @@ export function dlqRoutes({ db, pubsub, telemetry }: DlqDeps): RouteFile {
 }
 
 /** The router finds it when it looks next. */
-async function routed(db: Database, event: EventId, { principal }: Call): Promise<Answer> {
-  const done = await routeAgain(db, event, { actor: actorOf(principal), businesses: confinedTo(principal.tenancy) })
+async function routed(
+  db: Database,
+  { event, dryRun }: { readonly event: EventId; readonly dryRun: boolean },
+  { principal }: Call,
+): Promise<Answer> {
+  const businesses = confinedTo(principal.tenancy)
+  if (dryRun) {
+    const failed = await hasFailed(db, event, businesses)
+    return failed === null ? notFound("event") : json(200, previewOf(failed ? 1 : 0, 0))
+  }
+  const done = await routeAgain(db, event, { actor: actorOf(principal), businesses })
   switch (done.kind) {
     case "absent":
       return notFound("event")
@@ -166,6 +174,8 @@ async function preview(db: Database, { what }: AskedReplay, { principal }: Call)
 async function previewOne(db: Database, id: DeliveryId, businesses: ReturnType<typeof confinedTo>): Promise<Answer> {
   const found = await getDelivery(db, id, businesses)
   if (found === null) return notFound("delivery")
-  const dead = found["status"] === "dead" || found["status"] === "unknown"
-  return json(200, { dry_run: true, replayed: 0, matched: dead ? 1 : 0, late: 0, groups: [] })
+  const dead = await countDeadLetters(db, businesses, { id })
+  return json(200, previewOf(dead.matched, dead.late))
 }
+
+const previewOf = (matched: number, late: number) => ({ dry_run: true, replayed: 0, matched, late, groups: [] })

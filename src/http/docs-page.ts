@@ -8,7 +8,9 @@ export const DOCS_STYLE = `
 * { box-sizing: border-box }
 body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.55 system-ui, sans-serif }
 header { position: sticky; top: 0; z-index: 1; background: var(--bg); border-bottom: 1px solid var(--line) }
-header > div, main { max-width: 62rem; margin: 0 auto; padding: .8rem 1.2rem }
+nav, header > div, main { max-width: 62rem; margin: 0 auto; padding: .8rem 1.2rem }
+nav { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; padding-bottom: .2rem } nav a { padding-block: .2rem; color: var(--dim); text-decoration: none }
+nav a:hover { color: var(--accent); text-decoration: underline } nav a[aria-current] { color: var(--ink); box-shadow: 0 2px var(--accent) }
 header > div { display: flex; flex-wrap: wrap; gap: .6rem 1.2rem; align-items: baseline }
 h1 { font-size: 1.15rem; margin: 0 } h2 { font-size: 1rem; margin: 2rem 0 .6rem; color: var(--dim); font-weight: 600 }
 h3 { font-size: .8rem; margin: 1.1rem 0 .3rem; color: var(--dim); font-weight: 600 }
@@ -16,6 +18,7 @@ p { margin: .4rem 0; max-width: 68ch } a { color: var(--accent) } .dim { color: 
 input { flex: 1 1 14rem; font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .35rem .7rem }
 ::placeholder { color: var(--dim); opacity: 1 }
 input:focus-visible, summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px }
+#none { max-width: 62rem; margin: 0 auto; padding: 1.2rem 1.2rem 0 } #none:empty { display: none } #none:not(:empty) + main { display: none }
 .home { color: inherit; text-decoration: none } .home:hover { color: var(--accent) }
 [id] { scroll-margin-top: 4.2rem }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: .45rem 0 }
@@ -29,7 +32,8 @@ pre { background: var(--code); border-radius: 6px; padding: .7rem .8rem; overflo
 table { border-collapse: collapse; width: 100%; font-size: .88rem } td { padding: .3rem .8rem .3rem 0; vertical-align: top; border-top: 1px solid var(--line) }
 td:first-child { white-space: nowrap; font: .82rem/1.6 ui-monospace, monospace }
 .tag { font-size: .72rem; color: var(--dim); border: 1px solid var(--line); border-radius: 99px; padding: 0 .5rem }
-@media print { header input { display: none } }
+@media (width <= 40rem) { header { position: static } [id] { scroll-margin-top: .8rem } }
+@media print { nav, header input { display: none } }
 `
 
 export const DOCS_SCRIPT = `
@@ -123,6 +127,7 @@ search.addEventListener("input", () => {
   const words = search.value.toLowerCase().split(/\\s+/).filter(Boolean)
   for (const node of document.querySelectorAll("details.op")) node.hidden = !words.every((word) => node.dataset.words.includes(word))
   for (const section of document.querySelectorAll("section")) section.hidden = words.length > 0 && !section.querySelector("details.op:not([hidden])")
+  document.getElementById("none").textContent = document.querySelector("section:not([hidden])") ? "" : "Nothing in the API fits."
 })
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || document.activeElement === search) return
@@ -144,11 +149,14 @@ export const DOCS_HTML = `<!doctype html>
 <style>{{style}}</style>
 </head>
 <body>
+<nav aria-label="Pages"><a href="./">Inbox</a><a href="./rules">Rules</a><a href="./outbox">Outbox</a><a href="./deliveries">Deliveries</a>
+<a href="./actors">Actors</a><a href="./test">Realtime test</a><a href="./docs" aria-current="page">API docs</a></nav>
 <header><div>
 <h1><a class="home" href="./">Hubbub</a> <span class="dim">/</span> API</h1><span class="dim" id="version"></span>
 <input type="search" placeholder="Search (press /)" aria-label="Search the API">
 <a href="openapi.json">openapi.json</a>
 </div></header>
+<p id="none" class="dim" role="status"></p>
 <main><p class="dim">Loading…</p><noscript>This page needs JavaScript; the document itself is at openapi.json.</noscript></main>
 <script>{{script}}</script>
 </body>

@@ -179,6 +179,37 @@ describe("whose inbox", () => {
     expect(data.map((n) => n.title)).toEqual(["of b2"])
   })
 
+  test("who runs a branch sees, counts and marks in somebody else's what is the branch's, as an explanation is given", async () => {
+    const items = await seedNotifications(front.db, "mia", ["here", "elsewhere", "everywhere"])
+    const [here, elsewhere] = items.map(({ id }) => id)
+    await front.db.execute(
+      "update notifications set location_id = case id when $1 then 'l1' when $2 then 'l2' end where recipient_id = 'mia'",
+      [here ?? "", elsewhere ?? ""],
+    )
+    const branch = { tenants: [{ business: "b1", locations: ["l1"] }] }
+    const boss = await tokenFor({ sub: "boss", roles: ["admin"], ...branch })
+    const titles = async (key: string, query: string) => {
+      const { unread_count, data } = await jsonOf<Body>(front.call(`/v1/notifications${query}`, { key }))
+      return [unread_count, data.map((n) => n.title)]
+    }
+    expect(await titles(boss, "?recipient_id=mia")).toEqual([1, ["here"]])
+    for (const [method, path] of [
+      ["GET", ""],
+      ["PATCH", "/acknowledge"],
+      ["DELETE", ""],
+    ] as const) {
+      const answer = await front.call(`/v1/notifications/${elsewhere}${path}?recipient_id=mia`, { method, key: boss })
+      expect(answer.status).toBe(404)
+    }
+    const all = await front.call("/v1/notifications/mark-all-read?recipient_id=mia", { method: "POST", key: boss })
+    expect(await jsonOf<unknown>(all)).toEqual({ updated: 1, unread_count: 0 })
+    // One's own is one's own, wherever one works.
+    expect(await titles(await tokenFor({ sub: "mia", ...branch }), "")).toEqual([
+      2,
+      ["everywhere", "elsewhere", "here"],
+    ])
+  })
+
   test("a service names the person, and a key alone has no inbox", async () => {
     await seedNotifications(front.db, "lea", ["a"])
     expect((await front.call("/v1/notifications", { key: SERVICE_KEY })).status).toBe(403)

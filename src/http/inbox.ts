@@ -2,16 +2,10 @@
  * A person's inbox. Every change is told to the person's other screens after it is stored: the item as it now is, and
  * that the counts moved. Services may look into an inbox by naming its person.
  */
-import {
-  asNotificationId,
-  asRecipientId,
-  type BusinessId,
-  type NotificationId,
-  type RecipientId,
-} from "../domain/ids.ts"
+import { asNotificationId, asRecipientId, type NotificationId, type RecipientId } from "../domain/ids.ts"
 import { isJsonObject, type JsonObject } from "../domain/json.ts"
 import { type Notification, notificationItem } from "../domain/notification.ts"
-import { confinedTo } from "../domain/principal.ts"
+import { confinedTo, placesOf } from "../domain/principal.ts"
 import { notificationStream } from "../domain/stream.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import type { Database } from "../store/database.ts"
@@ -23,9 +17,13 @@ import {
   inboxCounts,
   listInbox,
   type Mark,
+  type Marked,
   markAllRead,
   markInboxItems,
+  type Within,
 } from "../store/notifications.ts"
+import type { Emitter } from "../telemetry/bus.ts"
+import { tellOfEnds } from "../telemetry/ends.ts"
 import { readJson } from "./body.ts"
 import { inboxNews } from "./inbox-news.ts"
 import { INBOX_SCHEMAS } from "./inbox-schemas.ts"
@@ -36,12 +34,13 @@ import { type Call, json, noContent, query, type Route, type RouteFile, ref } fr
 export interface InboxDeps {
   readonly db: Database
   readonly pubsub: PubSub
+  readonly telemetry: Emitter
 }
 
-/** Whose inbox, and which of its businesses the caller may see. */
+/** Whose inbox, and what of it the caller may see. */
 interface Owner {
   readonly recipient: RecipientId
-  readonly businesses: readonly BusinessId[] | null
+  readonly within: Within
 }
 
 const STATUSES: readonly InboxStatus[] = ["all", "unread", "read", "archived"]
@@ -58,25 +57,33 @@ const MARKS: readonly (readonly [word: string, mark: Mark, summary: string])[] =
 
 /** Marks own items and tells the person's screens; gives those that there are, as they now are. */
 export async function markInbox(
-  { db, pubsub }: InboxDeps,
-  { recipient, businesses }: Owner,
+  deps: InboxDeps,
+  { recipient, within }: Owner,
   ids: readonly NotificationId[],
   how: Mark,
 ): Promise<readonly JsonObject[]> {
-  const items = await markInboxItems(db, recipient, businesses, ids, how)
-  if (items.length > 0) pubsub.publish(inboxNews(recipient, items))
-  return items.map(notificationItem)
+  return tell(deps, recipient, await markInboxItems(deps.db, recipient, within, ids, how)).map(notificationItem)
 }
 
-export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
-  const changed = (owner: Owner, items: readonly Notification[]): void =>
-    pubsub.publish(inboxNews(owner.recipient, items))
+/** Tells the person's screens, and whoever watches what is called off by it; gives the items. */
+function tell(
+  { pubsub, telemetry }: InboxDeps,
+  recipient: RecipientId,
+  { items, calledOff }: Marked,
+): readonly Notification[] {
+  if (items.length > 0) pubsub.publish(inboxNews(recipient, items))
+  tellOfEnds(telemetry, calledOff)
+  return items
+}
+
+export function inboxRoutes(deps: InboxDeps): RouteFile {
+  const { db, pubsub } = deps
   const countsOf = async (owner: Owner): Promise<InboxCounts> =>
-    (await inboxCounts(db, [owner.recipient])).get(owner.recipient)?.(owner.businesses) ?? { unread: 0, unseen: 0 }
+    (await inboxCounts(db, [owner.recipient])).get(owner.recipient)?.(owner.within) ?? { unread: 0, unseen: 0 }
 
   const mark = async (owner: Owner, id: string | undefined, how: Mark) => {
     const notification = asNotificationId(id ?? "")
-    const [item] = notification === null ? [] : await markInbox({ db, pubsub }, owner, [notification], how)
+    const [item] = notification === null ? [] : await markInbox(deps, owner, [notification], how)
     return item === undefined ? notFound("notification") : json(200, item)
   }
 
@@ -129,7 +136,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
           const status = STATUSES.find((known) => known === asked)
           if (status === undefined) return invalid([{ pointer: "?status", detail: `expected ${STATUSES.join(", ")}` }])
           const [found, counts] = await Promise.all([
-            listInbox(db, owner.recipient, owner.businesses, {
+            listInbox(db, owner.recipient, owner.within, {
               status,
               after: page.after ?? undefined,
               limit: page.limit,
@@ -174,7 +181,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
           const owner = ownerOf(call)
           if ("kind" in owner) return owner
           const id = asNotificationId(call.params["id"] ?? "")
-          const item = id === null ? null : await getInboxItem(db, owner.recipient, owner.businesses, id)
+          const item = id === null ? null : await getInboxItem(db, owner.recipient, owner.within, id)
           return item === null ? notFound("notification") : json(200, notificationItem(item))
         },
       },
@@ -196,8 +203,7 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
         async handle(call) {
           const owner = ownerOf(call)
           if ("kind" in owner) return owner
-          const items = await markAllRead(db, owner.recipient, owner.businesses)
-          changed(owner, items)
+          const items = tell(deps, owner.recipient, await markAllRead(db, owner.recipient, owner.within))
           return json(200, { updated: items.length, unread_count: (await countsOf(owner)).unread })
         },
       },
@@ -246,9 +252,9 @@ export function inboxRoutes({ db, pubsub }: InboxDeps): RouteFile {
           const owner = ownerOf(call)
           if ("kind" in owner) return owner
           const id = asNotificationId(call.params["id"] ?? "")
-          const item = id === null ? null : await getInboxItem(db, owner.recipient, owner.businesses, id)
+          const item = id === null ? null : await getInboxItem(db, owner.recipient, owner.within, id)
           if (item === null) return notFound("notification")
-          await deleteInboxItem(db, owner.recipient, owner.businesses, item.id)
+          await deleteInboxItem(db, owner.recipient, owner.within, item.id)
           const payload = JSON.stringify({ id: item.id, deleted: true, business_id: item.business })
           const stream = notificationStream(owner.recipient)
           pubsub.publish([
@@ -268,18 +274,17 @@ export const countsJson = (counts: InboxCounts) => ({
   unseen_count: counts.unseen,
 })
 
-/** A person's own inbox; services and operators name a person. */
+/** A person's own inbox; services and operators name a person, and see what is of their places. */
 function ownerOf(call: Call): Owner | Problem {
   const { principal } = call
-  const businesses = confinedTo(principal.tenancy)
   const named = query(call).get("recipient_id")
   if (named === null || named === principal.recipient) {
-    if (principal.recipient !== null) return { recipient: principal.recipient, businesses }
+    if (principal.recipient !== null) return { recipient: principal.recipient, within: confinedTo(principal.tenancy) }
     return problem("forbidden", "a key has no inbox: call with a person's token, or name one with ?recipient_id=")
   }
   const recipient = asRecipientId(named)
   if (recipient === null) return invalid([{ pointer: "?recipient_id", detail: "expected a recipient's id" }])
   return principal.service || principal.admin
-    ? { recipient, businesses }
+    ? { recipient, within: placesOf(principal.tenancy) }
     : problem("forbidden", "this is somebody else's inbox")
 }

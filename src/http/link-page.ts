@@ -42,6 +42,8 @@ export interface LinkChoice {
   readonly name: string
   readonly label: string
   readonly on: boolean
+  /** It cannot be chosen here. */
+  readonly fixed?: boolean
 }
 
 /** The whole page. Its forms post to its own address, so a path prefix in front of the hub changes nothing. */
@@ -60,8 +62,8 @@ export function linkPage(status: number, { words, title, says, forms = [] }: Lin
 
 function formOf({ button, query = "?", choices = [] }: LinkForm, place: number): string {
   const boxes = choices.map(
-    ({ name, label, on }) =>
-      `<label><input type="checkbox" name="${escaped(name)}"${on ? " checked" : ""}> ${escaped(label)}</label>`,
+    ({ name, label, on, fixed = false }) =>
+      `<label><input type="checkbox" name="${escaped(name)}"${on ? " checked" : ""}${fixed ? " disabled" : ""}> ${escaped(label)}</label>`,
   )
   const fields = boxes.length === 0 ? "" : `<fieldset>${boxes.join("")}</fieldset>`
   return `<form method="post" action="${escaped(query)}">${fields}<button${place === 0 ? "" : ' class="second"'}>${escaped(button)}</button></form>`

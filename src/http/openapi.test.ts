@@ -36,7 +36,7 @@ const files: readonly RouteFile[] = [
   standardWebhookRoutes({ ...ingest, sources: [] }),
   eventRoutes({ db }),
   traceRoutes({ db }),
-  inboxRoutes({ db, pubsub }),
+  inboxRoutes({ db, pubsub, telemetry }),
   whyRoutes({ db, clock, stepOf: () => null }),
   deliveryRoutes({ db }),
   dlqRoutes({ db, pubsub, telemetry }),
@@ -44,7 +44,7 @@ const files: readonly RouteFile[] = [
   recipientRoutes({ db }),
   rejectedRoutes({ db }),
   unsubscribeRoutes({ db, links, wall: Date.now }),
-  acknowledgeRoutes({ db, pubsub, links }),
+  acknowledgeRoutes({ db, pubsub, telemetry, links }),
   healthRoutes({
     clock,
     version: "1.0.0",

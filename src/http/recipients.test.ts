@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { seal } from "../store/sealed.ts"
+import { eventually } from "../testing/eventually.ts"
 import { B1_KEY, type CallOptions, type Front, jsonOf, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
 import { recipientRoutes } from "./recipients.ts"
 
@@ -183,4 +185,36 @@ describe("many recipients", () => {
     expect(rest.data.map((r) => r.id)).toEqual(["p3"])
     expect(rest.page_info).toEqual({ after: null, has_more: false })
   })
+})
+
+test("whom another tenant is just creating is a stranger, and stays as that tenant said", async () => {
+  const b2 = await tokenFor({ sub: "erp", role: "service", business_id: "b2" })
+  const theirs = { id: "twin", business_id: "b2", email: "thief@example.com" }
+  const waiting = "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+  for (const [method, path, json] of [
+    ["PUT", "/v1/recipients/twin", { ...theirs, id: undefined }],
+    ["POST", "/v1/recipients/batch", [theirs, { id: "other", business_id: "b2" }]],
+  ] as const) {
+    const late: Promise<Response>[] = []
+    await front.db.execute("delete from recipients where id = 'twin'")
+    await front.db.transaction(async (tx) => {
+      const profile = seal({ name: "Twin", email: "twin@example.com", phone: null, deviceTokens: [] })
+      await tx.execute("insert into recipients (id, profile) values ('twin', $1)", [profile])
+      await tx.execute("insert into memberships (recipient_id, business_id, roles) values ('twin', 'b1', '{}')")
+      late.push(front.call(path, { method, json, key: b2 }))
+      await eventually(
+        () => front.db.query(waiting),
+        (rows) => rows.length > 0,
+        { withinMs: 10_000, everyMs: 5, what: "the other tenant's word waits" },
+      )
+    })
+    const [answer] = await Promise.all(late)
+    if (answer === undefined) throw new Error("nobody asked")
+    if (method === "PUT") expect(answer.status).toBe(404)
+    else expect(await jsonOf<Body>(answer)).toMatchObject({ results: [{ status: "invalid" }, { status: "created" }] })
+    expect(await body("/v1/recipients/twin")).toMatchObject({
+      email: "twin@example.com",
+      memberships: [{ business_id: "b1" }],
+    })
+  }
 })

@@ -5,10 +5,10 @@ import { checkJson, pointerTo } from "../domain/json-limits.ts"
 import { actorOf, confinedTo, type Principal } from "../domain/principal.ts"
 import type { Recipient } from "../domain/recipient.ts"
 import type { Database } from "../store/database.ts"
-import { deleteRecipient, getRecipient, getRecipients, listRecipients, upsertRecipients } from "../store/recipients.ts"
+import { deleteRecipient, getRecipient, listRecipients, upsertRecipients } from "../store/recipients.ts"
 import { BATCH_BYTES, readJson, readJsonList } from "./body.ts"
 import { pageBody, readPage } from "./page.ts"
-import { invalid, notFound, type Problem, problem } from "./problem.ts"
+import { invalid, notFound, problem } from "./problem.ts"
 import { readRecipient } from "./recipient-body.ts"
 import { RECIPIENT_EXAMPLE, RECIPIENT_SCHEMAS } from "./recipient-schemas.ts"
 import { json, noContent, query, type RouteFile, ref } from "./route.ts"
@@ -39,11 +39,11 @@ export function recipientRoutes({ db }: { readonly db: Database }): RouteFile {
           if ("kind" in body) return body
           const read = readRecipient(body.value, id, principal, "")
           if ("errors" in read) return invalid(read.errors)
-          const saved = await save(db, [read.recipient], principal)
-          if ("kind" in saved) return saved
-          const now = await getRecipient(db, id)
+          const businesses = confinedTo(principal.tenancy)
+          const saved = (await upsertRecipients(db, [read.recipient], businesses)).get(id)
+          const now = saved === undefined ? null : await getRecipient(db, id)
           if (now === null) return notFound("recipient")
-          return json(saved.get(id) === "created" ? 201 : 200, recipientJson(now, confinedTo(principal.tenancy)))
+          return json(saved === "created" ? 201 : 200, recipientJson(now, businesses))
         },
       },
       {
@@ -140,34 +140,6 @@ export function recipientRoutes({ db }: { readonly db: Database }): RouteFile {
 export const visible = (recipient: Recipient, businesses: readonly BusinessId[] | null): boolean =>
   businesses === null || recipient.memberships.some((m) => businesses.includes(m.business))
 
-/**
- * A caller that is confined must share a business with whoever exists already: the addresses of a person are the
- * person's, so they may not be replaced by a business that has nothing to do with them.
- */
-async function save(
-  db: Database,
-  recipients: readonly Recipient[],
-  principal: Principal,
-): Promise<ReadonlyMap<RecipientId, "created" | "updated"> | Problem> {
-  const businesses = confinedTo(principal.tenancy)
-  const strangers = await strangersAmong(db, recipients, businesses)
-  if (strangers.size > 0) return notFound("recipient")
-  return upsertRecipients(db, recipients, businesses)
-}
-
-async function strangersAmong(
-  db: Database,
-  recipients: readonly Recipient[],
-  businesses: readonly BusinessId[] | null,
-): Promise<ReadonlySet<RecipientId>> {
-  if (businesses === null) return new Set()
-  const existing = await getRecipients(
-    db,
-    recipients.map((r) => r.id),
-  )
-  return new Set(existing.filter((r) => r.memberships.length > 0 && !visible(r, businesses)).map((r) => r.id))
-}
-
 async function saveBatch(db: Database, items: readonly Json[], principal: Principal): Promise<readonly JsonObject[]> {
   const results: JsonObject[] = []
   const good = new Map<RecipientId, { recipient: Recipient; index: number }>()
@@ -183,18 +155,11 @@ async function saveBatch(db: Database, items: readonly Json[], principal: Princi
       results[earlier.index] = { index: earlier.index, status: "updated", id: read.recipient.id }
     good.set(read.recipient.id, { recipient: read.recipient, index })
   })
-  const businesses = confinedTo(principal.tenancy)
   const all = [...good.values()]
-  const strangers = await strangersAmong(
-    db,
-    all.map((entry) => entry.recipient),
-    businesses,
-  )
-  const mine = all.filter((entry) => !strangers.has(entry.recipient.id))
   const saved = await upsertRecipients(
     db,
-    mine.map((entry) => entry.recipient),
-    businesses,
+    all.map((entry) => entry.recipient),
+    confinedTo(principal.tenancy),
   )
   for (const { recipient, index } of all) {
     const status = saved.get(recipient.id)

@@ -5,6 +5,7 @@
 import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose"
 import type { Config } from "../config.ts"
 import type { Principal } from "../domain/principal.ts"
+import type { Secret } from "../domain/secret.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { hashOfKey } from "../store/api-keys.ts"
 import { type AuthFailure, refused } from "./auth-failure.ts"
@@ -53,7 +54,7 @@ const hasEnded = (principal: Principal, wall: Date): boolean =>
   principal.expiresAt !== null && principal.expiresAt <= wall.getTime()
 
 function verifier(jwt: Config["jwt"]): Verify {
-  const secret = jwt.secret === null ? null : new TextEncoder().encode(jwt.secret.reveal())
+  const secret = jwt.secret === null ? null : keyOf(jwt.secret)
   const jwks =
     jwt.jwksUrl === null
       ? null
@@ -73,13 +74,24 @@ function verifier(jwt: Config["jwt"]): Verify {
     // The algorithm chooses the key, never the other way round: a public key is no HMAC secret.
     switch (algorithm) {
       case "HS256":
-        return secret === null ? null : jwtVerify(token, secret, options(algorithm, now)).then(({ payload }) => payload)
+        if (secret === null) return null
+        return secret().then((key) => jwtVerify(token, key, options(algorithm, now)).then(({ payload }) => payload))
       case "RS256":
       case "ES256":
         return jwks === null ? null : jwtVerify(token, jwks, options(algorithm, now)).then(({ payload }) => payload)
     }
     return null
   }
+}
+
+/** Imported once: from bytes Jose would do so for each token. */
+function keyOf(secret: Secret): () => Promise<CryptoKey> {
+  let imported: Promise<CryptoKey> | null = null
+  const algorithm = { name: "HMAC", hash: "SHA-256" }
+  return () =>
+    (imported ??= crypto.subtle.importKey("raw", new TextEncoder().encode(secret.reveal()), algorithm, false, [
+      "verify",
+    ]))
 }
 
 async function verified(

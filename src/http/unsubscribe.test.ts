@@ -3,6 +3,7 @@ import { asRecipientId, type RecipientId } from "../domain/ids.ts"
 import { linkTokens } from "../domain/link-token.ts"
 import { Secret } from "../domain/secret.ts"
 import { listAudit } from "../store/audit.ts"
+import { resume, suppress } from "../store/suppressions.ts"
 import { type Front, SERVICE_KEY, startFront } from "../testing/front.ts"
 import { preferencesRoutes } from "./preferences.ts"
 import { recipientRoutes } from "./recipients.ts"
@@ -171,6 +172,26 @@ describe("the preferences link", () => {
       categories: { offers: { sms: false }, "<b>": { push: false } },
       severity_min: { push: "high" },
     })
+  })
+
+  test("shows an address that takes no messages as a no that cannot be changed there, and says none in its owner's name", async () => {
+    const max = idOf("max")
+    const json = { business_id: "b1", phone: "+9647701234599", email: "max@example.com" }
+    await front.call(`/v1/recipients/${max}`, { method: "PUT", json, key: SERVICE_KEY })
+    await front.db.transaction((tx) => suppress(tx, { channel: "sms", address: json.phone }, "stop"))
+    expect(await wishes(max)).toMatchObject({ channels: { sms: false } })
+    const html = await (await open(pathFor(max))).text()
+    expect(html).toContain('name="sms" disabled>')
+    expect(html).toContain('name="email" checked')
+    const body = new URLSearchParams(
+      Object.fromEntries(["voice", "telegram", "slack", "push"].map((name) => [name, "on"])),
+    )
+    expect((await open(pathFor(max), { method: "POST", body: body.toString(), type: FORM })).status).toBe(200)
+    expect(await wishes(max)).toMatchObject({ channels: { email: false, sms: false } })
+    // START, as who has the number says it.
+    await front.db.transaction((tx) => resume(tx, "sms", json.phone))
+    expect(await wishes(max)).toMatchObject({ channels: { email: false } })
+    expect(Object.keys(((await wishes(max)) as { channels: object }).channels)).toEqual(["email"])
   })
 
   test("ends, is no other purpose's, and takes a form alone", async () => {

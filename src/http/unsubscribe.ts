@@ -9,7 +9,8 @@ import type { LinkTokens, PreferencesLink, UnsubscribeLink } from "../domain/lin
 import { COMMERCIAL, type Preferences, unsubscribed } from "../domain/preferences.ts"
 import type { Database } from "../store/database.ts"
 import { changePreferences, getPreferences } from "../store/preferences.ts"
-import { localeOf } from "../store/recipients.ts"
+import { getRecipient, localeOf } from "../store/recipients.ts"
+import { suppressionsOf } from "../store/suppressions.ts"
 import { decode, mediaType, readBytes, unsupported } from "./body.ts"
 import { deadLink, type LinkChoice, type LinkForm, linkPage } from "./link-page.ts"
 import { type LinkWords, linkWords } from "./link-words.ts"
@@ -42,6 +43,11 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
     const common = { action: `preferences.${verb}`, businesses: null, detail: { by: "link", ...detail } } as const
     await changePreferences(db, recipients, change, (recipient) => ({ ...common, actor: `person:${recipient}` }))
   }
+  /** Channels on which somebody's address takes no messages, whatever they choose here. */
+  const closedOf = async (recipient: RecipientId): Promise<ReadonlySet<Channel>> => {
+    const known = await getRecipient(db, recipient)
+    return new Set(known === null ? [] : (await suppressionsOf(db, known)).map(({ channel }) => channel))
+  }
   /** In the reader's own language, else in one that their browser speaks. */
   const wordsFor = async ({ request }: Call, reader: RecipientId | undefined): Promise<LinkWords> =>
     linkWords(reader === undefined ? null : await localeOf(db, reader), request.headers.get("accept-language"))
@@ -62,14 +68,15 @@ export function unsubscribeRoutes({ db, links, wall }: UnsubscribeDeps): RouteFi
     const link = links.readPreferences(call.params["token"] ?? "")
     const words = await wordsFor(call, link?.recipient)
     if (link === null || link.until <= wall()) return deadLink(words)
-    if (!acts) return choose(link, await getPreferences(db, link.recipient), words)
+    const closed = await closedOf(link.recipient)
+    if (!acts) return choose(link, await getPreferences(db, link.recipient), closed, words)
     if (mediaType(call.request) !== FORM) return unsupported(mediaType(call.request), [FORM])
     const bytes = await readBytes(call.request, BODY_BYTES)
     if ("kind" in bytes) return bytes
     const body = decode(bytes)
     if (typeof body !== "string") return body
     const on = new Set(new URLSearchParams(body).keys())
-    await consents([link.recipient], "choose", {}, (now) => chosen(now, on))
+    await consents([link.recipient], "choose", {}, (now) => chosen(now, on, closed))
     return linkPage(200, { words, ...words.preferences.saved })
   }
 
@@ -117,11 +124,12 @@ function stops(link: UnsubscribeLink, words: LinkWords): readonly LinkForm[] {
   ]
 }
 
-function choose({ until }: PreferencesLink, now: Preferences, words: LinkWords): Answer {
+function choose({ until }: PreferencesLink, now: Preferences, closed: ReadonlySet<Channel>, words: LinkWords): Answer {
   const { names, about } = words
-  const channels = PERSONAL_CHANNELS.map(
-    (channel): LinkChoice => ({ name: channel, label: names[channel], on: now.channels[channel] !== false }),
-  )
+  const channels = PERSONAL_CHANNELS.map((channel): LinkChoice => {
+    const fixed = closed.has(channel)
+    return { name: channel, label: names[channel], on: !fixed && now.channels[channel] !== false, fixed }
+  })
   const refused = refusedOf(now).map(
     ({ name, category, channel }): LinkChoice => ({ name, label: about(names[channel], category), on: false }),
   )
@@ -140,10 +148,11 @@ const refusedOf = ({ categories }: Preferences) =>
     })),
   )
 
-/** `on`: names of the boxes that are checked. */
-function chosen(now: Preferences, on: ReadonlySet<string>): Preferences {
+/** `on`: names of the boxes that are checked. Of what is closed nothing is said. */
+function chosen(now: Preferences, on: ReadonlySet<string>, closed: ReadonlySet<Channel>): Preferences {
   const channels: Partial<Record<Channel, boolean>> = { ...now.channels }
   for (const channel of PERSONAL_CHANNELS) {
+    if (closed.has(channel)) continue
     if (!on.has(channel)) channels[channel] = false
     else if (channels[channel] === false) delete channels[channel]
   }
