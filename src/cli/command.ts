@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util"
 import { type Config, explainConfigError, loadConfig } from "../config.ts"
+import { nearest } from "../domain/nearest.ts"
 
 export type ExitCode = 0 | 1 | 2
 
@@ -56,6 +57,20 @@ export function flags<const O extends NonNullable<Options>>(invocation: Invocati
     return parsed
   } catch (error) {
     if (error instanceof Misuse) throw error
+    const unknown = unknownOption(error)
+    if (unknown !== null) {
+      const known = [...Object.keys(options), "json"].map((name) => `--${name}`)
+      const right = nearest(unknown, known)
+      throw new Misuse(
+        `unknown option ${unknown}: ${right === null ? `expected ${known.join(", ")}` : `did you mean ${right}?`}`,
+      )
+    }
     throw new Misuse(error instanceof Error ? error.message : String(error))
   }
+}
+
+/** Node's own sentence for it tells how to pass a file that begins with a dash, which nobody meant. */
+function unknownOption(error: unknown): string | null {
+  if (!(error instanceof Error && "code" in error && error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION")) return null
+  return /'(-[^']*)'/.exec(error.message)?.[1] ?? null
 }

@@ -70,9 +70,9 @@ describe("hub dlq", () => {
   test.each([
     ["replay", [], "which?"],
     ["replay", ["--all", "--channel", "sms"], "which?"],
-    ["replay", ["dlv_1"], "--job_id: expected"],
+    ["replay", ["dlv_1"], "<dlv_…>: expected a delivery's id"],
     ["replay", ["--channel", "pigeon"], "--channel: expected"],
-    ["replay", ["--all", "--per-second", "many"], "--per_second: expected"],
+    ["replay", ["--all", "--per-second", "many"], "--per-second: expected"],
     ["list", ["--since", "monday"], "--since: expected"],
     ["list", ["--limit", "0"], "--limit: expected"],
   ])("%s %j is a misuse that says what was expected", async (verb, args, message) => {

@@ -30,8 +30,13 @@ const fieldsOf = (values: Readonly<Record<string, unknown>>): JsonObject =>
     }),
   )
 
+/** In the words of the command line: a field of the API's body is an option here, and its job the argument. */
 const refuse = (errors: readonly { readonly pointer: string; readonly detail: string }[]): never => {
-  throw new Misuse(errors.map(({ pointer, detail }) => `--${pointer.replace(/^.*[/?]/, "")}: ${detail}`).join("\n"))
+  const named = (pointer: string): string => {
+    const field = pointer.replace(/^.*[/?]/, "")
+    return field === "job_id" ? "<dlv_…>" : `--${field === "business_id" ? "business" : field.replaceAll("_", "-")}`
+  }
+  throw new Misuse(errors.map(({ pointer, detail }) => `${named(pointer)}: ${detail}`).join("\n"))
 }
 
 export const dlqList: Command = {

@@ -21,7 +21,7 @@ const MOST_KNOWN = 2_000
 export const eventsTail: Command = {
   name: "events tail",
   usage: "[--type 'invoice.*'] [--source s] [--business b1] [--url http://localhost:4000] [--token jwt] [--json]",
-  summary: "follow the events that a running hub accepts; Ctrl-C ends it",
+  summary: "follow the events that a running hub accepts, until Ctrl-C",
   async run(invocation) {
     const options = { type: { type: "string" }, source: { type: "string" }, business: { type: "string" } } as const
     const { values } = flags(invocation, { ...options, url: { type: "string" }, token: { type: "string" } }, 0)

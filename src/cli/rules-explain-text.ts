@@ -36,7 +36,10 @@ export function explainLines(
 }
 
 function ruleLines(one: RuleExplained, rule: LoadedRule | undefined, asked: ExplainText): readonly string[] {
-  const lines = [`${one.rule} ${one.matched ? "matched" : "did not match"} (${one.at})`, `  ${oneLine(one.reason)}`]
+  const lines = [
+    `${one.rule} ${one.matched ? "matched" : "did not match"} (${one.at})`,
+    `  ${oneLine(asked.people ? one.reason : beforePeople(one.reason))}`,
+  ]
   if (one.clauses !== null && one.clauses.children.length > 0) lines.push(...clauseLines(one.clauses, 1))
   if (!one.matched) return lines
   for (const failure of one.failures) lines.push(`  failed: ${oneLine(failure)}`)
@@ -57,6 +60,10 @@ function ruleLines(one: RuleExplained, rule: LoadedRule | undefined, asked: Expl
   for (const later of one.later) lines.push(`  later: ${laterText(later)}`)
   return lines
 }
+
+/** Where nobody was looked up, it says nothing that somebody was not found; what the event itself lacks stays. */
+const beforePeople = (reason: string): string =>
+  reason.replace(/; nobody is told: (?!the event names no user$|it names more than ).*$/s, "")
 
 function clauseLines({ text, holds, decides, children }: Clause, depth: number): readonly string[] {
   const verdict = holds === null ? "?    " : holds ? "true " : "false"
@@ -94,9 +101,17 @@ function audienceText({ roles, users, lists, everyone }: Audience): string {
     ...(everyone ? ["everyone"] : []),
     ...roles.map((role) => `role ${role}`),
     ...lists.map((list) => `list ${list}`),
-    ...users.map((user) => `user ${typeof user === "string" ? user : JSON.stringify(user)}`),
+    ...users.map(userText),
   ]
   return parts.length === 0 ? "nobody" : parts.join(", ")
+}
+
+/** `user u7`, `the user in payload.owner_id` */
+function userText(user: Audience["users"][number]): string {
+  if (typeof user === "string") return `user ${user}`
+  return isJsonObject(user) && typeof user["var"] === "string"
+    ? `the user in ${user["var"]}`
+    : `user ${JSON.stringify(user)}`
 }
 
 const listOf = (value: Json | undefined): readonly JsonObject[] =>

@@ -96,6 +96,15 @@ describe("hub rules explain, of an event in a file", () => {
     ])
   })
 
+  test("does not say that nobody is found where nobody was looked up, and names whom an event names", async () => {
+    const owned = await explain(file("owned.json", event(800, "invoice.broken")))
+    expect(owned.out).toContain("\n  the event type fits, no conditions; nobody is told: the event names no user\n")
+    expect(owned.out).toContain("\n  would tell the user in payload.who: inapp")
+    const big = await explain(file("nobody.json", event(800)), "--rule", "overdue")
+    expect(big.out).toContain("\n  would tell role accountant: inapp, email")
+    expect(big.out).not.toContain("nobody is told")
+  })
+
   test("with recipients says who is told on which channel, and who is not and why", async () => {
     const given = file("big.json", event(800))
     const all = await explain(given, "--recipients", people, "--rule", "overdue")

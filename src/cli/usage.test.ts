@@ -37,6 +37,28 @@ describe("hub", () => {
     for (const name of NAMES) expect(out).toContain(`hub ${name}`)
   })
 
+  test("the help fits a terminal of 80 columns, that of each command too", async () => {
+    const asked = [["--help"], ...NAMES.map((name) => ["help", ...name.split(" ")])]
+    for (const { out } of await Promise.all(asked.map((args) => hubCommand(args))))
+      expect(out.split("\n").filter((line) => line.length > 80)).toEqual([])
+  })
+
+  test.each([[["keys", "--help"]], [["help", "keys"]], [["keys", "-h"]]])(
+    "%j shows the commands of that noun and no others",
+    async (args) => {
+      const { code, out, err } = await hubCommand(args)
+      expect([code, err]).toEqual([0, ""])
+      expect(out.match(/hub [a-z]+ [a-z]+(?= )/g)).toEqual(["hub keys create", "hub keys list", "hub keys revoke"])
+    },
+  )
+
+  test("an option that is nearly right is answered by the right one, another by all that there are", async () => {
+    expect((await hubCommand(["events", "tail", "--tpye", "x"])).err).toBe(
+      "hub: unknown option --tpye: did you mean --type?",
+    )
+    expect((await hubCommand(["init", "-x"])).err).toBe("hub: unknown option -x: expected --out, --force, --json")
+  })
+
   test.each([[[]], [["dance"]], [["keys"]], [["keys", "dance"]], [["--json"]]])(
     "%j is no command: usage on standard error, exit code 2",
     async (args) => {
