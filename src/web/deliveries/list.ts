@@ -1,6 +1,7 @@
 /** The latest deliveries, by status and channel, as they change. */
 import { el, icon, words } from "../shared/dom.ts"
 import { moment } from "../shared/moment.ts"
+import { reasonSaid } from "../shared/reasons.ts"
 import { settled } from "../shared/soon.ts"
 import { type Desk, timelineOf, type View } from "./desk.ts"
 import { type Delivery, readDeliveries } from "./shapes.ts"
@@ -69,7 +70,7 @@ export function createList({ api, desk, refused, signal }: Desk, asked: URLSearc
     empty.textContent =
       status.field.value + channel.field.value === ""
         ? "Nothing was to be sent yet. Every message that a rule makes for a channel other than the inbox is listed here."
-        : "None is like that."
+        : "No delivery fits."
     older.hidden = after === null
   }
   const load = async (): Promise<void> => {
@@ -116,7 +117,7 @@ function row(delivery: Delivery): HTMLElement {
   const { id, channel, rule, status, reason, attempts, createdAt } = delivery
   const { mood } = headline(delivery)
   const tries = attempts.length > 1 ? `${attempts.length} tries` : ""
-  const said = [reason === null || reason === status ? "" : code(reason), tries, delivery.receipt ?? ""].filter(
+  const said = [reason === null || reason === status ? "" : reasonSaid(reason), tries, delivery.receipt ?? ""].filter(
     (word) => word !== "",
   )
   return el(

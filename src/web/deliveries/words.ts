@@ -93,7 +93,7 @@ export function countdown(at: string, now: number): string {
 }
 
 export const CHANNELS: Readonly<Record<string, string>> = {
-  email: "E-mail",
+  email: "Email",
   sms: "SMS",
   voice: "Call",
   telegram: "Telegram",

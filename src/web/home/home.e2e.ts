@@ -177,7 +177,7 @@ test("on a narrow screen, in the dark, nothing runs out of the page", async () =
   await page.close()
 })
 
-test("every page is one click away from every other, says which one it is, and its name's first word leads back", async () => {
+test("every page, the docs too, is one click away from every other, says which one it is, and its name's first word leads back", async () => {
   const page = await open(await tokenOf("u2", "admin"))
   const pages = page.getByRole("navigation", { name: "Pages" })
   for (const [link, path] of [
@@ -192,9 +192,12 @@ test("every page is one click away from every other, says which one it is, and i
     await page.waitForURL(`${origin()}${path}`)
     const back = page.getByRole("heading", { level: 1 }).getByRole("link", { name: "Hubbub" })
     expect(await back.getAttribute("href")).toBe("./")
-    if (path !== "/docs") expect(await pages.locator("[aria-current]").allTextContents()).toEqual([link])
-    else await back.click()
+    expect(await pages.locator("[aria-current]").allTextContents()).toEqual([link])
+    expect(await pages.getByRole("link").count()).toBe(7)
   }
+  await page.getByRole("searchbox").fill("no such words")
+  await page.getByRole("status").getByText("Nothing in the API fits.").waitFor()
+  await page.getByRole("heading", { level: 1 }).getByRole("link", { name: "Hubbub" }).click()
   await page.waitForURL(`${origin()}/`)
   await live(page)
   expect(await pages.getByRole("link").count()).toBe(7)

@@ -1,4 +1,5 @@
 /** One item of the inbox as it looks: a title that opens it, its words, where it comes from, what can be done with it. */
+import { directionOf } from "../shared/direction.ts"
 import { button, el, words } from "../shared/dom.ts"
 import { moment } from "../shared/moment.ts"
 import { severityMark, severityWord } from "./severity.ts"
@@ -16,8 +17,11 @@ export interface RowActions {
 /** The row; `open` shows all of its words. Every control has a `data-do`, so that focus finds it again in a new row. */
 export function inboxRow(item: Item, open: boolean, fresh: boolean, actions: RowActions): HTMLLIElement {
   const unread = item.readAt === null
-  const title = button({ class: "open", "aria-expanded": String(open), "data-do": "open" }, words(item.title), () =>
-    actions.toggle(item),
+  const dir = directionOf(item.title, item.body, item.actionLabel)
+  const title = button(
+    { class: "open", "aria-expanded": String(open), "data-do": "open" },
+    el("span", { dir }, item.title),
+    () => actions.toggle(item),
   )
   const does = (name: string, label: string, how: ItemMark): HTMLButtonElement =>
     button({ class: "link", "data-do": name }, label, () => actions.mark(item, how))
@@ -32,7 +36,7 @@ export function inboxRow(item: Item, open: boolean, fresh: boolean, actions: Row
         "div",
         { class: "item-head" },
         el("h3", {}, unread ? el("span", { class: "visually-hidden" }, "Unread: ") : null, title),
-        item.body === "" ? null : el("p", { class: "body", dir: "auto" }, item.body),
+        item.body === "" ? null : el("p", { class: "body", dir }, item.body),
       ),
       el(
         "p",

@@ -1,6 +1,7 @@
 /** How a trace reads: the event, then who was told and how, then every rule with its reason. */
 import { el, icon, words } from "../shared/dom.ts"
 import { moment } from "../shared/moment.ts"
+import { reasonSaid } from "../shared/reasons.ts"
 import type { Trace, TraceDelivery, TraceRule } from "../shared/trace.ts"
 import { severityWord } from "./severity.ts"
 
@@ -96,7 +97,7 @@ const STATUS: ReadonlyMap<string, string> = new Map([
 function deliveryRow(delivery: TraceDelivery): HTMLElement {
   const said = [
     STATUS.get(delivery.status) ?? "",
-    delivery.reason === null ? "" : delivery.reason.replaceAll("_", " "),
+    delivery.reason === null ? "" : reasonSaid(delivery.reason),
     delivery.maybeDuplicate ? "may have been sent twice" : "",
   ].filter((word) => word !== "")
   const timeline = el("a", { href: `./deliveries?id=${encodeURIComponent(delivery.id)}` }, "Timeline")

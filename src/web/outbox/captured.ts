@@ -177,6 +177,8 @@ export function addressee({ message }: Captured): string {
   if (message === null) return ""
   if (message.channel === "webhook") return URL.parse(message.to ?? "")?.host ?? "a system"
   if (message.channel === "push") return deviceName(message.platform)
+  // A chat's number alone would look like a count.
+  if (message.channel === "telegram") return message.to === null ? "" : `chat ${message.to}`
   if (message.channel !== "slack") return message.to ?? ""
   return message.to === null ? "the hub's Slack webhook" : (URL.parse(message.to)?.host ?? message.to)
 }

@@ -3,6 +3,7 @@ import type { Api } from "../shared/api.ts"
 import { button, el, words } from "../shared/dom.ts"
 import { fields } from "../shared/fields.ts"
 import { moment } from "../shared/moment.ts"
+import { reasonSaid } from "../shared/reasons.ts"
 import type { Captured } from "./captured.ts"
 import { frameOf } from "./frames.ts"
 import type { Hands } from "./hands.ts"
@@ -71,7 +72,7 @@ export const moodOf = (word: string): "bad" | "wait" | "well" =>
   BAD.has(word) ? "bad" : UNSURE.has(word) ? "wait" : "well"
 
 function standingOf({ id, status, reason, createdAt, maybeDuplicate, receipt, tries, next }: Captured): HTMLElement[] {
-  const state = reason === null || reason === "captured" ? status : `${status}: ${reason.replaceAll("_", " ")}`
+  const state = reason === null || reason === "captured" ? status : `${status}: ${reasonSaid(reason)}`
   const timeline = el(
     "a",
     { class: "timeline", href: `./deliveries?id=${encodeURIComponent(id)}` },

@@ -2,6 +2,7 @@
  * A mail as a mail program shows it. The HTML goes into a frame that may do nothing at all (`sandbox=""`), on paper of
  * its own. A link in such a frame leads nowhere, so the links stand below, where their addresses can be read too.
  */
+import { directionOf } from "../shared/direction.ts"
 import { button, el } from "../shared/dom.ts"
 import { receiptBar, replyBar, thread } from "./answering.ts"
 import type { MessageOn } from "./captured.ts"
@@ -27,6 +28,7 @@ const asked = (html: string, view: View): string =>
 let preferred: View = "Light"
 
 export function mailWindow(mail: Mail, createdAt: string, hands: Hands | null): HTMLElement {
+  const dir = directionOf(mail.subject, mail.text)
   const body = el("div", { class: "mail-body" })
   const buttons = VIEWS.map((view) => {
     const node = el("button", { type: "button", class: "tab" }, view)
@@ -36,9 +38,7 @@ export function mailWindow(mail: Mail, createdAt: string, hands: Hands | null): 
   const show = (view: View): void => {
     preferred = view
     for (const node of buttons) node.setAttribute("aria-pressed", String(node.textContent === view))
-    body.replaceChildren(
-      view === "Text" ? el("pre", { class: "mail-text", dir: "auto" }, mail.text) : paper(mail, view),
-    )
+    body.replaceChildren(view === "Text" ? el("pre", { class: "mail-text", dir }, mail.text) : paper(mail, view))
   }
   show(preferred)
   return el(
@@ -50,7 +50,7 @@ export function mailWindow(mail: Mail, createdAt: string, hands: Hands | null): 
       el(
         "header",
         { class: "mail-top" },
-        el("h3", { dir: "auto" }, mail.subject === "" ? "(no subject)" : mail.subject),
+        el("h3", { dir }, mail.subject === "" ? "(no subject)" : mail.subject),
         el(
           "dl",
           {},

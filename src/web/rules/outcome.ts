@@ -1,6 +1,7 @@
 /** What the rules make of the event: those that match first, with whom they tell and in which words. */
 import { el, icon, words } from "../shared/dom.ts"
 import { moment } from "../shared/moment.ts"
+import { reasonSaid } from "../shared/reasons.ts"
 import { clauseView } from "./clause-view.ts"
 import type { Explained, Explanation, Fate, Told } from "./explained.ts"
 import { renderings } from "./renderings.ts"
@@ -148,7 +149,7 @@ const laterView = ({ kind, dueAt, how, until }: Explained["later"][number]): HTM
   )
 
 function waysOf({ inbox, reason, channels }: Told): readonly HTMLElement[] {
-  const inInbox = inbox ? "would be there" : `not there${reason === null ? "" : `: ${plainWord(reason)}`}`
+  const inInbox = inbox ? "would be there" : `not there${reason === null ? "" : `: ${reasonSaid(reason)}`}`
   const shown = inbox || reason !== null || channels.length === 0
   return [
     ...(shown
@@ -159,7 +160,7 @@ function waysOf({ inbox, reason, channels }: Told): readonly HTMLElement[] {
 }
 
 function fateView({ channel, status, reason, until }: Fate): HTMLElement {
-  const why = reason === null ? "" : plainWord(reason)
+  const why = reason === null ? "" : reasonSaid(reason)
   const rest = {
     queued: "would be sent",
     scheduled: `would wait${why === "" ? "" : ` (${why})`}`,
@@ -176,8 +177,6 @@ function fateView({ channel, status, reason, until }: Fate): HTMLElement {
     until === null ? null : clockOf(until),
   )
 }
-
-const plainWord = (reason: string): string => reason.replaceAll("_", " ")
 
 const AT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" })
 

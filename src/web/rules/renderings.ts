@@ -1,6 +1,7 @@
 /** A rule's words as their readers would see them: one channel at a time, in the frame of its program. */
 import { frameOf } from "../outbox/frames.ts"
-import { el } from "../shared/dom.ts"
+import { directionOf } from "../shared/direction.ts"
+import { el, words } from "../shared/dom.ts"
 import type { InboxWords, Rendered } from "./explained.ts"
 
 const NAMES: ReadonlyMap<string, string> = new Map([
@@ -11,8 +12,6 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ["push", "Push"],
   ["telegram", "Telegram"],
   ["slack", "Slack"],
-  ["voice", "Call"],
-  ["push", "Push"],
 ])
 
 /** The channel that was looked at last, by rule: a keystroke in the event draws everything anew. */
@@ -65,10 +64,10 @@ const inboxView = ({ title, body, actionUrl, actionLabel }: InboxWords): HTMLEle
     { class: "frame inbox-frame" },
     el(
       "div",
-      { class: "inbox-item" },
-      el("p", { class: "inbox-title", dir: "auto" }, title),
-      body === "" ? null : el("p", { class: "inbox-body", dir: "auto" }, body),
-      actionUrl === null ? null : el("p", { class: "inbox-link" }, el("span", { dir: "auto" }, actionLabel ?? "Open")),
+      { class: "inbox-item", dir: directionOf(title, body, actionLabel) },
+      el("p", { class: "inbox-title" }, title),
+      body === "" ? null : el("p", { class: "inbox-body" }, body),
+      actionUrl === null ? null : el("p", { class: "inbox-link" }, words(actionLabel ?? "Open")),
     ),
     el("figcaption", {}, actionUrl === null ? "In the inbox" : `In the inbox · leads to ${actionUrl}`),
   )

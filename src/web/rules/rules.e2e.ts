@@ -196,10 +196,22 @@ test("who would be told, why one would not, and the words of each channel in its
   await overdue.getByRole("button", { name: "SMS" }).click()
   await overdue.locator(".phone .bubble").waitFor()
   const shadow = result(page, "every invoice")
-  await shadow.locator(".people li", { hasText: "boss" }).getByText("would not be sent: shadow").waitFor()
+  await shadow
+    .locator(".people li", { hasText: "boss" })
+    .getByText("would not be sent: its rule is in shadow mode")
+    .waitFor()
   await shadow.locator(".telegram .bubble").waitFor()
   await write(page, { ...EVENT, payload: { days_overdue: 9, currency: "IQD" } })
   await result(page, "overdue").getByText("cannot be written").first().waitFor()
+  await page.close()
+})
+
+test("a text that is Arabic but for its first word is set from right to left, its link too", async () => {
+  const page = await open("?view=try")
+  await write(page, { ...EVENT, payload: { ...EVENT.payload, number: "متأخرة عن الدفع منذ أيام" } })
+  await result(page, "overdue").locator('.inbox-item[dir="rtl"]', { hasText: "Invoice متأخرة" }).waitFor()
+  await write(page, EVENT)
+  await result(page, "overdue").locator('.inbox-item[dir="ltr"]', { hasText: "Invoice INV-7" }).waitFor()
   await page.close()
 })
 
