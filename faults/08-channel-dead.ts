@@ -81,13 +81,17 @@ async function unsent({ providers }: World, acked: ReadonlyMap<string, string>):
   }
 }
 
-/** From an event's acceptance to its Telegram call, of those accepted since; both clocks are this machine's. */
-export async function latencies({ db, providers }: World, since: number): Promise<readonly number[]> {
+/** From an event's acceptance to its Telegram call, of those accepted from `since` to `until`; both clocks are this machine's. */
+export async function latencies(
+  { db, providers }: World,
+  since: number,
+  until = Date.now(),
+): Promise<readonly number[]> {
   const calledAt = new Map(providers.callsOf("telegram").map(({ text, at }) => [accountIn(text), at]))
   const rows = await db.query<{ key: string; at: number }>(
     `select idempotency_key as key, (extract(epoch from accepted_at) * 1000)::float8 as at from events
-     where idempotency_key is not null and accepted_at >= to_timestamp($1::float8 / 1000)`,
-    [since],
+     where idempotency_key is not null and accepted_at between to_timestamp($1::float8 / 1000) and to_timestamp($2::float8 / 1000)`,
+    [since, until],
   )
   return rows.flatMap(({ key, at }) => {
     const called = calledAt.get(key)

@@ -65,7 +65,10 @@ export const schedulerDrift = fault({
       }
       await load.more(perSecond / 2)
       await told(load)
-      const figures = await world.judged(load, { again: kills * IN_HAND })
+      const figures = await world.judged(load, {
+        again: kills * IN_HAND,
+        seeded: new Map(ids.map((id, n) => [`acc-${FIRST + n}.`, id])),
+      })
 
       const first = new Map<string, number>()
       for (const { text, at } of providers.callsOf("telegram")) {

@@ -29,7 +29,7 @@ const COMMIT = 'const { command } = await client.query("commit")'
 const DECIDE = "const plans = await decide(events, ports)"
 const ROUTE =
   "const routed = await (suspect === null ? routeBatch(db, this.#limit, decide) : routeAlone(db, suspect, decide))"
-const ASK = "const response = await fetch(...request(url, init, signal, options.pin ?? null))"
+const ASK = "const response = await fetch(...request(url, init, signal, pin))"
 
 export const CRASH_POINTS: readonly CrashPoint[] = [
   point("ingest/http.ts", ACCEPT, "before", "an event was read"),
@@ -44,7 +44,12 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   point("store/plans.ts", DECIDE, "after", "decided"),
   point("store/plans.ts", "const following = {", "before", "people who were named are stored"),
   point("store/consequences.ts", "const again = given.deliveries.some(", "before", "consequences are about to be sent"),
-  point("store/consequences.ts", "const all = deliveries ?? ", "before", "consequences are sent"),
+  point(
+    "store/consequences.ts",
+    "const all = deliveries === null || stored.renamed",
+    "before",
+    "consequences are sent",
+  ),
   point("store/plans.ts", "return {\n      ...stored,", "before", "everything that follows is there, uncommitted"),
   point("store/database.ts", COMMIT, "before", "a transaction is about to commit"),
   point("store/database.ts", COMMIT, "after", "it has committed"),
@@ -54,7 +59,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   point("store/timers.ts", "const timers = rows.map(timerFromRow)", "before", "timers are claimed"),
   point("store/timers.ts", "const fired = await fire(due,", "before", "timers are about to fire"),
   point("store/timers.ts", "const done = fired.filter(", "before", "timers have fired, nothing of it is stored"),
-  point("routing/timers.ts", "pubsub.publish(newsOf(batch))", "before", "what they did is committed"),
+  point("routing/timers.ts", "await tellOf(pubsub, batch)", "before", "what they did is committed"),
   point("routing/timers.ts", "this.#report(batch, clock.now() - began)", "before", "and told"),
 
   point("store/deliveries.ts", "const expired = rows.filter(", "before", "deliveries are claimed"),

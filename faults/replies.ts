@@ -112,7 +112,7 @@ export const REPLIES: readonly Reply[] = [
       voice: "unusable/bad_credential",
       push: ["retry/token_refused", "unusable/bad_credential"],
       slack: "unusable/bad_webhook",
-      webhook: "rejected/bad_request",
+      webhook: "retry/not_authorized",
     },
     account: true,
   },

@@ -44,8 +44,11 @@ export interface World {
     readonly deadlineMs?: number
     readonly prefix?: string
   }): OpenLoop
-  /** Ends the load, waits until nothing is left to do, and judges. `again`: how much may have been sent twice. */
-  judged(load: OpenLoop, bounds: { readonly again: number }): Promise<readonly Figure[]>
+  /** Ends the load, waits until nothing is left to do, and judges. `again`: how much may have been sent twice; `seeded` as in the checker. */
+  judged(
+    load: OpenLoop,
+    bounds: { readonly again: number; readonly seeded?: ReadonlyMap<string, string> },
+  ): Promise<readonly Figure[]>
   /** Ends a hub as an operator does; false when it had ended by itself, or does not end with 0. */
   end(hub: HubProcess): Promise<boolean>
   /** Run at the end, last first. */
@@ -108,7 +111,8 @@ export async function inWorld<T>(options: WorldOptions, run: (world: World) => P
           if (taken) sent.set(key, (sent.get(key) ?? 0) + 1)
         }
         const undone = { what: "left undone", value: left, atMost: 0 }
-        return [...promises(await check(db, { acked: load.acked, sent }), load, bounds), undone]
+        const { seeded = new Map() } = bounds
+        return [...promises(await check(db, { acked: load.acked, sent, seeded }), load, bounds), undone]
       },
       async end(hub) {
         hub.signal("SIGTERM")

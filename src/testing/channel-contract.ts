@@ -120,7 +120,8 @@ export function testChannelContract<C extends SendingChannel>(contract: ChannelC
 
     test("an endless answer is read to 64 kB and no further", async () => {
       fake.script(channel, { kind: "answer", status: 400, body: `${canary} ${"x".repeat(1_000_000)}` })
-      expect(await send()).toMatchObject({ kind: "rejected" })
+      // Browsers' push services say so that our signature is no good.
+      expect(["rejected", "unusable"]).toContain((await send()).kind)
     })
 
     test("a compressed answer is not unpacked", async () => {

@@ -4,6 +4,7 @@ import { check, type Ledgers, type Verdict } from "./checker.ts"
 import { eventually } from "./eventually.ts"
 import { type FakeProviders, startFakeProviders } from "./fake-providers.ts"
 import { accountIn, marginCall, putTrader } from "./margin-call.ts"
+import { seedDeliveries } from "./seed-deliveries.ts"
 import { startTestHub, type TestHub } from "./start-hub.ts"
 
 let providers: FakeProviders
@@ -49,8 +50,8 @@ const OK: Verdict = {
 const one = "(select id from events where idempotency_key = 'acc-1.')"
 
 /** What `work` finds in a database that it may spoil: nothing of it stays. */
-async function inVain(work: (tx: Queryable) => Promise<Verdict>): Promise<Verdict> {
-  let verdict: Verdict | undefined
+async function inVain<R>(work: (tx: Queryable) => Promise<R>): Promise<R> {
+  let verdict: R | undefined
   const back = new Error("rolled back")
   await hub.db
     .transaction(async (tx) => {
@@ -132,6 +133,18 @@ describe("the checker", () => {
       return check(tx, seen)
     })
     expect(marked).toEqual({ ...OK, unsent: ["acc-1."], sentAgain: 2 })
+  })
+
+  test("asks a delivery of no event itself whether it may have been sent again", async () => {
+    const sent = new Map(ledgers.sent).set("acc-7.", 2)
+    const verdicts = await inVain(async (tx) => {
+      const [id = ""] = await seedDeliveries(tx, [{}])
+      const seen: Ledgers = { ...ledgers, sent, seeded: new Map([["acc-7.", id]]) }
+      const unmarked = await check(tx, seen)
+      await tx.execute("update deliveries set maybe_duplicate = true where id = $1", [id])
+      return [unmarked, await check(tx, seen)].map((verdict) => verdict.unmarked)
+    })
+    expect(verdicts).toEqual([["acc-7."], []])
   })
 
   test("knows that an escalation tells again, and that old history is let go", async () => {

@@ -11,6 +11,8 @@ export interface Ledgers {
   readonly acked: ReadonlyMap<string, string>
   /** Idempotency key → how often a provider took its message. Absent: nothing is sent for these events. */
   readonly sent?: ReadonlyMap<string, number>
+  /** Deliveries that came from no event, by the key of what they send: they are asked by themselves whether they may have repeated. */
+  readonly seeded?: ReadonlyMap<string, string>
 }
 
 export interface Verdict {
@@ -37,7 +39,7 @@ export interface Verdict {
 /** Of a delivery (`LEASE_MS` in delivery/dispatcher.ts). */
 const LEASE_SECONDS = 15
 
-export async function check(db: Queryable, { acked, sent }: Ledgers): Promise<Verdict> {
+export async function check(db: Queryable, { acked, sent, seeded = new Map() }: Ledgers): Promise<Verdict> {
   const events = await db.query<{ key: string; ids: string[] }>(
     "select idempotency_key as key, array_agg(id) as ids from events where idempotency_key is not null group by 1",
   )
@@ -46,6 +48,11 @@ export async function check(db: Queryable, { acked, sent }: Ledgers): Promise<Ve
     "select e.idempotency_key as key from deliveries d join events e on e.id = d.event_id where d.maybe_duplicate",
   )
   const mayRepeat = new Set(marked.map(({ key }) => key))
+  const repeated = await db.query<{ id: string }>("select id from deliveries where maybe_duplicate and id = any($1)", [
+    [...seeded.values()],
+  ])
+  const repeatedIds = new Set(repeated.map(({ id }) => id))
+  for (const [key, id] of seeded) if (repeatedIds.has(id)) mayRepeat.add(key)
   const told = await db.query<{ key: string; n: number }>(
     "select e.idempotency_key as key, count(*)::int as n from notifications n join events e on e.id = n.event_id group by 1",
   )

@@ -131,13 +131,12 @@ function settled(row: Row, of: Holding, outcome: Outcome): Row {
   const settlement = settlementOf(row, of, outcome)
   const again = "delayMs" in settlement
   const costsNoTry = settlement.status === "queued" || (again && settlement.because === "throttled")
-  const unsure = settlement.status === "unknown" || (settlement.status === "retrying" && settlement.maybeDuplicate)
   return ended({
     ...row,
     ...free,
     status: again && row.over ? "expired" : settlement.status,
     forgiven: row.forgiven + (costsNoTry ? 1 : 0),
-    maybeDuplicate: row.maybeDuplicate || unsure,
+    maybeDuplicate: row.maybeDuplicate || outcome.kind === "unknown",
     log: [...row.log, `${of.attempt} ${outcome.kind}`],
   })
 }
