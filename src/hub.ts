@@ -257,7 +257,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     },
     businessesOf: (ids) => businessesOf(db, ids),
     revokedOf: auth.revokedOf,
-    markInbox: (owner, ids, mark) => markInbox({ db, pubsub }, owner, ids, mark),
+    markInbox: ({ recipient, businesses }, ids, mark) =>
+      markInbox({ db, pubsub, telemetry }, { recipient, within: businesses }, ids, mark),
     heads: (streams) => streamHeads(db, streams),
     history: (stream, after, limit) => streamHistory(db, stream, after, limit),
     tails: (asks, most) => streamTails(db, asks, most),
@@ -279,7 +280,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     standardWebhookRoutes({ accept, clock, telemetry, rejections, limits, sources: config.webhookSources }),
     eventRoutes({ db }),
     traceRoutes({ db }),
-    inboxRoutes({ db, pubsub }),
+    inboxRoutes({ db, pubsub, telemetry }),
     whyRoutes({ db, clock, stepOf: (timer) => stepOf(rules.get(), timer) }),
     deliveryRoutes({ db }),
     outboxRoutes({ db, captured: [...captured], failures, broken: (channel) => broken.get(channel) }),
@@ -290,7 +291,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     recipientRoutes({ db }),
     preferencesRoutes({ db }),
     unsubscribeRoutes({ db, links, wall: () => clock.wall().getTime() }),
-    acknowledgeRoutes({ db, pubsub, links }),
+    acknowledgeRoutes({ db, pubsub, telemetry, links }),
     inboundRoutes({
       ...answers,
       slackShows: slackShows({ loopback: !config.production }),

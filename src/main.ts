@@ -1,5 +1,6 @@
 /** The process: picks the command, gives it the terminal, and turns its answer into an exit code. */
 import { type Command, type ExitCode, Misuse } from "./cli/command.ts"
+import { helpOf, overview } from "./cli/usage.ts"
 
 /** Each command by its name, loaded when it is asked for: the hub's own modules alone take longer than most commands. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -34,26 +35,30 @@ const err = (line: string): void => void process.stderr.write(`${line}\n`)
 const onTerminal = process.stderr.isTTY === true
 const progress = (line: string | null): void => void process.stderr.write(`\r\u001b[K${line ?? ""}`)
 
-async function usage(): Promise<string> {
-  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
-  const rows = commands.map((command) => [`hub ${command.name} ${command.usage}`.trim(), command.summary] as const)
-  const width = Math.max(...rows.map(([left]) => left.length))
-  return ["usage:", ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join("\n")
+const isHelp = (word: string | undefined): boolean => word === "help" || word === "--help" || word === "-h"
+
+/** The commands whose names begin with these words; all of them, where none does. */
+async function overviewOf(words: readonly string[]): Promise<string> {
+  const all = Object.entries(COMMANDS)
+  const some = all.filter(([name]) => words[0] !== undefined && name.split(" ")[0] === words[0])
+  return overview(await Promise.all((some.length === 0 ? all : some).map(([, load]) => load())))
 }
 
 /** Runs `hub <noun> <verb> …`; never throws for what the user did. */
 async function main(argv: readonly string[]): Promise<ExitCode> {
-  const name = Object.keys(COMMANDS).find((known) => known.split(" ").every((word, i) => argv[i] === word))
+  const asked = isHelp(argv[0])
+  const words = asked ? argv.slice(1) : argv
+  const name = Object.keys(COMMANDS).find((known) => known.split(" ").every((word, i) => words[i] === word))
   const command = name === undefined ? undefined : await COMMANDS[name]?.()
   if (command === undefined) {
-    const asked = argv[0] === "help" || argv[0] === "--help"
-    if (!asked && argv.length > 0) err(`hub: there is no command ${argv.slice(0, 2).join(" ")}`)
-    ;(asked ? out : err)(await usage())
-    return asked ? 0 : 2
+    const helped = asked || isHelp(words[1])
+    if (!helped && words.length > 0) err(`hub: there is no command ${words.slice(0, 2).join(" ")}`)
+    ;(helped ? out : err)(await overviewOf(words))
+    return helped ? 0 : 2
   }
-  const args = argv.slice(command.name.split(" ").length)
-  if (args.includes("--help")) {
-    out(`usage: hub ${command.name} ${command.usage}\n${command.summary}`)
+  const args = words.slice(command.name.split(" ").length)
+  if (asked || args.includes("--help") || args.includes("-h")) {
+    out(helpOf(command))
     return 0
   }
   try {
