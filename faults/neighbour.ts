@@ -79,7 +79,9 @@ async function live(place: Place, perSecond: number): Promise<{ lap(): readonly 
   let last = 0
   let messages = 0
   let gaps = 0
+  const joined = Promise.withResolvers<void>()
   raw.onText = (text) => {
+    if (text.includes('"phx_reply"')) joined.resolve()
     const [, n, offset] = /"n":(\d+).*"_offset":(\d+)/.exec(text) ?? []
     if (n === undefined) return
     messages += 1
@@ -89,6 +91,8 @@ async function live(place: Place, perSecond: number): Promise<{ lap(): readonly 
   }
   const say = (...parts: readonly unknown[]): void => void raw.socket.write(textFrame(JSON.stringify(parts)))
   say("1", "1", QUIET, "phx_join", {})
+  // What is told to a topic before it is joined is nobody's loss.
+  await joined.promise
   const heart = setInterval(() => say(null, "2", "phoenix", "heartbeat", {}), 10_000)
   const open = new Set<Promise<void>>()
   const telling = setInterval(() => {

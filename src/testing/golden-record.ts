@@ -25,7 +25,7 @@ export const readTranscript = (text: string): readonly Section[] =>
     })
 
 /** The recorder's windows lasted a second. */
-export const WINDOW_MS = 200
+export const WINDOW_MS = 400
 
 export interface Golden {
   readonly rooms: ReadonlyMap<string, Room>
