@@ -24,7 +24,7 @@ const point = (file: string, at: string, side: CrashPoint["side"], name: string)
 })
 
 const ACCEPT = "const results = await accept([item.incoming], door.via)"
-const INSERT = "const results = await insertOrBisect(db, incoming, clock.wall().getTime())"
+const INSERT = "const results = await insertOrBisect(db, incoming, clock.wall().getTime(), unheard)"
 const COMMIT = 'const { command } = await client.query("commit")'
 const DECIDE = "const plans = await decide(events, ports)"
 const ROUTE =

@@ -69,6 +69,7 @@ import { router } from "./routing/router.ts"
 import { ruleNamed } from "./routing/rule-by-name.ts"
 import { ruleSetView } from "./routing/rule-set-view.ts"
 import { timers } from "./routing/timers.ts"
+import { unheardTypes } from "./routing/unheard.ts"
 import type { ChildSpec } from "./runtime/child-spec.ts"
 import { systemClock } from "./runtime/clock.ts"
 import { describeExit } from "./runtime/exit.ts"
@@ -148,7 +149,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     localPubSub((error) => telemetry.emit({ kind: "bug_found", where: "news listener", error: describeError(error) }))
 
   // 1, 2: events in, durable before the answer.
-  const accept = createAccept({ db, pubsub, clock, telemetry })
+  const unheard = unheardTypes(rules.get)
+  const accept = createAccept({ db, pubsub, clock, telemetry, unheard: unheard.now })
   const limits = createRateLimits({ limits: config.rateLimit, db, clock })
   const rejections = createRejections({ db, clock, telemetry })
   let draining = false
@@ -168,7 +170,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const { postalAddress } = config.email
   const slackBot = config.slack.botToken !== null
   const settings = { publicUrl: config.http.publicUrl, defaultSlack, slackBot, tokens: links, postalAddress }
-  const routing = router({ db, pubsub, telemetry, rules: rules.get, settings })
+  const routing = router({ db, pubsub, telemetry, rules: rules.get, onKept: unheard.kept, settings })
 
   // 7: and what follows later.
   const later = timers({ db, pubsub, telemetry, rules: rules.get, settings })

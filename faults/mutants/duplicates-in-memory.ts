@@ -1,12 +1,12 @@
 // Whether a key was seen is asked of a map in the process, of which another process knows nothing.
 import { patch } from "./patch.ts"
 
+patch("store/event-insertion.ts", [
+  ["on conflict (business_id, source, idempotency_key) where idempotency_key is not null do nothing", ""],
+])
 patch(
   "store/events.ts",
-  [
-    ["on conflict (business_id, source, idempotency_key) where idempotency_key is not null do nothing", ""],
-    ["export async function insertEvents(", "async function insertAll("],
-  ],
+  [["export async function insertEvents(", "async function insertAll("]],
   `
 const seen = new Map<string, Promise<{ id: EventId; hash: Buffer }>>()
 

@@ -68,7 +68,7 @@ describe("accept", () => {
     expect(results).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }, { kind: "duplicate" }])
     expect(news).toHaveLength(1)
     expect(news[0]).toEqual([
-      { kind: "events_accepted", count: 2 },
+      { kind: "events_accepted", count: 2, toRoute: 2 },
       {
         kind: "stream_message",
         stream: expect.any(String),

@@ -7,7 +7,7 @@ import type { Clock } from "../runtime/clock.ts"
 import { createDeadlines } from "../runtime/deadlines.ts"
 import { createBatcher } from "../store/batcher.ts"
 import type { Database } from "../store/database.ts"
-import { type Incoming, insertEvents, type Stored } from "../store/events.ts"
+import { type Incoming, insertEvents, type Stored, type Unheard } from "../store/events.ts"
 import { withOffset } from "../store/streams.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { acceptWait } from "./accept-wait.ts"
@@ -30,6 +30,8 @@ export interface AcceptOptions {
   readonly pubsub: PubSub
   readonly clock: Clock
   readonly telemetry: Emitter
+  /** Types whose events nobody waits for in the router; asked once a batch. Absent or null: all are routed by it. */
+  readonly unheard?: () => Unheard | null
   readonly maxItems?: number
   readonly maxInFlight?: number
   readonly maxWaiting?: number
@@ -49,10 +51,12 @@ export function createAccept(options: AcceptOptions): Accept {
   const run = async (entries: readonly Entry[]): Promise<readonly Accepted[]> => {
     const began = clock.now()
     const incoming = entries.map((entry) => entry.incoming)
-    const results = await insertOrBisect(db, incoming, clock.wall().getTime())
+    const unheard = options.unheard?.() ?? null
+    const results = await insertOrBisect(db, incoming, clock.wall().getTime(), unheard)
     const passing = glimpses(incoming, results)
-    options.pubsub.publish(passing === null ? newsOf(entries, results) : [...newsOf(entries, results), passing])
-    report(options.telemetry, entries, results, clock.now() - began)
+    const news = newsOf(entries, results, unheard)
+    options.pubsub.publish(passing === null ? news : [...news, passing])
+    report(options.telemetry, entries, results, { unheard, ms: clock.now() - began })
     return results
   }
   const maxItems = options.maxItems ?? 256
@@ -84,16 +88,21 @@ export function createAccept(options: AcceptOptions): Accept {
 }
 
 /** One poisoned item must not fail its neighbours: a batch that the database refuses is halved until it stands alone. */
-async function insertOrBisect(db: Database, items: readonly Incoming[], wall: number): Promise<readonly Accepted[]> {
+async function insertOrBisect(
+  db: Database,
+  items: readonly Incoming[],
+  wall: number,
+  unheard: Unheard | null,
+): Promise<readonly Accepted[]> {
   try {
-    return await insertEvents(db, items, wall)
+    return await insertEvents(db, items, wall, unheard)
   } catch (error) {
     const sqlstate = badData(error)
     if (sqlstate === null) throw error
     if (items.length === 1) return [{ kind: "unstorable", sqlstate }]
     const middle = Math.ceil(items.length / 2)
-    const left = await insertOrBisect(db, items.slice(0, middle), wall)
-    const right = await insertOrBisect(db, items.slice(middle), wall)
+    const left = await insertOrBisect(db, items.slice(0, middle), wall, unheard)
+    const right = await insertOrBisect(db, items.slice(middle), wall, unheard)
     return [...left, ...right]
   }
 }
@@ -104,14 +113,17 @@ function badData(error: unknown): string | null {
   return /^2[23][0-9A-Z]{3}$/.test(error.code) ? error.code : null
 }
 
-function newsOf(entries: readonly Entry[], results: readonly Accepted[]): readonly News[] {
+function newsOf(entries: readonly Entry[], results: readonly Accepted[], unheard: Unheard | null): readonly News[] {
   const messages: News[] = []
   let count = 0
+  let toRoute = 0
   results.forEach((result, index) => {
-    if (result.kind !== "accepted") return
+    const event = entries[index]?.incoming.event
+    if (result.kind !== "accepted" || event === undefined) return
     count += 1
+    if (!unheard?.includes(event.type)) toRoute += 1
     if (result.positions.length === 0) return
-    const payload = JSON.stringify(entries[index]?.incoming.event.payload)
+    const payload = JSON.stringify(event.payload)
     for (const { stream, position } of result.positions)
       messages.push({
         kind: "stream_message",
@@ -121,21 +133,30 @@ function newsOf(entries: readonly Entry[], results: readonly Accepted[]): readon
         payload: withOffset(payload, position),
       })
   })
-  return count === 0 ? messages : [{ kind: "events_accepted", count }, ...messages]
+  return count === 0 ? messages : [{ kind: "events_accepted", count, toRoute }, ...messages]
 }
 
-function report(telemetry: Emitter, entries: readonly Entry[], results: readonly Accepted[], ms: number): void {
-  const doors = new Map<string, { count: number; duplicates: number; byType: Record<string, number> }>()
+function report(
+  telemetry: Emitter,
+  entries: readonly Entry[],
+  results: readonly Accepted[],
+  { unheard, ms }: { readonly unheard: Unheard | null; readonly ms: number },
+): void {
+  const doors = new Map<
+    string,
+    { count: number; duplicates: number; unheard: number; byType: Record<string, number> }
+  >()
   entries.forEach(({ incoming, via }, index) => {
     let door = doors.get(via)
     if (door === undefined) {
-      door = { count: 0, duplicates: 0, byType: Object.create(null) }
+      door = { count: 0, duplicates: 0, unheard: 0, byType: Object.create(null) }
       doors.set(via, door)
     }
     const kind = results[index]?.kind
     if (kind === "duplicate") door.duplicates += 1
     if (kind !== "accepted") return
     door.count += 1
+    if (unheard?.includes(incoming.event.type)) door.unheard += 1
     door.byType[incoming.event.type] = (door.byType[incoming.event.type] ?? 0) + 1
   })
   for (const [via, door] of doors)

@@ -41,7 +41,7 @@ function isNews(value: unknown): value is News {
   if (!isJsonObject(value)) return false
   switch (value["kind"]) {
     case "events_accepted":
-      return typeof value["count"] === "number"
+      return typeof value["count"] === "number" && typeof value["toRoute"] === "number"
     case "events_passing":
       return Array.isArray(value["events"]) && Array.isArray(value["counts"])
     case "timers_set":

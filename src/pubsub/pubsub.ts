@@ -20,8 +20,8 @@ export interface EventGlimpse {
 }
 
 export type News =
-  /** Events were committed: the router has work. */
-  | { readonly kind: "events_accepted"; readonly count: number }
+  /** Events were committed; the router has work where any of them is `toRoute`. */
+  | { readonly kind: "events_accepted"; readonly count: number; readonly toRoute: number }
   /** The same, for whoever watches: some of the events, and how many there were of each place. */
   | {
       readonly kind: "events_passing"

@@ -81,7 +81,7 @@ test("open screens are told in pieces, a turn apart, and of what is for few in o
   const publish = (news: readonly News[]): void => void heard.push({ turn: turns.now, news: news.length })
   await tellOf({ publish }, stored(1_000))
   expect(heard.splice(0).map(({ news }) => news)).toEqual([2_001])
-  await tellOf({ publish }, stored(5_000), [{ kind: "events_accepted", count: 1 }])
+  await tellOf({ publish }, stored(5_000), [{ kind: "events_accepted", count: 1, toRoute: 1 }])
   turns.ended = true
   // Each has a message and counts; what is due, and what else is said, comes last.
   expect(heard.map(({ news }) => news)).toEqual([4_000, 4_000, 2_000, 2])

@@ -86,7 +86,7 @@ async function accept(...payloads: readonly { readonly [key: string]: Json }[]) 
     payloads.map((payload) => incoming({ payload })),
     Date.now(),
   )
-  pubsub.publish([{ kind: "events_accepted", count: payloads.length }])
+  pubsub.publish([{ kind: "events_accepted", count: payloads.length, toRoute: payloads.length }])
   return stored.map(({ id }) => id)
 }
 
@@ -156,7 +156,7 @@ describe("the router", () => {
   test("a rule whose words cannot be made is a failure of its own, told and kept", async () => {
     await start()
     const stored = await insertEvents(db, [incoming({ type: "test.text" }), incoming({})], Date.now())
-    pubsub.publish([{ kind: "events_accepted", count: 2 }])
+    pubsub.publish([{ kind: "events_accepted", count: 2, toRoute: 2 }])
     await routed(2)
     const [failed] = telemetry.of("route_failed")
     expect(failed).toMatchObject({ eventId: stored[0]?.id, rule: "say" } as never)
@@ -343,7 +343,7 @@ describe("the router", () => {
       [incoming({ type: "test.parsed", payload: { text: "Salma Aziz" } })],
       Date.now(),
     )
-    pubsub.publish([{ kind: "events_accepted", count: 1 }])
+    pubsub.publish([{ kind: "events_accepted", count: 1, toRoute: 1 }])
     await routed(1)
     if (stored === undefined) throw new Error("one event was stored")
     expect((await getRoute(db, stored.id))?.failures[0]?.reason).toContain("Salma")

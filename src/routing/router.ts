@@ -25,6 +25,8 @@ export interface RouterOptions {
   readonly db: Database
   /** The set that runs now; asked once per batch. */
   readonly rules: () => RuleSet
+  /** Hears of each set that is kept in the database, so that a stored decision may name it. */
+  readonly onKept?: (ruleSet: RuleSet) => void
   readonly settings: PlanSettings
   readonly pubsub: PubSub
   readonly telemetry: Emitter
@@ -89,7 +91,7 @@ class Router implements Behaviour<RouterMessage> {
     this.#options = options
     this.#unsubscribe = options.pubsub.subscribe((news) => {
       // One waiting wake-up says all that a thousand do.
-      if (this.#woken || !news.some(({ kind }) => kind === "events_accepted")) return
+      if (this.#woken || !news.some((one) => one.kind === "events_accepted" && one.toRoute > 0)) return
       this.#woken = ctx.self.send("wake") === "ok"
     })
     this.#arm(0)
@@ -196,6 +198,7 @@ class Router implements Behaviour<RouterMessage> {
     await saveRuleSet(this.#options.db, ruleSet)
     this.#savedHash = ruleSet.hash
     this.#savedAt = now
+    this.#options.onKept?.(ruleSet)
   }
 
   #report(routed: Routed, plans: readonly Plan[], ms: number): void {

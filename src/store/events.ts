@@ -1,12 +1,13 @@
 /**
  * Events: stored once per key, with their positions and their place in the router's queue, in one statement and one
- * commit. After `insertEvents` returns, what it calls accepted survives a power cut.
+ * commit; those of a type that no rule names are routed by the same statement. After `insertEvents` returns, what it calls accepted survives a power cut.
  */
 import type { HubEvent, NewEvent, Severity } from "../domain/event.ts"
 import { type BusinessId, type EventId, type LocationId, newEventId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import type { StreamKey } from "../domain/stream.ts"
 import { type Database, interfered, type Queryable } from "./database.ts"
+import { insertion } from "./event-insertion.ts"
 import { openAs, seal, sealBytes } from "./sealed.ts"
 
 /** An event on its way in, with the streams on which it is to be pushed. */
@@ -36,47 +37,12 @@ export type Stored =
   /** The same key with other content. */
   | { readonly kind: "reused"; readonly id: EventId }
 
-// Rows go in sorted by key and streams are moved in sorted order: two batches that share keys or streams then wait
-// for each other in one direction only, and cannot deadlock.
-const insertStatement = (kept: string): string => `
-with input as (
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[],
-    $8::text[], $9::bytea[], $10::text[], $11::bytea[], $12::bytea[]) with ordinality
-    as t (id, business_id, location_id, type, source, severity, occurred_at, idempotency_key, content_hash,
-      correlation_id, payload, extensions, n)
-), inserted as (
-  insert into events (id, business_id, location_id, type, source, severity, occurred_at, idempotency_key, content_hash,
-    correlation_id, payload, extensions)
-  select id, business_id, location_id, type, source, severity, to_timestamp(occurred_at / 1000), idempotency_key,
-    content_hash, correlation_id, payload, extensions
-  from input order by business_id, source, idempotency_key, n
-  on conflict (business_id, source, idempotency_key) where idempotency_key is not null do nothing
-  returning id, accepted_at
-), queued as (
-  insert into routing_queue (event_id) select id from inserted
-), ${kept}wanted as (
-  select s.stream, s.id, row_number() over (partition by s.stream order by s.n) as nth,
-    count(*) over (partition by s.stream) as total
-  from unnest($13::text[], $14::text[]) with ordinality as s (stream, id, n) join inserted using (id)
-), moved as (
-  insert into streams (key, position) select stream, count(*) from wanted group by stream order by stream
-  on conflict (key) do update set position = streams.position + excluded.position
-  returning key, position
-), placed as (
-  insert into stream_entries (stream, position, ref)
-  select w.stream, m.position - w.total + w.nth, w.id from wanted w join moved m on m.key = w.stream
-  returning stream, position, ref
-)
-select id, (extract(epoch from accepted_at) * 1000)::float8 as accepted_at, null as stream, null::float8 as position from inserted
-union all
-select ref, null, stream, position::float8 from placed`
-
-const INSERT = insertStatement("")
-/** Its twin for batches with raw bodies: what most batches do without would cost them some 5 % of the statement. */
-const INSERT_WITH_BODIES = insertStatement(`kept as (
-  insert into raw_bodies (event_id, body)
-  select r.id, r.body from unnest($15::text[], $16::bytea[]) as r (id, body) join inserted using (id)
-), `)
+/** Event types that no rule of a set names: what follows from their events is known to be nothing. */
+export interface Unheard {
+  /** Of the set. It is kept, so that a trace can show it. */
+  readonly revision: string
+  includes(type: string): boolean
+}
 
 interface InsertedRow {
   readonly id: EventId
@@ -103,12 +69,13 @@ const MOST_ROUNDS = 10
 
 /**
  * Stores events; results stand in the order of the items. `wallMillis` (since the Unix epoch) goes into the ids.
- * Throws the driver's error, and then nothing of the batch is stored.
+ * `unheard`: types that need no router; null: all go to it. Throws the driver's error, and then nothing of the batch is stored.
  */
 export async function insertEvents(
   db: Database,
   items: readonly Incoming[],
   wallMillis: number,
+  unheard: Unheard | null = null,
 ): Promise<readonly Stored[]> {
   const results: (Stored | null)[] = items.map(() => null)
   let open = items.map((item, index) => ({ item, index }))
@@ -120,6 +87,7 @@ export async function insertEvents(
       db,
       open.map(({ item }) => item),
       ids,
+      unheard,
     )
     const taken: typeof open = []
     open.forEach((entry, i) => {
@@ -140,23 +108,28 @@ async function insertOnce(
   db: Queryable,
   items: readonly Incoming[],
   ids: readonly EventId[],
+  unheard: Unheard | null,
 ): Promise<ReadonlyMap<EventId, Stored>> {
   const events = items.map((item) => item.event)
   const streams: StreamKey[] = []
   const streamIds: EventId[] = []
-  const rawBodies: Buffer[] = []
-  const rawIds: EventId[] = []
+  const bodies: Buffer[] = []
+  const bodyIds: EventId[] = []
+  const routed: EventId[] = []
+  const waiting: EventId[] = []
   items.forEach((item, i) => {
     const id = ids[i] as EventId // ids has one entry for each item
+    if (unheard?.includes(item.event.type)) routed.push(id)
+    else waiting.push(id)
     for (const stream of item.streams) {
       streams.push(stream)
       streamIds.push(id)
     }
     if (item.rawBody === undefined) return
-    rawBodies.push(sealBytes(item.rawBody))
-    rawIds.push(id)
+    bodies.push(sealBytes(item.rawBody))
+    bodyIds.push(id)
   })
-  const rows = await db.query<InsertedRow>(rawIds.length === 0 ? INSERT : INSERT_WITH_BODIES, [
+  const columns = [
     ids,
     events.map((e) => e.business),
     events.map((e) => e.location),
@@ -169,10 +142,10 @@ async function insertOnce(
     events.map((e) => e.correlationId),
     events.map((e) => seal(e.payload)),
     events.map((e) => (Object.keys(e.extensions).length === 0 ? null : seal(e.extensions))),
-    streams,
-    streamIds,
-    ...(rawIds.length === 0 ? [] : [rawIds, rawBodies]),
-  ])
+  ]
+  const revision = unheard?.revision ?? null
+  const { text, values } = insertion({ columns, waiting, routed, revision, bodyIds, bodies, streamIds, streams })
+  const rows = await db.query<InsertedRow>(text, values)
   const stored = new Map<EventId, { kind: "accepted"; id: EventId; acceptedAt: number; positions: Position[] }>()
   for (const row of rows) {
     if (row.accepted_at !== null) {

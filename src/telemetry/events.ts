@@ -97,6 +97,8 @@ export type IngestEvent =
       readonly via: string
       readonly count: number
       readonly duplicates: number
+      /** Of a type that no rule names: routed as they were stored. */
+      readonly unheard: number
       readonly ms: number
       /** How many of each event type; for the log alone, producers choose these names. */
       readonly byType: Readonly<Record<string, number>>

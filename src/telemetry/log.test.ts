@@ -73,7 +73,7 @@ describe("the log", () => {
   test("bounds long texts and wide maps", () => {
     const { log, lines } = start({ level: "debug" })
     const byType = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`type.${index}`, 1]))
-    log.subscriber({ kind: "events_accepted", via: "http", count: 500, duplicates: 0, ms: 1, byType })
+    log.subscriber({ kind: "events_accepted", via: "http", count: 500, duplicates: 0, unheard: 0, ms: 1, byType })
     log.subscriber({ kind: "config_warning", setting: "x".repeat(100_000), problem: "y" })
     expect(lines.every((line) => line.length < 1_000)).toBe(true)
   })

@@ -77,7 +77,15 @@ describe("the metrics of the hub", () => {
 
   test("follow an event from door to door", async () => {
     const at = { channel: "telegram", deliveryId: "dlv_1" }
-    telemetry.emit({ kind: "events_accepted", via: "http", count: 3, duplicates: 1, ms: 2, byType: { "a.b": 3 } })
+    telemetry.emit({
+      kind: "events_accepted",
+      via: "http",
+      count: 3,
+      duplicates: 1,
+      unheard: 0,
+      ms: 2,
+      byType: { "a.b": 3 },
+    })
     telemetry.emit({
       kind: "route_done",
       events: 3,

@@ -125,6 +125,7 @@ function pathMetrics(registry: Registry): Subscriber {
       case "events_accepted":
         accepted.inc({ via: event.via }, event.count)
         duplicates.inc({ via: event.via }, event.duplicates)
+        routed.inc({}, event.unheard)
         commit.observe({}, event.ms / 1_000)
         return
       case "event_rejected":
