@@ -6,7 +6,7 @@ import type { SendingChannel } from "../domain/channel.ts"
 import type { ClaimedDelivery } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { Database } from "../store/database.ts"
-import { claimDue, type Lease, nextDue, releaseClaimed, type Unsent } from "../store/deliveries.ts"
+import { claimDue, type Lease, releaseClaimed, type Unsent } from "../store/deliveries.ts"
 import { putOff } from "../store/put-off.ts"
 import { heedNewer } from "./in-place.ts"
 import type { SendLimits } from "./send-limits.ts"
@@ -37,12 +37,12 @@ export interface Claim {
  * Rejects with the database's error; what it had taken by then it gives back when it is asked again, and so what it took
  * after `late`, when nobody waited for it any more.
  */
-export type Claiming = (room: number, asksNext: boolean, late: AbortSignal) => Promise<Claim>
+export type Claiming = (room: number, late: AbortSignal) => Promise<Claim>
 
 export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }: ClaimingOptions): Claiming {
   /** Taken when the database went away or was too slow: nothing of it was sent, and once its lease runs out nobody knows that. */
   const lost: Lease[] = []
-  const claim = async (room: number, asksNext: boolean, taken: Lease[]): Promise<Claim> => {
+  const claim = async (room: number, taken: Lease[]): Promise<Claim> => {
     const limit = Math.min(room, limits?.room().count ?? room)
     if (limit === 0) return { claimed: [], full: true, againInMs: null }
     let over = 0
@@ -54,8 +54,6 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     taken.push(...claimed)
     const wished = await heedNewer(db, owner, await heedWishes(db, owner, claimed, heard), heard.onUnsent)
     const full = claimed.length + over === limit
-    if (claimed.length + over === 0)
-      return { claimed: [], full, againInMs: asksNext ? await nextDue(db, channel) : null }
     if (limits === null || wished.length === 0) return { claimed: wished, full, againInMs: null }
     const { go, putOff: late } = await limits.admit(wished)
     if (late.length > 0) {
@@ -67,12 +65,12 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     const stays = waits.length < late.length
     return { claimed: go, full: full || stays, againInMs: waits.length > 0 ? Math.min(...waits) : null }
   }
-  return async (room, asksNext, late) => {
+  return async (room, late) => {
     const taken = lost.splice(0)
     try {
       await releaseClaimed(db, owner, taken)
       taken.length = 0
-      const claimed = await claim(room, asksNext, taken)
+      const claimed = await claim(room, taken)
       if (!late.aborted) return claimed
       lost.push(...taken)
       return { claimed: [], full: true, againInMs: null }

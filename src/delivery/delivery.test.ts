@@ -147,7 +147,7 @@ describe("a delivery", () => {
     })
   })
 
-  test("that becomes due without any news is found by the poll, again and again", async () => {
+  test("that becomes due without any news is found by the lookout, again and again", async () => {
     await run([pretend("telegram", () => Promise.resolve(DELIVERED))], { random: () => 0 })
     for (const round of [1, 2, 3]) {
       const [id] = await seedDeliveries(db, [{}])

@@ -1,5 +1,5 @@
 /**
- * One per channel, so that a broken provider never slows another: when woken, or on its poll, it claims what there is
+ * One per channel, so that a broken provider never slows another: when woken, by a hint or by the lookout, it claims what there is
  * room for, has each delivery tried once, and settles what it still holds. It owns nothing that cannot be rebuilt from
  * the rows: a killed dispatcher's leases run out and are rescued. Long, because its messages share one state.
  */
@@ -21,6 +21,7 @@ import { type Claim, createClaiming } from "./claiming.ts"
 import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
 import { learning } from "./gone.ts"
 import { Held, InFlight } from "./in-flight.ts"
+import { LOOK_MAX_MS, type Lookout } from "./lookout.ts"
 import { attemptDeadlines } from "./send.ts"
 import type { SendLimits } from "./send-limits.ts"
 import { createSettler } from "./settling.ts"
@@ -31,6 +32,7 @@ export interface DispatcherOptions {
   readonly pubsub: PubSub
   readonly telemetry: Emitter
   readonly drain: Drain
+  readonly lookout: Lookout
   /** [0, 1). */
   readonly random: () => number
   readonly policy?: RetryPolicy
@@ -50,7 +52,6 @@ interface Claimed extends Claim {
 export type DispatcherMessage =
   /** Something became due. */
   | { readonly kind: "wake" }
-  | { readonly kind: "poll" }
   | { readonly kind: "renew" }
   | { readonly kind: "claimed"; readonly outcome: TaskOutcome<Claimed> }
   | { readonly kind: "renewed"; readonly asked: readonly Lease[]; readonly outcome: TaskOutcome<readonly Lease[]> }
@@ -64,8 +65,6 @@ const IN_FLIGHT = 32
 const WIDE = 128
 /** Deliveries that may be held for each one that may be sending: the others wait for their settlement's commit. */
 const HELD_PER_SEND = 4
-const POLL_MIN_MS = 250
-const POLL_MAX_MS = 1_000
 /** A query's own deadline is 6 s. */
 const QUERY_MS = 8_000
 /** An attempt, and the patience of its settlement. */
@@ -85,7 +84,7 @@ function startDispatcher(
   ctx: ActorContext<DispatcherMessage>,
   options: DispatcherOptions,
 ): Behaviour<DispatcherMessage> {
-  const { worker, db, pubsub, telemetry, drain, random, policy = DEFAULT_RETRY } = options
+  const { worker, db, pubsub, telemetry, drain, lookout, random, policy = DEFAULT_RETRY } = options
   const { inFlight: bound = IN_FLIGHT, leaseMs = LEASE_MS, limits = null } = options
   const { clock } = ctx
   const { channel } = worker
@@ -131,7 +130,6 @@ function startDispatcher(
   /** There may be due deliveries that nobody has asked for yet. */
   let wanted = true
   let claims = false
-  let polled = false
   let woken = false
   let failures = 0
   let notBefore = Number.NEGATIVE_INFINITY
@@ -150,10 +148,8 @@ function startDispatcher(
     }
     claims = true
     wanted = false
-    const asksNext = polled
-    polled = false
     ctx.task(
-      (late) => claim(asksNext, together, late),
+      (late) => claim(together, late),
       (outcome) => ({ kind: "claimed", outcome }),
       { atStop: "finish", timeoutMs: QUERY_MS },
     )
@@ -163,13 +159,13 @@ function startDispatcher(
   const onUnreadable = (_: DeliveryId, error: unknown): void =>
     telemetry.emit({ kind: "bug_found", where: `delivery of ${channel}`, error: describeError(error) })
 
-  const claim = async (asksNext: boolean, together: boolean, late: AbortSignal): Promise<Claimed> => {
+  const claim = async (together: boolean, late: AbortSignal): Promise<Claimed> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
     if (together && inFlight.size > 0) await nextTurn()
     const room = Math.min(most, account.room(inFlight))
     const { era } = account
     const since = clock.now()
-    const claim = await claiming(room, asksNext, late)
+    const claim = await claiming(room, late)
     const deliveryIds = claim.claimed.map(({ id }) => id)
     const count = deliveryIds.length
     if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, deliveryIds, ms: clock.now() - since })
@@ -194,7 +190,7 @@ function startDispatcher(
       const { claimed, full, since, era, againInMs } = outcome.value
       const held = claimed.map((one) => new Held(one, since, era))
       if (full) wanted = true
-      if (againInMs !== null && againInMs < POLL_MAX_MS) wakeIn(againInMs)
+      if (againInMs !== null && againInMs < LOOK_MAX_MS) wakeIn(againInMs)
       if (stopping()) unstarted.push(...held)
       else start(held)
     } else if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") {
@@ -249,16 +245,12 @@ function startDispatcher(
     fill()
   }
 
-  /** One timer, for the earliest moment that is known here; the poll finds the rest. */
+  /** One timer, for the earliest moment that is known here; the lookout finds the rest. */
   const wakeIn = (ms: number): void => {
     const at = clock.now() + ms
     if (due !== null && due.at <= at) return
     due?.timer.cancel()
     due = { at, timer: ctx.sendAfter(ms + 1, { kind: "wake" }) }
-  }
-
-  const poll = (): void => {
-    ctx.sendAfter(POLL_MIN_MS + random() * (POLL_MAX_MS - POLL_MIN_MS), { kind: "poll" })
   }
 
   const renew = (): void => {
@@ -280,10 +272,13 @@ function startDispatcher(
     for (const held of inFlight.all()) held.cut.make()
   }
 
+  const wake = (): void => {
+    if (!woken) woken = ctx.self.send({ kind: "wake" }) === "ok"
+  }
   const unsubscribe = pubsub.subscribe((news) => {
-    if (woken || !news.some((one) => one.kind === "deliveries_due" && one.channels.includes(channel))) return
-    woken = ctx.self.send({ kind: "wake" }) === "ok"
+    if (news.some((one) => one.kind === "deliveries_due" && one.channels.includes(channel))) wake()
   })
+  const leaveLookout = lookout.watch(channel, (inMs) => (inMs === 0 ? wake() : wakeIn(inMs)))
   const leaveDrain = drain.join({
     idle: () => inFlight.empty(),
     cut,
@@ -292,10 +287,10 @@ function startDispatcher(
   let cutTimer: Timer | null = null
   ctx.signal.addEventListener("abort", () => {
     unsubscribe()
+    leaveLookout()
     leaveDrain()
     cutTimer = clock.after(DRAIN_MS, cut)
   })
-  poll()
   renew()
   fill()
 
@@ -307,12 +302,6 @@ function startDispatcher(
           if (due !== null && due.at <= clock.now()) due = null
           wanted = true
           if (!stopping()) start(unstarted.splice(0))
-          fill()
-          return
-        case "poll":
-          poll()
-          wanted = true
-          polled = true
           fill()
           return
         case "renew":

@@ -1,6 +1,6 @@
 /**
  * The delivery room as one branch of the supervision tree: each channel under a supervisor of its own, the rescuer, the
- * drain. The channel's supervisor is a bulkhead: when its dispatcher crashes too often it gives up alone, waits, and
+ * lookout, the drain. The channel's supervisor is a bulkhead: when its dispatcher crashes too often it gives up alone, waits, and
  * begins again, and nobody above it counts that.
  */
 import type { ChannelWorker } from "../channels/channel.ts"
@@ -16,6 +16,7 @@ import type { Database } from "../store/database.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { dispatcher } from "./dispatcher.ts"
 import { createDrain } from "./drain.ts"
+import { createLookout } from "./lookout.ts"
 import { rescuer } from "./rescuer.ts"
 import { createSendLimits } from "./send-limits.ts"
 
@@ -51,7 +52,8 @@ export function deliveryTree(options: DeliveryOptions): ChildSpec {
     id: "drain",
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
   })
-  const shared = { db, pubsub, telemetry, random, drain, ...(leaseMs === undefined ? {} : { leaseMs }) }
+  const lookout = createLookout({ db, random })
+  const shared = { db, pubsub, telemetry, random, drain, lookout, ...(leaseMs === undefined ? {} : { leaseMs }) }
   return supervisor({
     id: "deliveries",
     strategy: "one_for_one",
@@ -72,6 +74,7 @@ export function deliveryTree(options: DeliveryOptions): ChildSpec {
         })
       }),
       rescuer({ db, pubsub, telemetry, random, policyOf }),
+      lookout.spec,
       drain.spec,
     ],
   })

@@ -9,7 +9,15 @@ import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem, tookTooLong } from "../store/database.ts"
-import { type Decide, endUnrouted, putOff, type Routed, routeAlone, routeBatch } from "../store/plans.ts"
+import {
+  anythingToRoute,
+  type Decide,
+  endUnrouted,
+  putOff,
+  type Routed,
+  routeAlone,
+  routeBatch,
+} from "../store/plans.ts"
 import { saveRuleSet } from "../store/rule-sets.ts"
 import { acquit, MOST_CRASHES, nextSuspect } from "../store/suspects.ts"
 import type { Emitter } from "../telemetry/bus.ts"
@@ -106,6 +114,11 @@ class Router implements Behaviour<RouterMessage> {
       tried = ids
     }
     try {
+      // Most looks find nothing, and one statement says so.
+      if (message === "poll" && this.#owed.size === 0 && (await this.#isIdle())) {
+        this.#succeeded()
+        return this.#arm(this.#jittered(POLL_MS))
+      }
       await this.#acquit()
       const { plans, hadMore } = await this.#route(null, onClaim)
       tried = []
@@ -125,6 +138,12 @@ class Router implements Behaviour<RouterMessage> {
 
   terminate(): void {
     this.#unsubscribe()
+  }
+
+  /** The rules that run are kept all the same: what is routed as it is stored names them. */
+  async #isIdle(): Promise<boolean> {
+    await this.#keep(this.#options.rules())
+    return !(await anythingToRoute(this.#options.db))
   }
 
   /** One event that was in hand before, by itself; false where there is none. */

@@ -84,9 +84,11 @@ class Timers implements Behaviour<"look"> {
     this.#next?.timer.cancel()
     this.#next = null
     if (this.#ctx.clock.now() < this.#notBefore) return this.#lookWithin(0)
+    // Most looks find nothing, and one statement says so.
+    if (this.#owed.size === 0 && (await this.#rest("is there work"))) return
     const turns = [await this.#turn("first"), await this.#turn("following"), await this.#turn("crowd")]
     if (turns.includes("more") || (await this.#suspect())) return this.#lookWithin(0)
-    await this.#sleep()
+    await this.#rest("all is done")
   }
 
   /** One timer that was in hand before, by itself; false where there is none. */
@@ -225,15 +227,19 @@ class Timers implements Behaviour<"look"> {
     }
   }
 
-  async #sleep(): Promise<void> {
+  /** Waits for the next timer. Not where one is due, or nobody knows; but once all is done, what is due is in other hands. */
+  async #rest(when: "is there work" | "all is done"): Promise<boolean> {
     const { random = Math.random, db } = this.#options
     try {
       const next = (await nextTimer(db)) ?? GLANCE_MS
+      if (next === 0 && when === "is there work") return false
       this.#lookWithin(Math.min(next === 0 ? HELD_MS : next, GLANCE_MS * (0.8 + 0.2 * random())))
     } catch (error) {
       if (databaseProblem(error) !== "away") throw error
+      if (when === "is there work") return false
       this.#lookWithin(GLANCE_MS)
     }
+    return true
   }
 
   /** One timer, for the earliest moment that is known here. */

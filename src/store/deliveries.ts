@@ -334,14 +334,18 @@ export const releaseClaimed = (db: Database, owner: string, leases: readonly Lea
     : db.execute(RELEASE, [owner, leases.map(({ id }) => id), leases.map(({ attempt }) => attempt)])
 
 const NEXT_DUE = `
-select (extract(epoch from min(d.at) - now()) * 1000)::float8 as ms
-from (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
+select c.channel, (extract(epoch from min(d.at) - now()) * 1000)::float8 as ms
+from unnest($1::text[]) as c (channel)
+cross join (values (2::smallint), (1::smallint), (0::smallint)) as p (priority)
 cross join lateral (
-  select at from due where channel = $1 and priority = p.priority order by at limit 1
-) d`
+  select at from due where channel = c.channel and priority = p.priority order by at limit 1
+) d group by c.channel`
 
-/** Milliseconds until the channel's next delivery is due (0: now), or null where none waits. */
-export async function nextDue(db: Database, channel: SendingChannel): Promise<number | null> {
-  const ms = (await db.query<{ ms: number | null }>(NEXT_DUE, [channel]))[0]?.ms ?? null
-  return ms === null ? null : Math.max(0, Math.ceil(ms))
+/** Milliseconds until each channel's next delivery is due (0: now); those of which none waits are left out. */
+export async function nextDue(
+  db: Database,
+  channels: readonly SendingChannel[],
+): Promise<ReadonlyMap<SendingChannel, number>> {
+  const rows = await db.query<{ channel: SendingChannel; ms: number }>(NEXT_DUE, [channels])
+  return new Map(rows.map(({ channel, ms }) => [channel, Math.max(0, Math.ceil(ms))]))
 }

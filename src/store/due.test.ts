@@ -63,7 +63,7 @@ test("what an older version left is claimed, rescued and listed as it would have
     expect((await listDeadLetters(upgraded, { ...EVERY, filter: {} })).deliveries).toMatchObject([{ id: dead }])
     expect(await rescue(upgraded)).toEqual([lapsed as DeliveryId]) // seeded above
     expect(idsOf(await claim(upgraded, 15_000))).toEqual([queued, retrying, lapsed].toSorted() as DeliveryId[])
-    expect(await nextDue(upgraded, "telegram")).toBeGreaterThan(3_590_000)
+    expect((await nextDue(upgraded, ["telegram"])).get("telegram")).toBeGreaterThan(3_590_000)
     await upgraded.execute("update deliveries set lease_until = now() - interval '1 s' where id = $1", [held ?? ""])
     expect(await rescue(upgraded)).toEqual([held as DeliveryId])
   } finally {

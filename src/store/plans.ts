@@ -43,6 +43,14 @@ select e.* from due cross join lateral (
 const CLAIM = claim(`next_at <= now() and ${UNTOUCHED} order by event_id limit $1`)
 const CLAIM_ALONE = claim("event_id = $1")
 
+/** Whether some event is due: to be routed with others, or alone. */
+export async function anythingToRoute(db: Queryable): Promise<boolean> {
+  const [row] = await db.query<{ due: boolean }>(
+    "select exists (select from routing_queue where next_at <= now()) as due",
+  )
+  return row?.due ?? true
+}
+
 /**
  * Routes up to `limit` events that nobody has had in hand before. Throws the driver's error or whatever `decide` throws;
  * then nothing has changed, but those events are suspects from then on.
