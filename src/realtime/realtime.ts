@@ -130,16 +130,23 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
   }
   const { allowedOrigins, publicUrl } = deps
   const local = new LocalTopics()
+  // By which names sockets hear. Asking the server takes microseconds, and of the four that a topic has (two spellings, two
+  // versions) mostly one is joined.
+  const joined = new Set<string>()
   const { neighbours = null, sessionSecret: secret = null } = deps
   const counted = { limits, clock, telemetry, opened, closed }
   const polls = longPolling({ topics: local, ...counted, allowedOrigins, publicUrl, neighbours, secret })
   // Before the first socket there is no server to publish to, and nobody to hear it.
   const native: NativeTopics = {
     publish(name, frame) {
-      server?.publish(name, frame)
+      if (joined.has(name)) server?.publish(name, frame)
       local.publish(name, frame)
     },
-    subscribers: (name) => (server?.subscriberCount(name) ?? 0) + local.subscribers(name),
+    subscribers(name) {
+      const sockets = joined.has(name) ? (server?.subscriberCount(name) ?? 0) : 0
+      if (sockets === 0) joined.delete(name)
+      return sockets + local.subscribers(name)
+    },
   }
   const crash = (view: string): void => {
     for (const connection of connections) connection.crash(view, "channel_crash")
@@ -165,7 +172,7 @@ export function createRealtime(deps: RealtimeDeps): Realtime {
       counts?.send({ kind: "joined", recipient, view, client }),
     ),
   ]
-  const websocket = websocketHandler({ limits, telemetry, opened, closed })
+  const websocket = websocketHandler({ limits, telemetry, opened, closed, subscribed: (name) => void joined.add(name) })
 
   const { upgrade, drawer, longPoll } = doors({
     ...deps,

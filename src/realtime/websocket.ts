@@ -18,6 +18,8 @@ export interface WebSocketDeps {
   readonly telemetry: Emitter
   opened(connection: Connection): void
   closed(connection: Connection): void
+  /** A socket hears of what is published under this name. */
+  subscribed(name: string): void
 }
 
 export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<SocketData> {
@@ -43,7 +45,7 @@ export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<Sock
     open(socket) {
       guarded("realtime open", socket, () => {
         const connection = socket.data
-        connection.opened(new WebSocketTransport(socket))
+        connection.opened(new WebSocketTransport(socket, deps))
         deps.opened(connection)
       })
     },
@@ -66,9 +68,11 @@ export function websocketHandler(deps: WebSocketDeps): Bun.WebSocketHandler<Sock
 class WebSocketTransport implements Transport {
   readonly name = "websocket"
   readonly #socket: Socket
+  readonly #deps: Pick<WebSocketDeps, "subscribed">
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, deps: Pick<WebSocketDeps, "subscribed">) {
     this.#socket = socket
+    this.#deps = deps
   }
 
   send(frame: Encoded): void {
@@ -80,6 +84,7 @@ class WebSocketTransport implements Transport {
 
   subscribe(name: string): void {
     this.#socket.subscribe(name)
+    this.#deps.subscribed(name)
   }
 
   unsubscribe(name: string): void {
