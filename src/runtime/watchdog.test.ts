@@ -192,7 +192,13 @@ describe("a healthy process", () => {
 })
 
 const threadsOf = (pid: number): readonly string[] =>
-  readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/comm`, "utf8").trim())
+  readdirSync(`/proc/${pid}/task`).flatMap((task) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${task}/comm`, "utf8").trim()
+    } catch {
+      return [] // it has ended since it was listed
+    }
+  })
 
 describe("a watchdog", () => {
   test.each([["limitMs: 0"], ["limitMs: NaN"], ["limitMs: Infinity"], ["exitCode: 0"], ["exitCode: 256"]])(
