@@ -50,11 +50,15 @@ export function createAccept(options: AcceptOptions): Accept {
   const glimpses = createGlimpses(clock)
   const run = async (entries: readonly Entry[]): Promise<readonly Accepted[]> => {
     const began = clock.now()
-    const incoming = entries.map((entry) => entry.incoming)
+    // Written once, for the row and for the screens.
+    const incoming = entries.map((entry) => ({
+      ...entry.incoming,
+      payloadText: JSON.stringify(entry.incoming.event.payload),
+    }))
     const unheard = options.unheard?.() ?? null
     const results = await insertOrBisect(db, incoming, clock.wall().getTime(), unheard)
     const passing = glimpses(incoming, results)
-    const news = newsOf(entries, results, unheard)
+    const news = newsOf(incoming, results, unheard)
     options.pubsub.publish(passing === null ? news : [...news, passing])
     report(options.telemetry, entries, results, { unheard, ms: clock.now() - began })
     return results
@@ -113,24 +117,26 @@ function badData(error: unknown): string | null {
   return /^2[23][0-9A-Z]{3}$/.test(error.code) ? error.code : null
 }
 
-function newsOf(entries: readonly Entry[], results: readonly Accepted[], unheard: Unheard | null): readonly News[] {
+function newsOf(
+  items: readonly (Incoming & { readonly payloadText: string })[],
+  results: readonly Accepted[],
+  unheard: Unheard | null,
+): readonly News[] {
   const messages: News[] = []
   let count = 0
   let toRoute = 0
   results.forEach((result, index) => {
-    const event = entries[index]?.incoming.event
-    if (result.kind !== "accepted" || event === undefined) return
+    const item = items[index]
+    if (result.kind !== "accepted" || item === undefined) return
     count += 1
-    if (!unheard?.includes(event.type)) toRoute += 1
-    if (result.positions.length === 0) return
-    const payload = JSON.stringify(event.payload)
+    if (!unheard?.includes(item.event.type)) toRoute += 1
     for (const { stream, position } of result.positions)
       messages.push({
         kind: "stream_message",
         stream,
         event: "resource_update",
         position,
-        payload: withOffset(payload, position),
+        payload: withOffset(item.payloadText, position),
       })
   })
   return count === 0 ? messages : [{ kind: "events_accepted", count, toRoute }, ...messages]

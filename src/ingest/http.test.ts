@@ -534,8 +534,8 @@ describe("POST /api/notifications", () => {
     })
     const pushed = pushes().slice(before)
     expect(pushed.map(({ stream, event, position }) => [stream, event, position])).toEqual([
-      ["resources:business-123", "resource_update", 1],
       ["resources:business-123:location-456", "resource_update", 1],
+      ["resources:business-123", "resource_update", 1],
     ])
     for (const { payload } of pushed) expect(JSON.parse(payload)).toEqual({ ...message, _offset: 1 })
 

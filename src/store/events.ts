@@ -7,8 +7,8 @@ import { type BusinessId, type EventId, type LocationId, newEventId } from "../d
 import type { JsonObject } from "../domain/json.ts"
 import type { StreamKey } from "../domain/stream.ts"
 import { type Database, interfered, type Queryable } from "./database.ts"
-import { insertion } from "./event-insertion.ts"
-import { openAs, seal, sealBytes } from "./sealed.ts"
+import { type Insertion, insertion } from "./event-insertion.ts"
+import { openAs, seal, sealBytes, sealText } from "./sealed.ts"
 
 /** An event on its way in, with the streams on which it is to be pushed. */
 export interface Incoming {
@@ -16,6 +16,8 @@ export interface Incoming {
   /** SHA-256 of type, severity, location and payload: tells a repeat from another event under the same key. */
   readonly contentHash: Buffer
   readonly streams: readonly StreamKey[]
+  /** The payload as JSON, where somebody has written it already. */
+  readonly payloadText?: string
   /** The bytes as a webhook's sender signed them, where they are to be kept beside the event (`raw-bodies.ts`). */
   readonly rawBody?: Uint8Array
 }
@@ -42,13 +44,6 @@ export interface Unheard {
   /** Of the set. It is kept, so that a trace can show it. */
   readonly revision: string
   includes(type: string): boolean
-}
-
-interface InsertedRow {
-  readonly id: EventId
-  readonly accepted_at: number | null
-  readonly stream: StreamKey | null
-  readonly position: number | null
 }
 
 // Until the first analyze, three plain equations look as cheap on `events_by_source`, and each then reads all events of
@@ -104,6 +99,13 @@ export async function insertEvents(
   })
 }
 
+interface Accepted {
+  readonly kind: "accepted"
+  readonly id: EventId
+  readonly acceptedAt: number
+  readonly positions: Position[]
+}
+
 async function insertOnce(
   db: Queryable,
   items: readonly Incoming[],
@@ -140,19 +142,29 @@ async function insertOnce(
     events.map((e) => e.idempotencyKey),
     items.map((item) => item.contentHash),
     events.map((e) => e.correlationId),
-    events.map((e) => seal(e.payload)),
+    items.map(({ payloadText, event }) => sealText(payloadText ?? JSON.stringify(event.payload))),
     events.map((e) => (Object.keys(e.extensions).length === 0 ? null : seal(e.extensions))),
   ]
   const revision = unheard?.revision ?? null
   const { text, values } = insertion({ columns, waiting, routed, revision, bodyIds, bodies, streamIds, streams })
-  const rows = await db.query<InsertedRow>(text, values)
-  const stored = new Map<EventId, { kind: "accepted"; id: EventId; acceptedAt: number; positions: Position[] }>()
-  for (const row of rows) {
-    if (row.accepted_at !== null) {
-      stored.set(row.id, { kind: "accepted", id: row.id, acceptedAt: row.accepted_at, positions: [] })
-    } else if (row.stream !== null && row.position !== null) {
-      stored.get(row.id)?.positions.push({ stream: row.stream, position: row.position })
-    }
+  const [answer] = await db.query<Insertion>(text, values)
+  const { accepted_at: acceptedAt = null, fresh = null, moved = null } = answer ?? {}
+  const stored = new Map<EventId, Accepted>()
+  if (acceptedAt === null) return stored
+  const isFresh = fresh === null ? null : new Set(fresh.split(","))
+  for (const id of ids)
+    if (isFresh === null || isFresh.has(id)) stored.set(id, { kind: "accepted", id, acceptedAt, positions: [] })
+  // The last places of each stream are this batch's, in its order: back by one for each of them, and forth again.
+  const next = new Map<StreamKey, number>()
+  const places = streams.flatMap((stream, i) => {
+    const positions = stored.get(streamIds[i] as EventId)?.positions // as many as streams
+    return positions === undefined ? [] : [{ stream, positions }]
+  })
+  for (const { stream } of places) next.set(stream, (next.get(stream) ?? (moved?.[stream] ?? 0) + 1) - 1)
+  for (const { stream, positions } of places) {
+    const position = next.get(stream) ?? 0
+    positions.push({ stream, position })
+    next.set(stream, position + 1)
   }
   return stored
 }

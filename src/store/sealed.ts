@@ -8,8 +8,10 @@ const PLAIN_JSON = 1
 const PLAIN_BYTES = 2
 
 /** Seals any JSON-shaped value. The value must be free of functions and cycles. */
-export function seal(value: unknown): Buffer {
-  const text = JSON.stringify(value)
+export const seal = (value: unknown): Buffer => sealText(JSON.stringify(value))
+
+/** Seals JSON that is text already. */
+export function sealText(text: string): Buffer {
   const bytes = Buffer.allocUnsafe(Buffer.byteLength(text) + 1)
   bytes[0] = PLAIN_JSON
   bytes.write(text, 1)
