@@ -25,7 +25,8 @@ function connect(vsn: string, token = "ann", options: object = {}): RealtimeClie
     // It asks for a key of its own server's; ours looks at the token.
     params: { apikey: "none", token },
     vsn,
-    reconnectAfterMs: () => 5,
+    // Also how long it waits for an answer before it joins again, and forgets the first join.
+    reconnectAfterMs: () => 100,
     ...options,
   })
   clients.push(client)
