@@ -23,7 +23,7 @@ import {
 
 /** `BENCH_SHORT` is for trying it out: its figures say little. */
 const SHORT = process.env["BENCH_SHORT"] !== undefined
-const ROUNDS = SHORT ? 1 : 3
+const ROUNDS = SHORT ? 1 : 5
 const JOBS = SHORT ? 10_000 : 50_000
 /** Two of them are the warm-up. */
 const SECONDS = SHORT ? 5 : 12

@@ -122,8 +122,14 @@ test("in any mixture each event that is stored waits for the router or is routed
       )
       const [bodies] = await db.query<{ n: number }>("select count(*)::int as n from raw_bodies")
       expect(bodies?.n).toBe(accepted.filter(({ item }) => item?.raw).length)
-      const [entries] = await db.query<{ n: number }>("select count(*)::int as n from stream_entries")
-      expect(entries?.n).toBe(accepted.reduce((sum, { item }) => sum + (item?.streams.length ?? 0), 0))
+      const entries = await db.query<{ place: string }>(
+        "select stream || ' ' || position || ' ' || ref as place from stream_entries",
+      )
+      const places = stored.flatMap((one) =>
+        one.kind === "accepted" ? one.positions.map(({ stream, position }) => `${stream} ${position} ${one.id}`) : [],
+      )
+      expect(places.sort()).toEqual(entries.map(({ place }) => place).sort())
+      expect(places).toHaveLength(accepted.reduce((sum, { item }) => sum + (item?.streams.length ?? 0), 0))
       await db.execute("truncate events, routing_queue, routes, raw_bodies, streams, stream_entries")
     }),
     { numRuns: 60 },

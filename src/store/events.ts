@@ -160,7 +160,11 @@ async function insertOnce(
     const positions = stored.get(streamIds[i] as EventId)?.positions // as many as streams
     return positions === undefined ? [] : [{ stream, positions }]
   })
-  for (const { stream } of places) next.set(stream, (next.get(stream) ?? (moved?.[stream] ?? 0) + 1) - 1)
+  for (const { stream } of places) {
+    const last = moved?.[stream]
+    if (last === undefined) throw new Error("a stream that an event was put on did not move")
+    next.set(stream, (next.get(stream) ?? last + 1) - 1)
+  }
   for (const { stream, positions } of places) {
     const position = next.get(stream) ?? 0
     positions.push({ stream, position })
