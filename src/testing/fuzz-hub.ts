@@ -27,6 +27,11 @@ export async function startFuzzHub(settings: Readonly<Record<string, string>> = 
       .sign(new TextEncoder().encode(JWT_SECRET))
   const person = await token({ tenants: [{ business: "b1", locations: ["l1"] }] })
   const operator = await token({ roles: ["admin"], tenants: "*" })
+  // Of somebody whom no request names: one of them kicks people, and a socket that was kicked would look like one that broke.
+  const onSockets = [
+    await token({ sub: "u2", tenants: [{ business: "b1", locations: ["l1"] }] }),
+    await token({ sub: "u2", roles: ["admin"], tenants: "*" }),
+  ]
   const admin = `Bearer ${ADMIN_KEY}`
   const service = `Bearer ${SERVICE_KEY}`
   return {
@@ -44,7 +49,7 @@ export async function startFuzzHub(settings: Readonly<Record<string, string>> = 
       "Bearer x",
     ],
     ids: ["u1", "crm", "b1", ...(await things(hub.port))],
-    tokens: ["", person, operator],
+    tokens: ["", ...onSockets],
     async remove() {
       hub.signal("SIGKILL")
       await hub.exited

@@ -141,7 +141,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
         const what = living.map(({ bytes }) => JSON.stringify(bytes.toString("latin1")).slice(0, 600)).join("\n")
         if (!isOver())
           findings.push(
-            `a socket (${version}) ${alive === false ? "ended" : "fell silent"}, seed ${seed}, within: ${what}`,
+            `a socket (${version}) ${alive === false ? `ended (${line.endedWith()})` : "fell silent"}, seed ${seed}, within: ${what}`,
           )
         return
       }

@@ -8,10 +8,14 @@ export interface SocketLine {
   /** Sends a heartbeat; true when it is answered, false when the connection ends instead, "silent" when neither comes. */
   beat(withinMs?: number): Promise<boolean | "silent">
   readonly isOpen: () => boolean
+  /** The code and the words that the hub ended it with; null: it is open, or was cut without any. */
+  readonly endedWith: () => string | null
   close(): void
 }
 
 const DEADLINE_MS = 20_000
+/** The last that a server says, unmasked: its opcode, its length, a code and words. */
+const CLOSE_FRAME = /\x88[\x02-\x7d](.)(.)(.*)$/s
 
 /** Null: the handshake was refused. */
 export async function socketLine(port: number, version: Version, token: string): Promise<SocketLine | null> {
@@ -92,6 +96,11 @@ export async function socketLine(port: number, version: Version, token: string):
       return answer
     },
     isOpen: () => !ended,
+    endedWith() {
+      const [, high, low, words] = (ended && CLOSE_FRAME.exec(tail)) || []
+      if (high === undefined || low === undefined) return null
+      return `${high.charCodeAt(0) * 256 + low.charCodeAt(0)} ${words}`
+    },
     close: () => void socket.terminate(),
   }
 }
