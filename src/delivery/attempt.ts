@@ -49,6 +49,7 @@ function isTooLate(
   { claimed: { tries, ageMs, expiresInMs }, since }: Held,
   { clock, policy }: Pick<AttemptOptions, "clock" | "policy">,
 ): boolean {
+  if (expiresInMs === undefined && tries <= 1) return false
   const heldMs = clock.now() - since
   return (expiresInMs !== undefined && heldMs >= expiresInMs) || (tries > 1 && ageMs + heldMs >= policy.maxAgeMs)
 }
@@ -115,13 +116,14 @@ export async function attempt(held: Held, options: AttemptOptions): Promise<Atte
     deliveryId: id,
     status: written.expired ? "expired" : settlement.status,
     reason: written.expired ? "expires_in" : "reason" in settlement ? settlement.reason : null,
-    latencySeconds: written.latencyMs / 1_000,
+    latencySeconds: (ageMs + clock.now() - held.since) / 1_000,
   })
   // Where it cannot be written now, the next message finds the address gone again.
-  const stopped = await learn(id, held.claimed.message, outcome).catch((error: unknown) => {
+  const learning = learn(id, held.claimed.message, outcome)?.catch((error: unknown) => {
     telemetry.emit({ kind: "bug_found", where: "delivery/gone", error: describeError(error) })
     return []
   })
+  const stopped = learning === undefined ? [] : await learning
   tellOfEnds(telemetry, stopped)
   return {
     againInMs: "delayMs" in settlement && !written.expired ? settlement.delayMs : null,

@@ -15,23 +15,18 @@ const GONE: ReadonlySet<string> = new Set([
   "device_gone",
 ])
 
-/** Learns from a try; answers the deliveries that waited for the same address and are suppressed now. */
-export type Learn = (id: DeliveryId, message: Message, outcome: Outcome) => Promise<readonly EndedWaiting[]>
-
-const NOTHING: readonly EndedWaiting[] = []
+/** Learns from a try; answers the deliveries that waited for the same address and are suppressed now. Null: it says nothing of the address. */
+export type Learn = (id: DeliveryId, message: Message, outcome: Outcome) => Promise<readonly EndedWaiting[]> | null
 
 /** A device is forgotten. Any other address is not written to for a while, and one that refuses us for good never again. */
 export const learning =
   (db: Database): Learn =>
-  async (id, message, outcome) => {
+  (id, message, outcome) => {
     // A system is where its rule says, and is its owner's to mend.
-    if (outcome.kind !== "rejected" || message.channel === "webhook") return NOTHING
+    if (outcome.kind !== "rejected" || message.channel === "webhook") return null
     const { reason } = outcome
-    if (!GONE.has(reason) && reason !== "unsubscribed") return NOTHING
-    if (message.channel === "push") {
-      await forgetDevice(db, id, message.device)
-      return NOTHING
-    }
+    if (!GONE.has(reason) && reason !== "unsubscribed") return null
+    if (message.channel === "push") return forgetDevice(db, id, message.device).then(() => [])
     const as = reason === "unsubscribed" ? "unsubscribed" : "gone"
-    return (await db.transaction((tx) => suppress(tx, { delivery: id }, as))).stopped
+    return db.transaction((tx) => suppress(tx, { delivery: id }, as)).then(({ stopped }) => stopped)
   }

@@ -90,7 +90,7 @@ async function dispatch({ name, port, step, answer }: Node): Promise<void> {
         await step()
         const settled = port.do({ do: "settle", of, outcome })
         await step()
-        return settled ? { kind: "settled", latencyMs: 0, expired: false, failover: false } : { kind: "lost" }
+        return settled ? { kind: "settled", expired: false, failover: false } : { kind: "lost" }
       },
     },
     telemetry: silent,

@@ -48,7 +48,7 @@ export async function sendOnce(
   { clock, cut, inTime }: { readonly clock: Clock; readonly cut: Cut; readonly inTime: InTime },
 ): Promise<Sent> {
   const startedAt = clock.now()
-  const { promise: silence, resolve } = Promise.withResolvers<Outcome>()
+  let fallSilent: (outcome: Outcome) => void = () => {}
   // Made for whoever asks for its signal: what nothing leaves by does not.
   let aborter: AbortController | undefined
   let lastWords: Timer | undefined
@@ -56,7 +56,7 @@ export async function sendOnce(
     aborter ??= new AbortController()
     aborter.abort()
     lastWords ??= clock.after(LAST_WORDS_MS, () =>
-      resolve({ kind: "unknown", reason: "no_answer_of_channel", detail: "the channel did not end in time" }),
+      fallSilent({ kind: "unknown", reason: "no_answer_of_channel", detail: "the channel did not end in time" }),
     )
   }
   const request = {
@@ -69,8 +69,11 @@ export async function sendOnce(
   }
   cut.listen(giveUp)
   try {
-    // Inside an async function, so that a synchronous throw is caught too.
-    const ending = Promise.race([(async () => worker.send(request))(), silence])
+    // Where it throws at once, that is a rejection too.
+    const ending = new Promise<Outcome>((resolve, reject) => {
+      fallSilent = resolve
+      worker.send(request).then(resolve, reject)
+    })
     let outcome = await inTime(ending)
     if (outcome === "late") {
       giveUp()

@@ -87,10 +87,12 @@ export function createSettler({ db, owner, clock, random, bound }: SettlerOption
       for (let failures = 1; ; failures++) {
         const submitted = batcher.submit({ item, again: failures > 1 })
         if (submitted === null) throw new Error("more settlements than deliveries in flight")
-        const result = await submitted.catch((error: unknown) => {
+        let result: Settled | Refused | null = null
+        try {
+          result = await submitted
+        } catch (error) {
           if (databaseProblem(error) !== "away") throw error
-          return null
-        })
+        }
         if (result?.kind === "refused") throw result.error
         if (result !== null) return result
         if (giveUp.aborted || clock.now() - startedAt > PATIENCE_MS) return { kind: "unwritten" }

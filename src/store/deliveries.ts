@@ -65,7 +65,7 @@ with taken as (
     d.bypass_quiet_hours, d.category, d.expires_at, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("claimed")}
 )
-select c.id, c.attempt, c.attempt - c.forgiven as tries,
+select c.id, c.attempt, nullif(c.attempt - c.forgiven, c.attempt) as tries,
   (extract(epoch from now() - coalesce(c.replayed_at, c.created_at)) * 1000)::float8 as age_ms, m.message,
   case when c.priority <> 1 or c.status <> 'sending' or c.maybe_duplicate or c.hold_unknown or c.wishes or s.reason is not null
       or c.expires_at is not null or ${LEFT_SINCE("c")}
@@ -81,7 +81,8 @@ left join lateral (select s.reason from suppressions s where s.address = m.sent_
 interface ClaimedRow {
   readonly id: DeliveryId
   readonly attempt: number
-  readonly tries: number
+  /** Null: as many as attempts. */
+  readonly tries: number | null
   readonly age_ms: number
   readonly message: Buffer
   /** Null of most: reading a column of each row costs as much as a good part of the claim. */
@@ -159,17 +160,21 @@ const urgentFirst = (one: ClaimedRow, other: ClaimedRow): number => priorityOf(o
 function claimedFromRow(channel: SendingChannel, row: ClaimedRow): ClaimedDelivery {
   const { priority, maybeDuplicate, holdUnknown, wishes, suppressed, left, expiresInMs } =
     row.special ?? NOTHING_SPECIAL
-  return {
+  const claimed: ClaimedDelivery = {
     id: row.id,
     channel,
     priority,
     attempt: row.attempt,
-    tries: row.tries,
+    tries: row.tries ?? row.attempt,
     maybeDuplicate,
     ageMs: row.age_ms,
     holdUnknown,
     wishes: wishes ?? false,
     message: openAs<Message>(row.message),
+  }
+  if (row.special === null) return claimed
+  return {
+    ...claimed,
     ...(suppressed === null ? {} : { suppressed }),
     ...(left ? { left } : {}),
     ...(expiresInMs === null ? {} : { expiresInMs }),
@@ -191,11 +196,10 @@ export interface Settling extends Lease {
   readonly account?: string
 }
 
-/** `lost`: the lease was no longer ours and nothing was written. `latencyMs`: since the delivery was made. */
+/** `lost`: the lease was no longer ours and nothing was written. */
 export type Settled =
   | {
       readonly kind: "settled"
-      readonly latencyMs: number
       /** It was to be tried again when its time is over, and has ended instead. */
       readonly expired: boolean
       /** The next channel's timer was set with it. */
@@ -225,9 +229,7 @@ with arrays as materialized (
     settled_at = case when i.again_at is null or d.expires_at <= i.again_at then now() end
   from input i
   where d.id = i.id and d.attempt = i.attempt and d.status || '' = 'sending' and d.owner = $1
-  returning d.id, d.attempt, d.claimed_at, d.next_attempt_at, i.place::int as place,
-    (extract(epoch from now() - d.created_at) * 1000)::float8 as latency_ms,
-    ${ENDED_COLUMNS}
+  returning d.id, d.attempt, d.claimed_at, d.next_attempt_at, i.place::int as place, ${ENDED_COLUMNS}
 ), failovers as (${setFailovers("settled")}
 ), logged as (
   insert into attempts (delivery_id, number, started_at, outcome, reason, detail, provider_message_id, became, because,
@@ -236,8 +238,9 @@ with arrays as materialized (
     case when s.status = 'expired' then 'expires_in' else i.because end, s.next_attempt_at
   from settled s join input i on i.place = s.place
 )
-select place, latency_ms,
-  case when status = 'expired' then 'expired' end as expired, case when ${mayFailOver("settled")} then 'set' end as failover
+select case when count(*) < cardinality($2::text[]) then coalesce(array_agg(place), '{}') end as written,
+  array_agg(place) filter (where status = 'expired') as expired,
+  array_agg(place) filter (where ${mayFailOver("settled")}) as failover
 from settled`
 
 /**
@@ -245,7 +248,7 @@ from settled`
  * that `owner` no longer holds at that attempt is left alone: that is a normal answer, not an error.
  */
 export async function settleMany(db: Database, owner: string, items: readonly Settling[]): Promise<readonly Settled[]> {
-  const rows = await db.query<SettledRow>(SETTLE, [
+  const [answer] = await db.query<SettledRow>(SETTLE, [
     owner,
     items.map((item) => item.id),
     items.map((item) => item.attempt),
@@ -261,11 +264,21 @@ export async function settleMany(db: Database, owner: string, items: readonly Se
     mostlyNull(items, (item) => becauseOf(item.settlement)),
     mostlyNull(items, (item) => item.account ?? null),
   ])
-  const settled = items.map((): Settled => ({ kind: "lost" }))
-  for (const { place, latency_ms: latencyMs, expired, failover } of rows)
-    settled[place - 1] = { kind: "settled", latencyMs, expired: expired !== null, failover: failover !== null }
-  return settled
+  const { written = [], expired = null, failover = null } = answer ?? {}
+  return items.map((_, i) => {
+    const place = i + 1
+    if (written !== null && !written.includes(place)) return LOST
+    if (expired === null && failover === null) return WRITTEN
+    return {
+      kind: "settled",
+      expired: expired?.includes(place) ?? false,
+      failover: failover?.includes(place) ?? false,
+    }
+  })
 }
+
+const LOST: Settled = { kind: "lost" }
+const WRITTEN: Settled = { kind: "settled", expired: false, failover: false }
 
 /** A column in which most batches have nothing: null for all of it costs neither side anything. */
 function mostlyNull<T extends string | number | boolean>(
@@ -276,13 +289,12 @@ function mostlyNull<T extends string | number | boolean>(
   return values.some((value) => value !== null) ? values : null
 }
 
+/** Places of items, from 1: a row for each of them would cost more to send and read than the rest of it. */
 interface SettledRow {
-  /** Of its item, from 1. */
-  readonly place: number
-  readonly latency_ms: number
-  /** Null of most, as of what is claimed. */
-  readonly expired: string | null
-  readonly failover: string | null
+  /** Null: all. */
+  readonly written: readonly number[] | null
+  readonly expired: readonly number[] | null
+  readonly failover: readonly number[] | null
 }
 
 const reasonOf = (of: Settlement | Outcome): string | null => ("reason" in of ? of.reason : null)

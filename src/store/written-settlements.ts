@@ -4,15 +4,13 @@ import type { Lease, Settled } from "./deliveries.ts"
 
 // A number is given out once: who settled it is who had it, unless it was written down as lost.
 const WRITTEN = `
-select t.place::int as place, (extract(epoch from a.finished_at - d.created_at) * 1000)::float8 as "latencyMs",
-  coalesce(a.became = 'expired', false) as expired
+select t.place::int as place, coalesce(a.became = 'expired', false) as expired
 from unnest($1::text[], $2::int[]) with ordinality as t (id, attempt, place)
-join attempts a on a.delivery_id = t.id and a.number = t.attempt and a.outcome <> 'lost'
-join deliveries d on d.id = a.delivery_id`
+join attempts a on a.delivery_id = t.id and a.number = t.attempt and a.outcome <> 'lost'`
 
 /** In the order of the leases. A timer that was set with one is not told of again: it is found without. */
 export async function writtenBefore(db: Database, leases: readonly Lease[]): Promise<readonly Settled[]> {
-  const rows = await db.query<{ place: number; latencyMs: number; expired: boolean }>(WRITTEN, [
+  const rows = await db.query<{ place: number; expired: boolean }>(WRITTEN, [
     leases.map(({ id }) => id),
     leases.map(({ attempt }) => attempt),
   ])

@@ -215,7 +215,7 @@ export type DeliveryEvent =
       readonly deliveryId: string
       readonly status: DeliveryStatus
       readonly reason: string | null
-      /** From the making of the delivery, just after the event was accepted, to this settlement; null when it is not known. */
+      /** From the making of the delivery, just after the event was accepted, or from its last replay, to this settlement; null when it is not known. */
       readonly latencySeconds: number | null
     }
   | { readonly kind: "lease_lost"; readonly channel: string; readonly deliveryId: string }

@@ -14,8 +14,8 @@ export interface SocketLine {
 }
 
 const DEADLINE_MS = 20_000
-/** The last that a server says, unmasked: its opcode, its length, a code and words. */
-const CLOSE_FRAME = /\x88[\x02-\x7d](.)(.)(.*)$/s
+/** How the last frame of a server begins; then its length, a code of two bytes and words, all unmasked. */
+const CLOSE = "\x88"
 
 /** Null: the handshake was refused. */
 export async function socketLine(port: number, version: Version, token: string): Promise<SocketLine | null> {
@@ -97,9 +97,9 @@ export async function socketLine(port: number, version: Version, token: string):
     },
     isOpen: () => !ended,
     endedWith() {
-      const [, high, low, words] = (ended && CLOSE_FRAME.exec(tail)) || []
-      if (high === undefined || low === undefined) return null
-      return `${high.charCodeAt(0) * 256 + low.charCodeAt(0)} ${words}`
+      const at = ended ? tail.lastIndexOf(CLOSE) : -1
+      if (at === -1) return null
+      return `${tail.charCodeAt(at + 2) * 256 + tail.charCodeAt(at + 3)} ${tail.slice(at + 4)}`
     },
     close: () => void socket.terminate(),
   }
