@@ -8,16 +8,10 @@ import { type Listening, listen } from "../http/server.ts"
 import { socketRoutes } from "../http/socket.ts"
 import { systemClock } from "../runtime/clock.ts"
 import { silent } from "../telemetry/bus.ts"
+import { eventually } from "../testing/eventually.ts"
 import { type Difference, differences, expectedLines, shownElsewhere } from "../testing/golden-differences.ts"
 import { recordRequest, recordUpgrade, sortedHead } from "../testing/golden-http.ts"
-import {
-  type Golden,
-  readTranscript,
-  recordSession,
-  startGolden,
-  WINDOW_MS,
-  withoutRefs,
-} from "../testing/golden-record.ts"
+import { type Golden, readTranscript, recordSession, startGolden, withoutRefs } from "../testing/golden-record.ts"
 
 /** What a real Phoenix 1.8.12 answered. Where the hub differs is said in this room's README, and nowhere else. */
 const transcript = readTranscript(await Bun.file(new URL("./golden/phoenix-1.8.12.txt", import.meta.url)).text())
@@ -145,7 +139,7 @@ describe("long polling", () => {
       { origin: "https://a.com", "access-control-request-headers": "content-type, x-phoenix-authtoken" },
     ],
     ["PUT", "PUT"],
-    () => Bun.sleep(WINDOW_MS * 1.8),
+    () => allEnded("/socket"),
     ["poll after inactivity (1.5 x window)", "POST", "&token=SESSION", ndjson, frame("9", "resources:b-1", "echo")],
   ]
 
@@ -189,6 +183,12 @@ describe("what is listed as different", () => {
     }
   })
 })
+
+/** Sessions end half a window after the one in which nobody polled. */
+async function allEnded(mount: string): Promise<void> {
+  const open = async () => golden.rooms.get(mount)?.realtime.gauges.sockets()
+  await eventually(open, (sockets) => sockets === 0, { withinMs: 20_000, what: "sessions that nobody polls" })
+}
 
 /** Asks a mount by way of the hub's front; paths are the recorder's. */
 const at =
