@@ -71,7 +71,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   point("delivery/attempt.ts", "held.sent = true", "before", "what was seen is known"),
   point("delivery/attempt.ts", "const written = await settler.settle(", "before", "what becomes of it is decided"),
   point("delivery/settling.ts", "return await settleMany(db, owner, items)", "before", "about to be settled"),
-  point("store/deliveries.ts", "const settled = items.map(", "before", "it is settled"),
+  point("store/deliveries.ts", "const { written = [], expired = null", "before", "it is settled"),
   point("delivery/attempt.ts", 'if (written.kind !== "settled") {', "before", "and known to be"),
   point("delivery/dispatcher.ts", "inFlight.remove(held)", "before", "about to be let go of"),
   point("delivery/dispatcher.ts", "const run = () => renewLeases(", "before", "a lease is about to be renewed"),

@@ -183,6 +183,8 @@ export async function startFakeProviders(options: { readonly port?: number } = {
   const server = createServer((request, response) => {
     handle(request, response).catch(() => cut(request)) // the caller went away in the middle
   })
+  // Five seconds are usual, and a request that is on its way just then is reset: that is only to happen where it is asked for.
+  server.keepAliveTimeout = 600_000
   const sessions = new Set<ServerHttp2Session>()
   const apple = createHttp2Server((request, response) => {
     // Node's compatibility API: these are used as HTTP/1.1's are.
