@@ -9,6 +9,7 @@ import { inWorld } from "./world.ts"
 
 const AT_ONCE = 20
 const IN_HAND_MS = 10_000
+const ACK_MS = 2_000
 /** A dead hub's messages come again when its time to ack is over (30 s). */
 const REDELIVERED_MS = 60_000
 
@@ -55,7 +56,11 @@ export const killWithMessages = fault({
           withinMs: IN_HAND_MS,
           what: "messages in hand",
         })
-        await Bun.sleep(200) // an ack that should not be sent has time to arrive
+        // An ack that should not be sent has time to arrive, on a busy machine too.
+        await eventually(consumer, ({ ack_floor }) => ack_floor.consumer_seq > before, {
+          withinMs: ACK_MS,
+          what: "acks",
+        }).catch(() => undefined)
         hub.signal("SIGKILL")
         await hub.exited
         await proxy.stop()
