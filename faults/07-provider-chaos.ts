@@ -48,8 +48,10 @@ export const providerChaos = fault({
 
       const [takes] = REPLIES
       if (takes === undefined) throw new Error("there are replies")
-      const cases = [...(await seed(world, [takes], 0))]
-      await settled(world, cases) // every SDK is loaded
+      // Every SDK is loaded, which takes longer than the patience on a busy machine: what that is taken for is not judged.
+      await settled(world, await seed(world, [takes], copies))
+      const warmUp = providers.calls.length
+      const cases: Case[] = []
       const before = await megabytes(hub.pid)
       // One after the other: a provider that does nothing but fail is left alone, which another fault shows.
       const each = REPLIES.filter(({ account }) => account !== true)
@@ -72,7 +74,7 @@ export const providerChaos = fault({
       return [
         { what: "cases", value: cases.length, atLeast: 100 },
         ...(await judged(world, cases)),
-        { what: "asked again by the runtime", value: await unsaid(world, cases), atMost: 0 },
+        { what: "asked again by the runtime", value: (await unsaid(world, cases)) - warmUp, atMost: 0 },
         { what: "memory grew, MB", value: grown, atMost: FLAT_MB },
         { what: "hubs that did not end well", value: well ? 0 : 1, atMost: 0 },
         broken(hub),

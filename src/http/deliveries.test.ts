@@ -4,15 +4,16 @@ import type { HubEvent } from "../domain/event.ts"
 import type { DeliveryId, RuleName } from "../domain/ids.ts"
 import { isJsonObject, type JsonObject } from "../domain/json.ts"
 import type { Plan } from "../domain/plan.ts"
+import type { Database, SqlValue } from "../store/database.ts"
 import { claimDue, settleMany } from "../store/deliveries.ts"
-import { insertEvents } from "../store/events.ts"
+import { getEvent, insertEvents } from "../store/events.ts"
 import { routeBatch } from "../store/plans.ts"
 import { incoming } from "../testing/builders.ts"
 import { B1_KEY, type Front, jsonOf, SERVICE_KEY, startFront, tokenFor } from "../testing/front.ts"
 import { seedDeliveries } from "../testing/seed-deliveries.ts"
 import { seedNotifications } from "../testing/seed-notifications.ts"
 import { deliveryRoutes } from "./deliveries.ts"
-import { traceRoutes } from "./trace.ts"
+import { traceOf, traceRoutes } from "./trace.ts"
 
 let front: Front
 beforeAll(async () => {
@@ -117,6 +118,24 @@ describe("a trace", () => {
       notifications: [
         { id: item?.id, recipient: "bob", deliveries: [{ channel: "sms", status: "queued", reason: null }] },
       ],
+    })
+  })
+
+  test("that is read while its router commits shows with the decision all that was stored with it", async () => {
+    const [stored] = await insertEvents(front.db, [incoming()], Date.now())
+    const event = stored === undefined ? null : await getEvent(front.db, stored.id)
+    if (event === null) throw new Error("it was stored")
+    const routedMeanwhile: Database = {
+      ...front.db,
+      async query<Row>(text: string, values?: readonly SqlValue[]) {
+        // Routes whatever waits: the event too.
+        if (text.includes("from routes")) await seedNotifications(front.db, "late", ["one"])
+        return front.db.query<Row>(text, values)
+      },
+    }
+    expect(await traceOf(routedMeanwhile, event)).toMatchObject({
+      status: "routed",
+      notifications: [{ recipient: "late" }],
     })
   })
 

@@ -46,8 +46,9 @@ export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
 
 /** The trace of an event that the caller may see. */
 export async function traceOf(db: Database, event: HubEvent): Promise<JsonObject> {
-  const [route, notifications, deliveries, timers, digests] = await Promise.all([
-    getRoute(db, event.id),
+  // First, so that what was stored with the decision is there for whoever has seen the decision.
+  const route = await getRoute(db, event.id)
+  const [notifications, deliveries, timers, digests] = await Promise.all([
     notificationsOfEvent(db, event.id, MAX_LISTED + 1),
     deliveriesOfEvent(db, event.id, MAX_LISTED + 1),
     timersOfEvent(db, event.id),
