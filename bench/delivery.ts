@@ -40,6 +40,8 @@ const QUEUES = [
   { file: "pg-boss.ts", name: "pg-boss" },
 ] as const
 type Queue = (typeof QUEUES)[number]["name"]
+/** Of the hub alone: everything waits to be claimed, as where one node routes and another sends. */
+const QUEUED = { BENCH_QUEUED: "1" }
 
 /** Runs the bench; prints its own tables and returns the rows for the common one. */
 export async function delivery(postgres: Postgres): Promise<readonly Row[]> {
@@ -52,7 +54,9 @@ async function rivals(postgres: Postgres): Promise<readonly Row[]> {
   const rates: Record<Queue, number[]> = { hub: [], "graphile-worker": [], "pg-boss": [] }
   const costs: Record<Queue, Cpu[]> = { hub: [], "graphile-worker": [], "pg-boss": [] }
   const waits: Record<Queue, (readonly number[])[]> = { hub: [], "graphile-worker": [], "pg-boss": [] }
+  const queued: (readonly number[])[] = []
   for (let round = 0; round < ROUNDS; round++) {
+    queued.push((await measured(await prepared(postgres, "hub"), "hub.ts", "paced", SECONDS, QUEUED)).latencies)
     for (const { file, name } of QUEUES) {
       const { ms, cpu } = await measured(await prepared(postgres, name), file, "backlog", JOBS)
       rates[name].push((JOBS / ms) * 1_000)
@@ -62,7 +66,9 @@ async function rivals(postgres: Postgres): Promise<readonly Row[]> {
   }
   const rate = (name: Queue) => median(rates[name])
   const cost = (name: Queue, of: keyof Cpu) => num(Math.round(median(costs[name].map((cpu) => cpu[of]))))
-  const wait = (name: Queue, share: number) => median(waits[name].map((one) => percentile(one, share)))
+  const waitOf = (all: readonly (readonly number[])[], share: number) =>
+    median(all.map((one) => percentile(one, share)))
+  const wait = (name: Queue, share: number) => waitOf(waits[name], share)
   console.log(
     `\n${num(JOBS)} waiting; then ${num(RATE)} a second for ${SECONDS} s; medians of ${ROUNDS} interleaved rounds`,
   )
@@ -78,9 +84,13 @@ async function rivals(postgres: Postgres): Promise<readonly Row[]> {
       num(wait(name, 0.99)),
     ]),
   )
+  console.log(
+    `through its queue the hub's p50 is ${num(waitOf(queued, 0.5))} and its p99 ${num(waitOf(queued, 0.99))} ms`,
+  )
   return (["graphile-worker", "pg-boss"] as const).flatMap((name) => {
     const ratio = rate("hub") / rate(name)
     const later = wait("hub", 0.99) / wait(name, 0.99)
+    const usual = wait("hub", 0.5) / wait(name, 0.5)
     return [
       {
         bench: "delivery",
@@ -91,8 +101,15 @@ async function rivals(postgres: Postgres): Promise<readonly Row[]> {
       },
       {
         bench: "delivery",
+        what: `p50 from commit to call at ${num(RATE)}/s, hub ÷ ${name}`,
+        figure: `${usual.toFixed(2)} (${num(wait("hub", 0.5))} ÷ ${num(wait(name, 0.5))} ms)`,
+        aim: "< 1",
+        met: usual < 1,
+      },
+      {
+        bench: "delivery",
         what: `p99 from commit to call at ${num(RATE)}/s, hub ÷ ${name}`,
-        figure: `${later.toFixed(2)} (${num(wait("hub", 0.99))} ÷ ${num(wait(name, 0.99))} ms; p50 ${num(wait("hub", 0.5))} ÷ ${num(wait(name, 0.5))})`,
+        figure: `${later.toFixed(2)} (${num(wait("hub", 0.99))} ÷ ${num(wait(name, 0.99))} ms)`,
         aim: "< 1",
         met: later < 1,
       },
@@ -106,9 +123,15 @@ async function prepared(postgres: Postgres, name: Queue): Promise<string> {
   return url
 }
 
-async function measured(url: string, file: string, mode: "backlog" | "paced", amount: number): Promise<Result> {
+async function measured(
+  url: string,
+  file: string,
+  mode: "backlog" | "paced",
+  amount: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Result> {
   const command = [process.execPath, join(import.meta.dirname, "delivery", file), url, mode, String(amount)]
-  const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" })
+  const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit", env: { ...process.env, ...env } })
   const line = (await new Response(child.stdout).text()).split("\n").find((one) => one.startsWith("{"))
   if (line === undefined) throw new Error(`${file} measured nothing`)
   return JSON.parse(line) as Result // written by a file of this folder

@@ -28,7 +28,7 @@ const INSERT = "const results = await insertOrBisect(db, incoming, clock.wall().
 const COMMIT = 'const { command } = await client.query("commit")'
 const DECIDE = "const plans = await decide(events, ports)"
 const ROUTE =
-  "const routed = await (suspect === null ? routeBatch(db, this.#limit, decide) : routeAlone(db, suspect, decide))"
+  "const routed = await (suspect === null ? routeBatch(db, this.#limit, decide, handoff) : routeAlone(db, suspect, decide))"
 const ASK = "const response = await fetch(...request(url, init, signal, pin))"
 
 export const CRASH_POINTS: readonly CrashPoint[] = [

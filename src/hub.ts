@@ -78,6 +78,7 @@ import type { Tree } from "./runtime/tree.ts"
 import { firstRules, openStore, openTelemetry, rulesHealth, StartRefused, sourcesHealth, workGauges } from "./start.ts"
 import type { Database } from "./store/database.ts"
 import { databaseClock } from "./store/database-clock.ts"
+import { createHandoff } from "./store/handoff.ts"
 import { inboxCounts } from "./store/notifications.ts"
 import { businessesOf } from "./store/outbox.ts"
 import { HISTORY_ROUND, type PrunerOptions, pruner } from "./store/pruner.ts"
@@ -170,7 +171,8 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
   const { postalAddress } = config.email
   const slackBot = config.slack.botToken !== null
   const settings = { publicUrl: config.http.publicUrl, defaultSlack, slackBot, tokens: links, postalAddress }
-  const routing = router({ db, pubsub, telemetry, rules: rules.get, onKept: unheard.kept, settings })
+  const handoff = createHandoff(clock)
+  const routing = router({ db, pubsub, telemetry, rules: rules.get, onKept: unheard.kept, settings, handoff })
 
   // 7: and what follows later.
   const later = timers({ db, pubsub, telemetry, rules: rules.get, settings })
@@ -207,6 +209,7 @@ export async function startHub(config: Config, options: HubOptions): Promise<Hub
     pubsub,
     telemetry,
     clock,
+    handoff,
     inFlightOf,
     policyOf: (channel) => config.retry[channel],
     sendLimits: { of: (channel) => config.sendLimit[channel], secret: config.encryptionKeys[0]?.key ?? new Secret("") },

@@ -25,8 +25,11 @@ export interface Counting {
   /** Since the first call. */
   cpu(): Cpu
   /** Inserts so many a second, in fives, and waits for their calls; how long each waited after its commit. */
-  paced(seconds: number, insert: (numbers: readonly number[]) => Promise<void>): Promise<readonly number[]>
+  paced(seconds: number, insert: Insert): Promise<readonly number[]>
 }
+
+/** Calls `committed` as soon as it hears of the commit. */
+export type Insert = (numbers: readonly number[], committed: () => void) => Promise<void>
 
 /** Jobs a second of the steady rate. */
 export const RATE = 1_000
@@ -72,13 +75,13 @@ export async function counting(expected: number, url: string): Promise<Counting>
           const committed = () => {
             for (const number of numbers) committedAt.set(number, performance.now())
           }
-          open.push(insert(numbers).then(committed))
+          open.push(insert(numbers, committed))
         }
         await Bun.sleep(1)
       }
       await Promise.all(open)
       await promise
-      // A call can come before its producer hears of the commit: that is no wait at all.
+      // Another process can call before the producer hears of the commit: that is no wait at all.
       const counted = [...committedAt].filter(([number]) => number >= RATE * WARM_UP_SECONDS)
       return counted.map(([number, at]) => Math.max(0, (calledAt.get(number) ?? Number.NaN) - at))
     },

@@ -13,8 +13,9 @@ const logger = new Logger(() => () => undefined)
 const utils = await makeWorkerUtils({ connectionString: url, logger })
 await utils.migrate()
 
-const add = async (numbers: readonly number[]): Promise<void> => {
+const add = async (numbers: readonly number[], committed?: () => void): Promise<void> => {
   await utils.addJobs(numbers.map((number) => ({ identifier: "trivial", payload: { number, words: WORDS } })))
+  committed?.()
 }
 const WORDS = "Invoice INV-1 is overdue: it was due a week ago."
 

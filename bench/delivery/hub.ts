@@ -7,6 +7,7 @@ import { localPubSub } from "../../src/pubsub/pubsub.ts"
 import { systemClock } from "../../src/runtime/clock.ts"
 import { startTree } from "../../src/runtime/supervisor.ts"
 import { openDatabase } from "../../src/store/database.ts"
+import { createHandoff } from "../../src/store/handoff.ts"
 import { insertDeliveries } from "../../src/store/new-deliveries.ts"
 import { PLAIN_DELIVERY } from "../../src/testing/builders.ts"
 import { asked, counting, RATE, type Result } from "./counting.ts"
@@ -16,9 +17,12 @@ const IN_FLIGHT = 2_000
 const BATCH = 500
 
 const { url, mode, amount } = asked()
+/** Everything goes through the queue, as where a node routes and another sends. */
+const queued = process.env["BENCH_QUEUED"] !== undefined
 const expected = mode === "backlog" ? amount : amount * RATE
 const count = await counting(expected, url)
 const db = openDatabase({ url, applicationName: "bench" })
+const handoff = createHandoff(systemClock)
 const pubsub = localPubSub((error) => {
   throw error
 })
@@ -45,9 +49,15 @@ const message = (number: number) =>
     actionLabel: null,
   }) as const
 
-const add = async (numbers: readonly number[]): Promise<void> => {
-  await insertDeliveries(db, numbers.map(delivery))
-  pubsub.publish([{ kind: "deliveries_due", channels: ["telegram"] }])
+/** As the router does: a dispatcher that has room takes it with the commit, otherwise it is claimed from the queue. */
+const add = async (numbers: readonly number[], committed?: () => void): Promise<void> => {
+  const handing = queued ? null : handoff.begin()
+  const deliveries = numbers.map(delivery)
+  await insertDeliveries(db, deliveries, handing)
+  committed?.()
+  await handing?.committed(db)
+  if (handing === null || deliveries.some((one) => handing.placeOf(one) === null))
+    pubsub.publish([{ kind: "deliveries_due", channels: ["telegram"] }])
 }
 if (mode === "backlog")
   for (let first = 0; first < amount; first += BATCH)
@@ -69,7 +79,7 @@ const telemetry = {
   },
 }
 const tree = await startTree(
-  deliveryTree({ db, workers: [worker], pubsub, telemetry, clock: systemClock, inFlightOf: () => IN_FLIGHT }),
+  deliveryTree({ db, workers: [worker], pubsub, telemetry, clock: systemClock, handoff, inFlightOf: () => IN_FLIGHT }),
   {
     clock: systemClock,
     emit: () => undefined,

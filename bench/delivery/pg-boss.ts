@@ -15,11 +15,12 @@ await boss.start()
 await boss.createQueue(QUEUE, { notify: true })
 
 const WORDS = "Invoice INV-1 is overdue: it was due a week ago."
-const add = async (numbers: readonly number[]): Promise<void> => {
+const add = async (numbers: readonly number[], committed?: () => void): Promise<void> => {
   await boss.insert(
     QUEUE,
     numbers.map((number) => ({ data: { number, words: WORDS } })),
   )
+  committed?.()
 }
 if (mode === "backlog")
   for (let first = 0; first < amount; first += BATCH)

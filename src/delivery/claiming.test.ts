@@ -30,8 +30,8 @@ test("what was claimed when nobody waited for it any more is given back, and cos
     onUnsent: fail,
     onUnreadable: fail,
   })
-  expect(await claiming(10, AbortSignal.abort())).toMatchObject({ claimed: [] })
-  const { claimed } = await claiming(10, never)
+  expect(await claiming.due(10, AbortSignal.abort())).toMatchObject({ claimed: [] })
+  const { claimed } = await claiming.due(10, never)
   expect(claimed.map(({ id, tries, maybeDuplicate }) => [id, tries, maybeDuplicate])).toEqual(
     ids.map((id) => [id, 1, false]),
   )

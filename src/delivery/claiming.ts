@@ -8,9 +8,9 @@ import type { DeliveryId } from "../domain/ids.ts"
 import type { Database } from "../store/database.ts"
 import { claimDue, type Lease, releaseClaimed, type Unsent } from "../store/deliveries.ts"
 import { putOff } from "../store/put-off.ts"
-import { heedNewer } from "./in-place.ts"
+import { heedNewer, placeOf } from "./in-place.ts"
 import type { SendLimits } from "./send-limits.ts"
-import { heedWishes } from "./wishes.ts"
+import { hasWishes, heedWishes } from "./wishes.ts"
 
 export interface ClaimingOptions {
   readonly db: Database
@@ -34,17 +34,31 @@ export interface Claim {
 }
 
 /**
- * Rejects with the database's error; what it had taken by then it gives back when it is asked again, and so what it took
- * after `late`, when nobody waited for it any more.
+ * Both reject with the database's error; what was taken by then is given back by the next `due`, and so what was taken after
+ * `late`, when nobody waited for it any more.
  */
-export type Claiming = (room: number, late: AbortSignal) => Promise<Claim>
+export interface Claiming {
+  /** Claims up to `room` of what is due. */
+  due(room: number, late: AbortSignal): Promise<Claim>
+  /** Of what was stored as claimed, those that may be sent now. */
+  stored(claimed: readonly ClaimedDelivery[], late: AbortSignal): Promise<Claim>
+  /** Whether nothing is to be asked about these: then they may be sent at once. */
+  mayGo(claimed: readonly ClaimedDelivery[]): boolean
+  /** Perhaps taken, and not to be sent: given back by the next `due`. */
+  owe(leases: readonly Lease[]): void
+  /** What is still to be given back; it is the caller's from then on. */
+  owed(): readonly Lease[]
+}
+
+const NOTHING: Claim = { claimed: [], full: true, againInMs: null }
 
 export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }: ClaimingOptions): Claiming {
   /** Taken when the database went away or was too slow: nothing of it was sent, and once its lease runs out nobody knows that. */
   const lost: Lease[] = []
-  const claim = async (room: number, taken: Lease[]): Promise<Claim> => {
+
+  const claimUpTo = async (room: number, taken: Lease[]): Promise<Claim> => {
     const limit = Math.min(room, limits?.room().count ?? room)
-    if (limit === 0) return { claimed: [], full: true, againInMs: null }
+    if (limit === 0) return NOTHING
     let over = 0
     const onUnsent = (unsent: readonly Unsent[]): void => {
       over = unsent.length
@@ -52,9 +66,13 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     }
     const claimed = await claimDue(db, { channel, limit, owner, leaseMs, onUnreadable: heard.onUnreadable, onUnsent })
     taken.push(...claimed)
+    const { full, ...ready } = await wishedAndLet(claimed)
+    return { ...ready, full: full || claimed.length + over === limit }
+  }
+
+  const wishedAndLet = async (claimed: readonly ClaimedDelivery[]): Promise<Claim> => {
     const wished = await heedNewer(db, owner, await heedWishes(db, owner, claimed, heard), heard.onUnsent)
-    const full = claimed.length + over === limit
-    if (limits === null || wished.length === 0) return { claimed: wished, full, againInMs: null }
+    if (limits === null || wished.length === 0) return { claimed: wished, full: false, againInMs: null }
     const { go, putOff: late } = await limits.admit(wished)
     if (late.length > 0) {
       await putOff(db, owner, late)
@@ -62,21 +80,34 @@ export function createClaiming({ db, channel, owner, leaseMs, limits, ...heard }
     }
     const waits = late.flatMap(({ delayMs }) => delayMs ?? [])
     // What stays as due as it was is claimed as soon as the account has room again.
-    const stays = waits.length < late.length
-    return { claimed: go, full: full || stays, againInMs: waits.length > 0 ? Math.min(...waits) : null }
+    return { claimed: go, full: waits.length < late.length, againInMs: waits.length > 0 ? Math.min(...waits) : null }
   }
-  return async (room, late) => {
-    const taken = lost.splice(0)
+
+  /** `taken` is filled as it goes; whatever goes wrong, none of it is forgotten. */
+  const unlessLate = async (taken: Lease[], late: AbortSignal, work: () => Promise<Claim>): Promise<Claim> => {
     try {
-      await releaseClaimed(db, owner, taken)
-      taken.length = 0
-      const claimed = await claim(room, taken)
-      if (!late.aborted) return claimed
+      const claim = await work()
+      if (!late.aborted) return claim
       lost.push(...taken)
-      return { claimed: [], full: true, againInMs: null }
+      return NOTHING
     } catch (error) {
       lost.push(...taken)
       throw error
     }
+  }
+
+  return {
+    due(room, late) {
+      const taken = lost.splice(0)
+      return unlessLate(taken, late, async () => {
+        await releaseClaimed(db, owner, taken)
+        taken.length = 0
+        return claimUpTo(room, taken)
+      })
+    },
+    stored: (claimed, late) => unlessLate([...claimed], late, () => wishedAndLet(claimed)),
+    mayGo: (claimed) => limits === null && !claimed.some((one) => hasWishes(one) || placeOf(one.message) !== null),
+    owe: (leases) => void lost.push(...leases),
+    owed: () => lost.splice(0),
   }
 }

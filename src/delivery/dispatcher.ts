@@ -4,7 +4,7 @@
  * the rows: a killed dispatcher's leases run out and are rescued. Long, because its messages share one state.
  */
 import type { ChannelWorker } from "../channels/channel.ts"
-import { DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
+import { type ClaimedDelivery, DEFAULT_RETRY, type RetryPolicy } from "../domain/delivery.ts"
 import type { DeliveryId } from "../domain/ids.ts"
 import type { PubSub } from "../pubsub/pubsub.ts"
 import { type ActorContext, actor, type Behaviour, type TaskOutcome } from "../runtime/actor.ts"
@@ -13,6 +13,7 @@ import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem } from "../store/database.ts"
 import { type Lease, releaseClaimed, renewLeases, type Unsent } from "../store/deliveries.ts"
+import type { Handoff, Reservation } from "../store/handoff.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { describeError } from "../telemetry/scrub.ts"
 import { Account } from "./account.ts"
@@ -33,6 +34,7 @@ export interface DispatcherOptions {
   readonly telemetry: Emitter
   readonly drain: Drain
   readonly lookout: Lookout
+  readonly handoff: Handoff
   /** [0, 1). */
   readonly random: () => number
   readonly policy?: RetryPolicy
@@ -54,6 +56,10 @@ export type DispatcherMessage =
   | { readonly kind: "wake" }
   | { readonly kind: "renew" }
   | { readonly kind: "claimed"; readonly outcome: TaskOutcome<Claimed> }
+  /** Stored as claimed, in room that was kept. */
+  | { readonly kind: "handed"; readonly kept: number; readonly claim: Claimed }
+  | { readonly kind: "handed_late"; readonly kept: number; readonly leases: readonly Lease[] }
+  | { readonly kind: "let"; readonly kept: number; readonly outcome: TaskOutcome<Claimed> }
   | { readonly kind: "renewed"; readonly asked: readonly Lease[]; readonly outcome: TaskOutcome<readonly Lease[]> }
   | { readonly kind: "attempted"; readonly together: readonly Held[]; readonly outcome: TaskOutcome<unknown> }
 
@@ -84,7 +90,7 @@ function startDispatcher(
   ctx: ActorContext<DispatcherMessage>,
   options: DispatcherOptions,
 ): Behaviour<DispatcherMessage> {
-  const { worker, db, pubsub, telemetry, drain, lookout, random, policy = DEFAULT_RETRY } = options
+  const { worker, db, pubsub, telemetry, drain, lookout, handoff, random, policy = DEFAULT_RETRY } = options
   const { inFlight: bound = IN_FLIGHT, leaseMs = LEASE_MS, limits = null } = options
   const { clock } = ctx
   const { channel } = worker
@@ -130,6 +136,8 @@ function startDispatcher(
   /** There may be due deliveries that nobody has asked for yet. */
   let wanted = true
   let claims = false
+  /** Room for what is being stored right now. */
+  let kept = 0
   let woken = false
   let failures = 0
   let notBefore = Number.NEGATIVE_INFINITY
@@ -137,10 +145,11 @@ function startDispatcher(
   const unstarted: Held[] = []
 
   const stopping = (): boolean => drain.closing || ctx.signal.aborted
+  const room = (): number => account.room(inFlight) - kept
 
   /** Answers whether it has begun a claim. `together`: those whose room it would be may be ending right now, one by one. */
   const fill = (together = true): boolean => {
-    if (claims || !wanted || stopping() || clock.now() < notBefore || account.room(inFlight) === 0) return false
+    if (claims || !wanted || stopping() || clock.now() < notBefore || room() <= 0) return false
     const allowed = limits?.room()
     if (allowed?.count === 0) {
       wakeIn(allowed.againInMs)
@@ -162,14 +171,53 @@ function startDispatcher(
   const claim = async (together: boolean, late: AbortSignal): Promise<Claimed> => {
     // Deliveries that were settled together end one by one: a turn of the event loop makes their room one claim.
     if (together && inFlight.size > 0) await nextTurn()
-    const room = Math.min(most, account.room(inFlight))
     const { era } = account
     const since = clock.now()
-    const claim = await claiming(room, late)
-    const deliveryIds = claim.claimed.map(({ id }) => id)
+    const claim = await claiming.due(Math.min(most, Math.max(0, room())), late)
+    tellOfClaim(claim.claimed, since)
+    return { ...claim, since, era }
+  }
+
+  const tellOfClaim = (claimed: readonly ClaimedDelivery[], since: number): void => {
+    const deliveryIds = claimed.map(({ id }) => id)
     const count = deliveryIds.length
     if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, deliveryIds, ms: clock.now() - since })
-    return { ...claim, since, era }
+  }
+
+  /** Only while the queue is empty, as far as is known here: nothing overtakes what waits. */
+  const reserve = (count: number): Reservation | null => {
+    if (claims || wanted || stopping() || clock.now() < notBefore) return null
+    if (room() < count || (limits?.room().count ?? count) < count) return null
+    const { era } = account
+    const since = clock.now()
+    const end = (message: DispatcherMessage): boolean => {
+      const heard = ctx.self.send(message) === "ok"
+      if (!heard) kept -= count
+      return heard
+    }
+    kept += count
+    return {
+      owner,
+      leaseMs,
+      take: (claimed) =>
+        end({ kind: "handed", kept: count, claim: { claimed, full: false, againInMs: null, since, era } }),
+      drop: (leases) => end({ kind: "handed_late", kept: count, leases }),
+    }
+  }
+
+  const onHanded = (count: number, claim: Claimed): void => {
+    const { claimed, since, era } = claim
+    tellOfClaim(claimed, since)
+    if (claiming.mayGo(claimed)) {
+      kept -= count
+      begin(claim)
+      return
+    }
+    ctx.task(
+      async (late) => ({ ...(await claiming.stored(claimed, late)), since, era }),
+      (outcome) => ({ kind: "let", kept: count, outcome }),
+      { atStop: "finish", timeoutMs: QUERY_MS },
+    )
   }
 
   /** Ended, or put off, without a try: nobody is told of it but whoever watches, and the next channel. */
@@ -184,20 +232,22 @@ function startDispatcher(
   const timersSet = (): void => pubsub.publish([{ kind: "timers_set", at: clock.wall().getTime() }])
 
   const onClaimed = (outcome: TaskOutcome<Claimed>): void => {
-    claims = false
     if (outcome.kind === "done") {
       failures = 0
-      const { claimed, full, since, era, againInMs } = outcome.value
-      const held = claimed.map((one) => new Held(one, since, era))
-      if (full) wanted = true
-      if (againInMs !== null && againInMs < LOOK_MAX_MS) wakeIn(againInMs)
-      if (stopping()) unstarted.push(...held)
-      else start(held)
+      begin(outcome.value)
     } else if (outcome.kind === "failed" && databaseProblem(outcome.error) !== "away") {
       throw outcome.error
     } else {
       databaseAway()
     }
+  }
+
+  const begin = ({ claimed, full, since, era, againInMs }: Claimed): void => {
+    const held = claimed.map((one) => new Held(one, since, era))
+    if (full) wanted = true
+    if (againInMs !== null && againInMs < LOOK_MAX_MS) wakeIn(againInMs)
+    if (stopping()) unstarted.push(...held)
+    else start(held)
   }
 
   const databaseAway = (): void => {
@@ -279,6 +329,7 @@ function startDispatcher(
     if (news.some((one) => one.kind === "deliveries_due" && one.channels.includes(channel))) wake()
   })
   const leaveLookout = lookout.watch(channel, (inMs) => (inMs === 0 ? wake() : wakeIn(inMs)))
+  const leaveHandoff = handoff.join(channel, { reserve })
   const leaveDrain = drain.join({
     idle: () => inFlight.empty(),
     cut,
@@ -288,6 +339,7 @@ function startDispatcher(
   ctx.signal.addEventListener("abort", () => {
     unsubscribe()
     leaveLookout()
+    leaveHandoff()
     leaveDrain()
     cutTimer = clock.after(DRAIN_MS, cut)
   })
@@ -307,7 +359,19 @@ function startDispatcher(
         case "renew":
           return renew()
         case "claimed":
+          claims = false
           return onClaimed(message.outcome)
+        case "handed":
+          return onHanded(message.kept, message.claim)
+        case "let":
+          kept -= message.kept
+          return onClaimed(message.outcome)
+        case "handed_late":
+          kept -= message.kept
+          claiming.owe(message.leases)
+          wanted ||= message.leases.length > 0
+          fill()
+          return
         case "renewed":
           return onRenewed(message.asked, message.outcome)
         case "attempted":
@@ -319,7 +383,7 @@ function startDispatcher(
     },
     async terminate() {
       cutTimer?.cancel()
-      const leases = unstarted.splice(0).map(({ claimed }) => claimed)
+      const leases = [...claiming.owed(), ...unstarted.splice(0).map(({ claimed }) => claimed)]
       await releaseClaimed(db, owner, leases).catch((error: unknown) => {
         // Away at the very end: these leases run out instead.
         if (databaseProblem(error) !== "away") throw error

@@ -18,7 +18,8 @@ const LOOK_AGAIN_MS = 1_000
 /** Why a delivery is not sent any more. */
 const SUPERSEDED = "superseded"
 
-const placeOf = (message: Message): InPlace | null =>
+/** Null: its channel or its rule changes nothing in place. */
+export const placeOf = (message: Message): InPlace | null =>
   (message.channel === "telegram" || message.channel === "slack") && message.inPlace !== undefined
     ? message.inPlace
     : null

@@ -13,6 +13,7 @@ import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { supervisor } from "../runtime/supervisor.ts"
 import type { Database } from "../store/database.ts"
+import { createHandoff, type Handoff } from "../store/handoff.ts"
 import type { Emitter } from "../telemetry/bus.ts"
 import { dispatcher } from "./dispatcher.ts"
 import { createDrain } from "./drain.ts"
@@ -26,6 +27,8 @@ export interface DeliveryOptions {
   readonly workers: readonly ChannelWorker[]
   readonly pubsub: PubSub
   readonly telemetry: Emitter
+  /** Of what is stored and sent right away; without it everything is claimed from the queue. */
+  readonly handoff?: Handoff
   readonly clock: Clock
   /** [0, 1); default Math.random. */
   readonly random?: () => number
@@ -53,7 +56,17 @@ export function deliveryTree(options: DeliveryOptions): ChildSpec {
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
   })
   const lookout = createLookout({ db, random })
-  const shared = { db, pubsub, telemetry, random, drain, lookout, ...(leaseMs === undefined ? {} : { leaseMs }) }
+  const { handoff = createHandoff(clock) } = options
+  const shared = {
+    db,
+    pubsub,
+    telemetry,
+    random,
+    drain,
+    lookout,
+    handoff,
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+  }
   return supervisor({
     id: "deliveries",
     strategy: "one_for_one",

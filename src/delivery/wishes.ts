@@ -19,6 +19,10 @@ export interface WishesHeard {
 
 const NOBODY: Wishes = { now: 0, people: () => [] }
 
+/** Whether there is anything to ask about it. */
+export const hasWishes = ({ wishes, suppressed, left }: ClaimedDelivery): boolean =>
+  wishes !== false || suppressed !== undefined || left !== undefined
+
 /**
  * Of a batch those to send: never what goes to an address that is not written to any more. Without anybody to ask that is
  * all of them, and costs nothing.
@@ -29,9 +33,8 @@ export async function heedWishes(
   claimed: readonly ClaimedDelivery[],
   { onUnsent, onUnreadable }: WishesHeard,
 ): Promise<readonly ClaimedDelivery[]> {
+  if (!claimed.some(hasWishes)) return claimed
   const asked = claimed.filter(({ wishes }) => wishes !== false).map(({ id }) => id)
-  if (asked.length === 0 && claimed.every(({ suppressed, left }) => suppressed === undefined && left === undefined))
-    return claimed
   const nobodys = await forNobody(
     db,
     claimed.flatMap(({ id, left, channel }) => (left === true && channel !== "webhook" ? [id] : [])),

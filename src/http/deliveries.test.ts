@@ -4,7 +4,7 @@ import type { HubEvent } from "../domain/event.ts"
 import type { DeliveryId, RuleName } from "../domain/ids.ts"
 import { isJsonObject, type JsonObject } from "../domain/json.ts"
 import type { Plan } from "../domain/plan.ts"
-import type { Database, SqlValue } from "../store/database.ts"
+import type { Database, Queryable, SqlValue } from "../store/database.ts"
 import { claimDue, settleMany } from "../store/deliveries.ts"
 import { getEvent, insertEvents } from "../store/events.ts"
 import { routeBatch } from "../store/plans.ts"
@@ -121,23 +121,31 @@ describe("a trace", () => {
     })
   })
 
-  test("that is read while its router commits shows with the decision all that was stored with it", async () => {
-    const [stored] = await insertEvents(front.db, [incoming()], Date.now())
-    const event = stored === undefined ? null : await getEvent(front.db, stored.id)
-    if (event === null) throw new Error("it was stored")
-    const routedMeanwhile: Database = {
-      ...front.db,
-      async query<Row>(text: string, values?: readonly SqlValue[]) {
-        // Routes whatever waits: the event too.
-        if (text.includes("from routes")) await seedNotifications(front.db, "late", ["one"])
-        return front.db.query<Row>(text, values)
-      },
-    }
-    expect(await traceOf(routedMeanwhile, event)).toMatchObject({
-      status: "routed",
-      notifications: [{ recipient: "late" }],
-    })
-  })
+  test.each(["routes", "notifications", "deliveries"])(
+    "that is read while its router commits, just before its %s, shows all of what was stored or none",
+    async (table) => {
+      const [stored] = await insertEvents(front.db, [incoming()], Date.now())
+      const event = stored === undefined ? null : await getEvent(front.db, stored.id)
+      if (event === null) throw new Error("it was stored")
+      const routedBefore = (asked: Queryable): Queryable => ({
+        ...asked,
+        async query<Row>(text: string, values?: readonly SqlValue[]) {
+          // Routes whatever waits: the event too.
+          if (text.includes(`from ${table} `)) await seedNotifications(front.db, "late", ["one"])
+          return asked.query<Row>(text, values)
+        },
+      })
+      const meanwhile: Database = {
+        ...front.db,
+        ...routedBefore(front.db),
+        transaction: (run, first) => front.db.transaction((tx) => run(routedBefore(tx)), first),
+      }
+      const seen = [await traceOf(meanwhile, event), await traceOf(front.db, event)]
+      const all = { status: "routed", notifications: [{ recipient: "late", deliveries: [{ channel: "sms" }] }] }
+      expect(seen[0]).toMatchObject(seen[0]?.["status"] === "routed" ? all : { status: "waiting", notifications: [] })
+      expect(seen[1]).toMatchObject(all)
+    },
+  )
 
   test("says of a rule that fits and could not be carried out both, in one entry", async () => {
     const [stored] = await insertEvents(front.db, [incoming()], Date.now())

@@ -3,7 +3,7 @@ import { eventView, type HubEvent } from "../domain/event.ts"
 import { asEventId, type EventId } from "../domain/ids.ts"
 import type { JsonObject } from "../domain/json.ts"
 import { maySee } from "../domain/principal.ts"
-import type { Database } from "../store/database.ts"
+import { atOneMoment, type Database, type Queryable } from "../store/database.ts"
 import { getEvent } from "../store/events.ts"
 import { notificationsOfEvent } from "../store/notifications.ts"
 import { getRoute, type Route } from "../store/routes.ts"
@@ -46,14 +46,16 @@ export function traceRoutes({ db }: { readonly db: Database }): RouteFile {
 
 /** The trace of an event that the caller may see. */
 export async function traceOf(db: Database, event: HubEvent): Promise<JsonObject> {
-  // First, so that what was stored with the decision is there for whoever has seen the decision.
-  const route = await getRoute(db, event.id)
-  const [notifications, deliveries, timers, digests] = await Promise.all([
-    notificationsOfEvent(db, event.id, MAX_LISTED + 1),
-    deliveriesOfEvent(db, event.id, MAX_LISTED + 1),
-    timersOfEvent(db, event.id),
-    digestsOf(db, event.id),
-  ])
+  // While its router commits, one part would be there and another not.
+  const [route, notifications, deliveries, timers, digests] = await atOneMoment(db, (tx) =>
+    Promise.all([
+      getRoute(tx, event.id),
+      notificationsOfEvent(tx, event.id, MAX_LISTED + 1),
+      deliveriesOfEvent(tx, event.id, MAX_LISTED + 1),
+      timersOfEvent(tx, event.id),
+      digestsOf(tx, event.id),
+    ]),
+  )
   const listed = deliveries.slice(0, MAX_LISTED)
   // One delivery may be for thousands: of each it is looked up, not looked for.
   const tellings = listed.flatMap((one) => one.notifications.map((id) => ({ id, one })))
@@ -83,7 +85,7 @@ export async function traceOf(db: Database, event: HubEvent): Promise<JsonObject
 }
 
 /** Of a digest that another event opened, all that it told: for whom each of its events was is not kept. */
-async function digestsOf(db: Database, event: EventId): Promise<readonly JsonObject[]> {
+async function digestsOf(db: Queryable, event: EventId): Promise<readonly JsonObject[]> {
   const digests = await digestsOfEvent(db, event)
   const told = await notificationsOfDigests(
     db,

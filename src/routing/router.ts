@@ -9,6 +9,7 @@ import { type ActorContext, actor, type Behaviour } from "../runtime/actor.ts"
 import type { ChildSpec } from "../runtime/child-spec.ts"
 import type { Timer } from "../runtime/clock.ts"
 import { type Database, databaseProblem, tookTooLong } from "../store/database.ts"
+import type { Handoff } from "../store/handoff.ts"
 import {
   anythingToRoute,
   type Decide,
@@ -36,6 +37,8 @@ export interface RouterOptions {
   /** Hears of each set that is kept in the database, so that a stored decision may name it. */
   readonly onKept?: (ruleSet: RuleSet) => void
   readonly settings: PlanSettings
+  /** Dispatchers that take what is stored right away; without it everything is claimed from the queue. */
+  readonly handoff?: Handoff
   readonly pubsub: PubSub
   readonly telemetry: Emitter
   /** [0, 1), for jitter. Default Math.random. */
@@ -176,7 +179,7 @@ class Router implements Behaviour<RouterMessage> {
 
   /** One batch, or one suspect. `onClaim` hears which events it is about. */
   async #route(suspect: EventId | null, onClaim: OnClaim): Promise<Routed> {
-    const { db, telemetry, pubsub, settings } = this.#options
+    const { db, telemetry, pubsub, settings, handoff = null } = this.#options
     const { clock } = this.#ctx
     const began = clock.now()
     const ruleSet = this.#options.rules()
@@ -197,7 +200,9 @@ class Router implements Behaviour<RouterMessage> {
       return plans
     }
     await this.#keep(ruleSet)
-    const routed = await (suspect === null ? routeBatch(db, this.#limit, decide) : routeAlone(db, suspect, decide))
+    const routed = await (suspect === null
+      ? routeBatch(db, this.#limit, decide, handoff)
+      : routeAlone(db, suspect, decide))
     for (const eventId of routed.unreadable) {
       const error = scrub("its stored content cannot be read by this hub: put off for an hour")
       telemetry.emit({ kind: "route_failed", eventId, rule: null, error })

@@ -5,6 +5,7 @@ import type { BusinessId, NotificationId, RecipientId } from "../domain/ids.ts"
 import type { NewNotification, Notification } from "../domain/notification.ts"
 import type { NewTimer } from "../domain/timer.ts"
 import type { Queryable } from "./database.ts"
+import type { Handing } from "./handoff.ts"
 import { insertDeliveries, renameTold } from "./new-deliveries.ts"
 import { insertNotifications } from "./new-notifications.ts"
 import { type GatheredEvent, insertGathered, insertTimers } from "./new-timers.ts"
@@ -40,12 +41,14 @@ export const NO_CONSEQUENCES: StoredConsequences = {
 
 /**
  * Stores all of it. `mayTell`: whether a person is told things of a business (see `insertNamedRecipients`). Everything that
- * needs nobody's answer is sent before this returns its promise, so callers can send theirs behind it.
+ * needs nobody's answer is sent before this returns its promise, so callers can send theirs behind it. Deliveries for
+ * which `handing` finds room are stored as claimed, and are not `due`.
  */
 export async function storeConsequences(
   tx: Queryable,
   given: Consequences,
   mayTell: (recipient: RecipientId, business: BusinessId) => boolean,
+  handing: Handing | null = null,
 ): Promise<StoredConsequences> {
   const notifications: NewNotification[] = []
   const refused = new Set<NotificationId>()
@@ -61,16 +64,17 @@ export async function storeConsequences(
     refused.size === 0 ? given.deliveries : given.deliveries.flatMap((delivery) => onlyTold(delivery, refused))
   const [stored, deliveries] = await Promise.all([
     insertNotifications(tx, notifications),
-    again ? null : insertDeliveries(tx, allowed).then(() => allowed),
+    again ? null : insertDeliveries(tx, allowed, handing).then(() => allowed),
     insertTimers(tx, given.timers),
     insertGathered(tx, given.gathered),
   ])
   const all = deliveries === null || stored.renamed ? await underStoredIds(allowed, stored.ids) : deliveries
-  if (deliveries === null) await insertDeliveries(tx, all)
+  if (deliveries === null) await insertDeliveries(tx, all, handing)
   // An event that is routed once more, by an operator's wish.
   else if (stored.renamed) await renameTold(tx, all)
   const due = new Set<SendingChannel>()
-  for (const { start, channel } of all) if (start.status === "queued") due.add(channel)
+  for (const one of all)
+    if (one.start.status === "queued" && (handing === null || handing.placeOf(one) === null)) due.add(one.channel)
   return {
     notifications: stored.told,
     replaced: stored.replaced,

@@ -247,6 +247,13 @@ function onClient(line: Line, begun: Promise<unknown>, transactionMs: number): Q
   }
 }
 
+/** Whatever is asked within is as it stood at one moment; nothing can be changed. */
+export const atOneMoment = <T>(db: Database, run: (tx: Queryable) => Promise<T>): Promise<T> =>
+  db.transaction(async (tx) => {
+    await tx.execute("set transaction isolation level repeatable read, read only")
+    return run(tx)
+  })
+
 /** In the server's own words, because it means the same: this is too much, and nobody is away. */
 function tooLong(): Error {
   const error = new pg.DatabaseError("canceling statement because its transaction took too long", 0, "error")

@@ -1,4 +1,5 @@
-// 2,000 sequences of everything that can happen to a delivery, by two holders, late ones included: after each step the
+// 2,000 sequences of everything that can happen to a delivery, by two holders, late ones included, half of them held from
+// their first commit on: after each step the
 // rows are what a model in memory says, above all whoever lost a lease changed nothing, and PostgreSQL made no move that
 // the table of moves does not hold. Sequences run abreast, one delivery each: a step of all of them is one statement a kind.
 import { afterAll, beforeAll, expect, test } from "bun:test"
@@ -9,7 +10,7 @@ import { MOVES } from "../domain/delivery-states.ts"
 import type { DeliveryId, RecipientId } from "../domain/ids.ts"
 import { type Command, type Holding, newRow, obey, type Row, settlementOf } from "../testing/delivery-model.ts"
 import { type TestDatabase, testDatabase } from "../testing/postgres.ts"
-import { seedDeliveries, seedReader, unread } from "../testing/seed-deliveries.ts"
+import { seedDeliveries, seedHeld, seedReader, unread } from "../testing/seed-deliveries.ts"
 import { seenMoves, watchMoves } from "../testing/watched-moves.ts"
 import { type Database, openDatabase } from "./database.ts"
 import { claimDue, type Lease, releaseClaimed, renewLeases, settleMany } from "./deliveries.ts"
@@ -77,6 +78,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const sequence = fc.record({
   failover: fc.boolean(),
   holdUnknown: fc.constantFrom(false, false, true),
+  /** Stored as claimed already. */
+  heldBy: fc.constantFrom(null, null, "a", "b"),
   steps: fc.array(step, { minLength: STEPS, maxLength: STEPS }),
 })
 
@@ -212,13 +215,22 @@ const shown = ({ status, owner, attempt, forgiven, maybeDuplicate, log, failedOv
   failedOver,
 })
 
+interface Birth {
+  readonly failover: boolean
+  readonly holdUnknown: boolean
+  readonly heldBy: string | null
+}
+
 /** Deliveries with a notification and an escalation each, so that a reaction can cancel them. */
-async function seedLanes(sequences: readonly { readonly failover: boolean; readonly holdUnknown: boolean }[]) {
+async function seedLanes(sequences: readonly Birth[]): Promise<readonly DeliveryId[]> {
   await db.execute("truncate deliveries, messages, attempts, notifications, timers, replay_pace, suppressions")
-  const ids = await seedDeliveries(
-    db,
-    sequences.map(() => ({})),
-  )
+  const seeded = new Map<string | null, DeliveryId[]>()
+  for (const [owner, all] of Map.groupBy(sequences, ({ heldBy }) => heldBy)) {
+    const make =
+      owner === null ? seedDeliveries(db, Array(all.length).fill({})) : seedHeld(db, owner, 15_000, all.length)
+    seeded.set(owner, [...(await make)])
+  }
+  const ids = sequences.flatMap(({ heldBy }) => seeded.get(heldBy)?.shift() ?? [])
   await db.execute(
     `update deliveries d set failover = s.failover, hold_unknown = s.hold
     from unnest($1::text[], $2::bool[], $3::bool[]) as s (id, failover, hold) where d.id = s.id`,
@@ -268,7 +280,9 @@ test(
       const lanes = abreast.map((one, index): readonly [Lane, readonly Step[]] => {
         const id = ids[index]
         if (id === undefined) throw new Error("a lane without a delivery")
-        return [{ id, row: newRow(one), claims: [] }, one.steps]
+        const { heldBy } = one
+        const claims = heldBy === null ? [] : [{ owner: heldBy, attempt: 1, tries: 1 }]
+        return [{ id, row: newRow(one, heldBy), claims }, one.steps]
       })
       for (let at = 0; at < STEPS; at++) {
         const turns = lanes.flatMap(([lane, steps]) => steps.slice(at, at + 1).flatMap((next) => turnOf(lane, next)))

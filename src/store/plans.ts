@@ -12,6 +12,7 @@ import type { Database, Queryable, SqlValue } from "./database.ts"
 import type { DecisionPorts, FindDigested } from "./decision-ports.ts"
 import { EVENT_COLUMNS, type EventRow, eventFromRow } from "./events.ts"
 import { gatesOf } from "./gates.ts"
+import type { Handing, Handoff } from "./handoff.ts"
 import { inhibitorsOf } from "./inhibitors.ts"
 import { insertNamedRecipients } from "./named-recipients.ts"
 import { seal } from "./sealed.ts"
@@ -53,14 +54,19 @@ export async function anythingToRoute(db: Queryable): Promise<boolean> {
 
 /**
  * Routes up to `limit` events that nobody has had in hand before. Throws the driver's error or whatever `decide` throws;
- * then nothing has changed, but those events are suspects from then on.
+ * then nothing has changed, but those events are suspects from then on. What `handoff` has room for is sent without a claim.
  */
-export const routeBatch = (db: Database, limit: number, decide: Decide): Promise<Routed> =>
-  routeClaimed(db, CLAIM, [limit], limit, () => ({}), decide)
+export const routeBatch = (
+  db: Database,
+  limit: number,
+  decide: Decide,
+  handoff: Handoff | null = null,
+): Promise<Routed> =>
+  handingOver(db, handoff, (handing) => routeClaimed(db, CLAIM, [limit], limit, () => ({}), decide, handing))
 
 /** Routes a suspect, which would spoil a batch again: by itself. */
 export const routeAlone = (db: Database, event: EventId, decide: Decide): Promise<Routed> =>
-  routeClaimed(db, CLAIM_ALONE, [event], Number.POSITIVE_INFINITY, (tx) => ({ digested: digestedIn(tx) }), decide)
+  routeClaimed(db, CLAIM_ALONE, [event], Number.POSITIVE_INFINITY, (tx) => ({ digested: digestedIn(tx) }), decide, null)
 
 function routeClaimed(
   db: Database,
@@ -69,6 +75,7 @@ function routeClaimed(
   limit: number,
   others: (tx: Queryable) => Pick<DecisionPorts, "digested">,
   decide: Decide,
+  handing: Handing | null,
 ): Promise<Routed> {
   return db.transaction(async (tx) => {
     const rows = await tx.query<EventRow>(claiming, values)
@@ -90,7 +97,7 @@ function routeClaimed(
       gathered: plans.flatMap(({ gathered, event }) => gathered.map((one) => ({ ...one, event: event.id }))),
     }
     const [stored] = await Promise.all([
-      storeConsequences(tx, following, mayTell),
+      storeConsequences(tx, following, mayTell, handing),
       insertRoutes(tx, plans),
       gates.store(),
     ])
@@ -101,6 +108,20 @@ function routeClaimed(
       hadMore: rows.length === limit,
     }
   }, "reads_first")
+}
+
+async function handingOver(
+  db: Database,
+  handoff: Handoff | null,
+  route: (handing: Handing | null) => Promise<Routed>,
+): Promise<Routed> {
+  const handing = handoff?.begin() ?? null
+  const routed = await route(handing).catch((error: unknown) => {
+    handing?.failed()
+    throw error
+  })
+  await handing?.committed(db)
+  return routed
 }
 
 const digestedIn =

@@ -24,10 +24,11 @@ export interface Row {
   readonly holdUnknown: boolean
 }
 
-export const newRow = (how: Pick<Row, "failover" | "holdUnknown">): Row => ({
-  status: "queued",
-  owner: null,
-  attempt: 0,
+/** As routing stores it: waiting, or held by `owner` from the beginning. */
+export const newRow = (how: Pick<Row, "failover" | "holdUnknown">, owner: string | null = null): Row => ({
+  status: owner === null ? "queued" : "sending",
+  owner,
+  attempt: owner === null ? 0 : 1,
   forgiven: 0,
   maybeDuplicate: false,
   failedOver: false,

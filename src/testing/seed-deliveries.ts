@@ -1,9 +1,13 @@
 // Deliveries as routing would have left them, for tests and benchmarks that begin behind it.
 import type { SendingChannel } from "../domain/channel.ts"
-import { type DeliveryId, newDeliveryId, newEventId } from "../domain/ids.ts"
+import type { NewDelivery } from "../domain/delivery.ts"
+import { type DeliveryId, type NotificationId, newDeliveryId, newEventId, type RuleName } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { Queryable } from "../store/database.ts"
+import type { Handing } from "../store/handoff.ts"
+import { insertDeliveries } from "../store/new-deliveries.ts"
 import { seal } from "../store/sealed.ts"
+import { business, PLAIN_DELIVERY } from "./builders.ts"
 
 export interface Seed {
   readonly channel?: SendingChannel
@@ -36,6 +40,43 @@ export async function seedDeliveries(db: Queryable, seeds: readonly Seed[]): Pro
     seeds.map(({ channel = "telegram", message }, index) => seal(message ?? someMessage(channel, `message ${index}`))),
   ])
   return ids
+}
+
+/** The same deliveries, stored as claimed by `owner` by the statement that routing has for it. */
+export async function seedHeld(
+  db: Queryable,
+  owner: string,
+  leaseMs: number,
+  count: number,
+): Promise<readonly DeliveryId[]> {
+  const held: DeliveryId[] = []
+  const place = { owner, leaseMs, take: () => true, drop: () => true }
+  const handing: Handing = {
+    reserve: () => undefined,
+    placeOf: () => place,
+    stored: ({ id }) => void held.push(id),
+    committed: () => Promise.resolve(),
+    failed: () => undefined,
+  }
+  const deliveries = Array.from({ length: count }, (_, index): NewDelivery => {
+    const id = newDeliveryId(Date.now())
+    return {
+      ...PLAIN_DELIVERY,
+      id,
+      event: newEventId(Date.now()),
+      notifications: [`ntf_${id}` as NotificationId], // as the others have it
+      rule: "a-rule" as RuleName, // matches the pattern
+      rulesRevision: "r1",
+      business: business("b1"),
+      channel: "telegram",
+      priority: "normal",
+      addressKey: id,
+      start: { status: "queued", message: someMessage("telegram", `message ${index}`) },
+    }
+  })
+  await insertDeliveries(db, deliveries, handing)
+  if (held.length < count) throw new Error("some were not stored as held")
+  return deliveries.map(({ id }) => id)
 }
 
 /** Somebody who reads of each of these deliveries, and an escalation that ends when they have: marking all as read cancels them. */
