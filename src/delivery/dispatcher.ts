@@ -136,6 +136,8 @@ function startDispatcher(
   /** There may be due deliveries that nobody has asked for yet. */
   let wanted = true
   let claims = false
+  /** More waits than there was room for, as far as is known here. */
+  let behind = true
   /** Room for what is being stored right now. */
   let kept = 0
   let woken = false
@@ -184,10 +186,11 @@ function startDispatcher(
     if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, deliveryIds, ms: clock.now() - since })
   }
 
-  /** Only while the queue is empty, as far as is known here: nothing overtakes what waits. */
+  /** Nothing overtakes what waits for room: where there was too little once, everything is claimed until there is enough. */
   const reserve = (count: number): Reservation | null => {
-    if (claims || wanted || stopping() || clock.now() < notBefore) return null
-    if (room() < count || (limits?.room().count ?? count) < count) return null
+    if (stopping() || clock.now() < notBefore) return null
+    behind ||= room() < count || (limits?.room().count ?? count) < count
+    if (behind) return null
     const { era } = account
     const since = clock.now()
     const end = (message: DispatcherMessage): boolean => {
@@ -244,7 +247,7 @@ function startDispatcher(
 
   const begin = ({ claimed, full, since, era, againInMs }: Claimed): void => {
     const held = claimed.map((one) => new Held(one, since, era))
-    if (full) wanted = true
+    if (full) wanted = behind = true
     if (againInMs !== null && againInMs < LOOK_MAX_MS) wakeIn(againInMs)
     if (stopping()) unstarted.push(...held)
     else start(held)
@@ -253,6 +256,7 @@ function startDispatcher(
   const databaseAway = (): void => {
     failures += 1
     wanted = true
+    behind = true
     const ms = backoffDelay(DATABASE_AWAY, failures, random)
     notBefore = clock.now() + ms
     wakeIn(ms)
@@ -360,6 +364,7 @@ function startDispatcher(
           return renew()
         case "claimed":
           claims = false
+          if (message.outcome.kind === "done") behind = message.outcome.value.full || wanted
           return onClaimed(message.outcome)
         case "handed":
           return onHanded(message.kept, message.claim)
@@ -369,7 +374,7 @@ function startDispatcher(
         case "handed_late":
           kept -= message.kept
           claiming.owe(message.leases)
-          wanted ||= message.leases.length > 0
+          if (message.leases.length > 0) wanted = behind = true
           fill()
           return
         case "renewed":
