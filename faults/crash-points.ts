@@ -12,6 +12,8 @@ export interface CrashPoint {
   /** A whole statement, or the beginning of one where it ends `before` it. */
   readonly at: string
   readonly side: "before" | "after"
+  /** An expression of its file: whether anything is under way there. */
+  readonly when?: string
   /** It is passed only by a hub that is asked to stop. */
   readonly stopping?: true
 }
@@ -28,7 +30,7 @@ const INSERT = "const results = await insertOrBisect(db, incoming, clock.wall().
 const COMMIT = 'const { command } = await client.query("commit")'
 const DECIDE = "const plans = await decide(events, ports)"
 const ROUTE =
-  "const routed = await (suspect === null ? routeBatch(db, this.#limit, decide, handoff) : routeAlone(db, suspect, decide))"
+  "const routed = await (alone ? routeAlone(db, suspect, decide) : routeBatch(db, this.#limit, decide, handoff))"
 const ASK = "const response = await fetch(...request(url, init, signal, pin))"
 
 export const CRASH_POINTS: readonly CrashPoint[] = [
@@ -53,6 +55,11 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   point("store/plans.ts", "return {\n      ...stored,", "before", "everything that follows is there, uncommitted"),
   point("store/database.ts", COMMIT, "before", "a transaction is about to commit"),
   point("store/database.ts", COMMIT, "after", "it has committed"),
+  {
+    ...point("store/handoff.ts", "const fresh = this.#clock.now()", "before", "committed as claimed, nobody has them"),
+    when: "this.#stored.size > 0",
+  },
+  point("delivery/dispatcher.ts", "if (claiming.mayGo(claimed)) {", "before", "and their dispatcher has them"),
   point("routing/router.ts", ROUTE, "after", "routed, nobody was told"),
   point("routing/router.ts", "this.#report(routed, plans, clock.now() - began)", "before", "the channels were told"),
 
@@ -62,8 +69,19 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   point("routing/timers.ts", "await tellOf(pubsub, batch)", "before", "what they did is committed"),
   point("routing/timers.ts", "this.#report(batch, clock.now() - began)", "before", "and told"),
 
-  point("store/deliveries.ts", "const expired = rows.filter(", "before", "deliveries are claimed"),
-  point("delivery/claiming.ts", "const full = claimed.length + over === limit", "before", "their people were asked"),
+  {
+    ...point("store/deliveries.ts", "const expired = rows.filter(", "before", "deliveries are claimed"),
+    when: "rows.length > 0",
+  },
+  {
+    ...point(
+      "delivery/claiming.ts",
+      "if (limits === null || wished.length === 0)",
+      "before",
+      "their people were asked",
+    ),
+    when: "wished.length > 0",
+  },
   point("delivery/attempt.ts", "const { outcome, bug, ms } =", "before", "about to be tried"),
   point("delivery/send.ts", "cut.listen(giveUp)", "before", "about to be handed to its channel"),
   point("channels/provider-fetch.ts", ASK, "before", "about to ask the provider"),
@@ -87,7 +105,8 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
 ]
 
 /** What the file holds instead. `die` is called there; an argument, where the place is an expression. */
-export function planted({ at, side }: CrashPoint): readonly [from: string, to: string] {
+export function planted({ at, side, when }: CrashPoint): readonly [from: string, to: string] {
+  if (when !== undefined) return [at, `if (${when}) die(); ${at}`]
   if (at.startsWith("() =>")) return [at, at.replace("() => ", "() => (die(), ").replace(/,$/, "),")]
   return [at, side === "before" ? `die(); ${at}` : `${at}; die()`]
 }

@@ -200,9 +200,8 @@ class Router implements Behaviour<RouterMessage> {
       return plans
     }
     await this.#keep(ruleSet)
-    const routed = await (suspect === null
-      ? routeBatch(db, this.#limit, decide, handoff)
-      : routeAlone(db, suspect, decide))
+    const alone = suspect !== null
+    const routed = await (alone ? routeAlone(db, suspect, decide) : routeBatch(db, this.#limit, decide, handoff))
     for (const eventId of routed.unreadable) {
       const error = scrub("its stored content cannot be read by this hub: put off for an hour")
       telemetry.emit({ kind: "route_failed", eventId, rule: null, error })
