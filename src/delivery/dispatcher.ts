@@ -23,6 +23,7 @@ import { CUT_MS, DRAIN_MS, type Drain } from "./drain.ts"
 import { learning } from "./gone.ts"
 import { Held, InFlight } from "./in-flight.ts"
 import { LOOK_MAX_MS, type Lookout } from "./lookout.ts"
+import { Room } from "./room.ts"
 import { attemptDeadlines } from "./send.ts"
 import type { SendLimits } from "./send-limits.ts"
 import { createSettler } from "./settling.ts"
@@ -133,13 +134,11 @@ function startDispatcher(
     learn: learning(db),
   }
 
+  const room = new Room({ account, inFlight, limits })
+
   /** There may be due deliveries that nobody has asked for yet. */
   let wanted = true
   let claims = false
-  /** More waits than there was room for, as far as is known here. */
-  let behind = true
-  /** Room for what is being stored right now. */
-  let kept = 0
   let woken = false
   let failures = 0
   let notBefore = Number.NEGATIVE_INFINITY
@@ -147,11 +146,10 @@ function startDispatcher(
   const unstarted: Held[] = []
 
   const stopping = (): boolean => drain.closing || ctx.signal.aborted
-  const room = (): number => account.room(inFlight) - kept
 
   /** Answers whether it has begun a claim. `together`: those whose room it would be may be ending right now, one by one. */
   const fill = (together = true): boolean => {
-    if (claims || !wanted || stopping() || clock.now() < notBefore || room() <= 0) return false
+    if (claims || !wanted || stopping() || clock.now() < notBefore || room.free === 0) return false
     const allowed = limits?.room()
     if (allowed?.count === 0) {
       wakeIn(allowed.againInMs)
@@ -175,7 +173,7 @@ function startDispatcher(
     if (together && inFlight.size > 0) await nextTurn()
     const { era } = account
     const since = clock.now()
-    const claim = await claiming.due(Math.min(most, Math.max(0, room())), late)
+    const claim = await claiming.due(room.ask(most), late)
     tellOfClaim(claim.claimed, since)
     return { ...claim, since, era }
   }
@@ -186,19 +184,15 @@ function startDispatcher(
     if (count > 0) telemetry.emit({ kind: "deliveries_claimed", channel, count, deliveryIds, ms: clock.now() - since })
   }
 
-  /** Nothing overtakes what waits for room: where there was too little once, everything is claimed until there is enough. */
   const reserve = (count: number): Reservation | null => {
-    if (stopping() || clock.now() < notBefore) return null
-    behind ||= room() < count || (limits?.room().count ?? count) < count
-    if (behind) return null
+    if (stopping() || clock.now() < notBefore || !room.keep(count)) return null
     const { era } = account
     const since = clock.now()
     const end = (message: DispatcherMessage): boolean => {
       const heard = ctx.self.send(message) === "ok"
-      if (!heard) kept -= count
+      if (!heard) room.letGo(count)
       return heard
     }
-    kept += count
     return {
       owner,
       leaseMs,
@@ -212,7 +206,7 @@ function startDispatcher(
     const { claimed, since, era } = claim
     tellOfClaim(claimed, since)
     if (claiming.mayGo(claimed)) {
-      kept -= count
+      room.letGo(count)
       begin(claim)
       return
     }
@@ -245,9 +239,14 @@ function startDispatcher(
     }
   }
 
+  const behind = (): void => {
+    wanted = true
+    room.fellBehind()
+  }
+
   const begin = ({ claimed, full, since, era, againInMs }: Claimed): void => {
     const held = claimed.map((one) => new Held(one, since, era))
-    if (full) wanted = behind = true
+    if (full) behind()
     if (againInMs !== null && againInMs < LOOK_MAX_MS) wakeIn(againInMs)
     if (stopping()) unstarted.push(...held)
     else start(held)
@@ -255,8 +254,7 @@ function startDispatcher(
 
   const databaseAway = (): void => {
     failures += 1
-    wanted = true
-    behind = true
+    behind()
     const ms = backoffDelay(DATABASE_AWAY, failures, random)
     notBefore = clock.now() + ms
     wakeIn(ms)
@@ -364,17 +362,17 @@ function startDispatcher(
           return renew()
         case "claimed":
           claims = false
-          if (message.outcome.kind === "done") behind = message.outcome.value.full || wanted
+          room.answered(message.outcome.kind !== "done" || message.outcome.value.full || wanted)
           return onClaimed(message.outcome)
         case "handed":
           return onHanded(message.kept, message.claim)
         case "let":
-          kept -= message.kept
+          room.letGo(message.kept)
           return onClaimed(message.outcome)
         case "handed_late":
-          kept -= message.kept
+          room.letGo(message.kept)
           claiming.owe(message.leases)
-          if (message.leases.length > 0) wanted = behind = true
+          if (message.leases.length > 0) behind()
           fill()
           return
         case "renewed":
