@@ -2,13 +2,15 @@
 import { accountIn } from "../src/testing/margin-call.ts"
 import { seedDeliveries } from "../src/testing/seed-deliveries.ts"
 import { fault, percentile } from "./fault.ts"
-import { broken, endings, inWorld, type World } from "./world.ts"
+import { broken, endings, inWorld, timed, type World } from "./world.ts"
 
 /** What a dispatcher sends at once (`IN_FLIGHT` in delivery/dispatcher.ts): so many stand before the dead door. */
 const AT_ONCE = 32
 /** Shorter than the 15 s after which what hangs gives its place back: whoever waits for that place is late by then. */
 const PATIENCE_MS = 5_000
 const LOOK_MS = 20
+/** Of the breaker the longest pause, and before it a try that hangs. */
+const BACK_MS = 80_000
 
 export const channelDead = fault({
   number: 8,
@@ -43,6 +45,8 @@ export const channelDead = fault({
       const probes = 2 * AT_ONCE + (Date.now() - dead) / 1_000
       providers.always("slack", { kind: "ok" })
       release()
+      // A probe may be under way, and another pause behind it.
+      const back = await timed(providers.waitFor(asked + 1, "slack"), 2 * BACK_MS)
       const ratio = percentile(meanwhile, 0.99) / percentile(before, 0.99)
       return [
         { what: "waited for Slack", value: late, atMost: 0 },
@@ -50,6 +54,7 @@ export const channelDead = fault({
         { what: "meanwhile", value: percentile(meanwhile, 0.99), unit: "ms" },
         { what: "ratio", value: ratio, ...(slower === null ? {} : { atMost: slower }) },
         { what: "asked of Slack", value: asked, atMost: Math.floor(probes) },
+        { what: "asked again after", value: back, unit: "ms", atMost: BACK_MS },
         ...(await world.judged(load, { again: 0 })),
         { what: "Slack's undone", value: await unsettled(world), atMost: 0 },
         broken(hub),

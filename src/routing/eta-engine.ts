@@ -129,7 +129,8 @@ export class TemplateEngine extends Eta {
     this.#limits = limits
     this.#printed = 0
     try {
-      return endingWithin(MOST_MS, () => compiled.call(this, data, { filepath: path }))
+      const print = (): string => compiled.call(this, data, { filepath: path })
+      return straight.has(compiled) ? print() : endingWithin(MOST_MS, print)
     } catch (error) {
       if (error instanceof NoEnd) endless.set(compiled, stopped + 1)
       throw error
@@ -168,10 +169,22 @@ export interface CompileError {
 
 export type Compiled = { readonly ok: TemplateFunction } | { readonly error: CompileError }
 
+/** Of templates that only print: a watch over them would cost more than all they do. */
+const straight = new WeakSet<TemplateFunction>()
+/** A value of the event's, or words: names of properties, one below the other, none of which is called. */
+const OPERAND = String.raw`(?:it(?:\??\.[A-Za-z_]\w*)+|"[^"\\]*"|'[^'\\]*'|\d+)`
+const ONLY_PRINTS = new RegExp(String.raw`^\s*${OPERAND}(?:\s*\?\?\s*${OPERAND})*\s*$`)
+
+/** Whether a text that compiles prints values and words alone: it runs no code that could go on without an end. */
+export const onlyPrints = (text: string): boolean =>
+  !text.includes("<%") || tagsOf(text).every(({ kind, code }) => kind !== "code" && ONLY_PRINTS.test(code))
+
 /** Compiles a template for every engine: how values are escaped is asked at render. */
 export function compileTemplate(text: string, link = false): Compiled {
   try {
-    return { ok: (link ? linkCompiler : compiler).compile(text) }
+    const compiled = (link ? linkCompiler : compiler).compile(text)
+    if (onlyPrints(text)) straight.add(compiled)
+    return { ok: compiled }
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const message = error.message.split("\n").filter((line) => line !== "")
@@ -189,9 +202,10 @@ export interface Tag {
   readonly at: number
 }
 
+const parser = new Eta({ autoTrim: false })
+
 /** The tags of a text that compiled (or nearly did): as Eta splits it, with their places. */
 export function tagsOf(text: string): readonly Tag[] {
-  const parser = new Eta({ autoTrim: false })
   const tags: Tag[] = []
   let from = 0
   for (const piece of parser.parse(text)) {
