@@ -45,11 +45,9 @@ const silence = (reason: string): Partial<Record<SendingChannel, Classed>> =>
 const unreadable = { ...silence("unreadable_answer"), webhook: "delivered/null" }
 const HOUR_MS = 3_600_000
 const ZEROS = Bun.gzipSync(new Uint8Array(256 * 1_024 * 1_024))
-/** 256 MB for whoever unpacks it. */
-const BOMB = Buffer.concat([
-  Buffer.from(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${ZEROS.length}\r\n\r\n`),
-  ZEROS,
-])
+const BOMB_HEAD = ["HTTP/1.1 200 OK", "content-encoding: gzip", `content-length: ${ZEROS.length}`, "connection: close"]
+/** 256 MB for whoever unpacks it. Its connection is said to end, or another request could be on its way by then. */
+const BOMB = Buffer.concat([Buffer.from(`${BOMB_HEAD.join("\r\n")}\r\n\r\n`), ZEROS])
 
 export const REPLIES: readonly Reply[] = [
   { name: "takes it", behaviour: { kind: "ok" }, means: "delivered/null" },

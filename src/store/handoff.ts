@@ -49,8 +49,6 @@ export interface Handing {
 
 /** What was decided longer ago asks its people, its address and its limits again: so it goes through the queue. */
 const FRESH_MS = 1_000
-/** More than that is a crowd: it waits its turn. */
-const MOST = 500
 
 export function createHandoff(clock: Pick<Clock, "now">): Handoff {
   const takers = new Map<SendingChannel, Taker>()
@@ -84,7 +82,6 @@ class OneHanding implements Handing {
   }
 
   reserve(deliveries: readonly NewDelivery[]): void {
-    if (deliveries.length > MOST) return
     const queued = deliveries.filter(({ start }) => start.status === "queued")
     for (const [channel, all] of Map.groupBy(queued, (delivery) => delivery.channel)) {
       const place = this.#takers.get(channel)?.reserve(all.length) ?? null
