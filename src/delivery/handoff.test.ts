@@ -9,6 +9,7 @@ import { Secret } from "../domain/secret.ts"
 import { systemClock } from "../runtime/clock.ts"
 import type { Database, Queryable } from "../store/database.ts"
 import { getDelivery } from "../store/delivery-reads.ts"
+import { noteDeparture } from "../store/departures.ts"
 import { createHandoff, type Handing, type Handoff } from "../store/handoff.ts"
 import { insertDeliveries } from "../store/new-deliveries.ts"
 import { suppress } from "../store/suppressions.ts"
@@ -24,7 +25,7 @@ beforeAll(async () => {
 beforeEach(() => world.begin())
 afterEach(async () => {
   await world.end()
-  await db.execute("truncate suppressions, rate_buckets")
+  await db.execute("truncate suppressions, rate_buckets, departures")
 })
 afterAll(() => world.stop())
 
@@ -90,17 +91,27 @@ const hint = (handing: Handing, deliveries: readonly NewDelivery[]): void => {
     world.pubsub.publish([{ kind: "deliveries_due", channels: ["sms"] }])
 }
 
+interface Row {
+  readonly status: string
+  readonly reason: string | null
+  readonly attempt: number
+  readonly forgiven: number
+  readonly dup: boolean
+  readonly owned: boolean
+  readonly due: boolean
+}
+
 const rowOf = async (id: DeliveryId, of: Queryable = db) =>
   (
-    await of.query<{ status: string; attempt: number; forgiven: number; dup: boolean; owned: boolean; due: boolean }>(
-      `select status, attempt, forgiven, maybe_duplicate as dup, owner is not null as owned,
+    await of.query<Row>(
+      `select status, reason, attempt, forgiven, maybe_duplicate as dup, owner is not null as owned,
         exists (select from due where delivery_id = d.id) as due from deliveries d where id = $1`,
       [id],
     )
   )[0]
-const SENDING = { status: "sending", attempt: 1, forgiven: 0, dup: false, owned: true, due: false }
-const WAITING = { status: "queued", attempt: 0, forgiven: 0, dup: false, owned: false, due: true }
-const SETTLED = { status: "delivered", attempt: 1, forgiven: 0, dup: false, owned: false, due: false }
+const SENDING = { status: "sending", reason: null, attempt: 1, forgiven: 0, dup: false, owned: true, due: false }
+const WAITING = { status: "queued", reason: null, attempt: 0, forgiven: 0, dup: false, owned: false, due: true }
+const SETTLED = { status: "delivered", reason: null, attempt: 1, forgiven: 0, dup: false, owned: false, due: false }
 
 /** A room with a handoff, whose dispatcher has found the queue empty and done its first delivery. */
 async function idle(worker: ChannelWorker, options: Parameters<DeliveryWorld["run"]>[1] = {}) {
@@ -152,17 +163,28 @@ describe("a delivery that is stored while its dispatcher has room", () => {
     await world.told.waitFor("delivery_settled", 5)
   })
 
-  test("is not sent to an address that has said STOP", async () => {
+  test.each(["stop", "gone"] as const)("is not sent to an address that is suppressed: %s", async (reason) => {
     const { worker, sent } = atOnce()
     const { handoff } = await idle(worker)
-    await db.transaction((tx) => suppress(tx, { channel: "sms", address: "+9647700000001" }, "stop"))
+    await db.transaction((tx) => suppress(tx, { channel: "sms", address: "+9647700000001" }, reason))
     const stopped = sms("+9647700000001")
     const other = sms("+9647700000002")
     await store(handoff, [stopped, other])
     await world.told.waitFor("delivery_settled", 3)
-    expect(await rowOf(stopped.id)).toMatchObject({ status: "suppressed", owned: false, due: false })
+    expect(await rowOf(stopped.id)).toMatchObject({ status: "suppressed", reason, owned: false, due: false })
     expect(await rowOf(other.id)).toEqual(SETTLED)
     expect(sent).not.toContain(stopped.id)
+  })
+
+  test("is not sent where somebody has left meanwhile and nobody of its people is there", async () => {
+    const { worker, sent } = atOnce()
+    const { handoff } = await idle(worker)
+    await noteDeparture(db)
+    const one = sms("+1")
+    await store(handoff, [one])
+    await world.told.waitFor("delivery_settled", 2)
+    expect(await rowOf(one.id)).toMatchObject({ status: "cancelled", reason: "recipient_gone", owned: false })
+    expect(sent).not.toContain(one.id)
   })
 
   test("is not sent after its rule's end", async () => {

@@ -55,7 +55,7 @@ with inserted as (${DELIVERIES} returning id, owner, lease_until, expires_at, cr
 select i.id, s.reason as suppressed, ${LEFT_SINCE("i")} as left,
   (extract(epoch from i.expires_at - clock_timestamp()) * 1000)::float8 as expires_in_ms
 from inserted i join worded w on w.delivery_id = i.id
-left join lateral (select s.reason from suppressions s where s.address = w.sent_to and ${holdsFor("i.created_at")} limit 1) s on true
+left join lateral (select s.reason from suppressions s where s.address = w.sent_to and ${holdsFor("null::timestamptz")} limit 1) s on true
 where i.owner is not null`
 
 interface HeldRow {
