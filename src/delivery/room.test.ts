@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test"
-import type { ClaimedDelivery } from "../domain/delivery.ts"
-import type { DeliveryId } from "../domain/ids.ts"
+import { newDeliveryId } from "../domain/ids.ts"
 import { silent } from "../telemetry/bus.ts"
-import { someMessage } from "../testing/seed-deliveries.ts"
+import { heldDelivery } from "../testing/seed-deliveries.ts"
 import { Account } from "./account.ts"
 import { Held, InFlight } from "./in-flight.ts"
 import { Room } from "./room.ts"
@@ -25,25 +24,9 @@ function roomWith(limits: { readonly count: number } | null): Room {
   made.answered(false)
   return made
 }
-const held = (id: string): Held => {
-  const claimed: ClaimedDelivery = {
-    id: id as DeliveryId, // nobody reads it
-    channel: "sms",
-    priority: 1,
-    attempt: 1,
-    tries: 1,
-    maybeDuplicate: false,
-    ageMs: 0,
-    holdUnknown: false,
-    wishes: false,
-    message: someMessage("sms", "hello"),
-  }
-  return new Held(claimed, 0, 0)
-}
-
 describe("a dispatcher's room", () => {
   test("is what may be sent at once without what is in flight, kept or asked for", () => {
-    inFlight.add(held("a"))
+    inFlight.add(new Held(heldDelivery(newDeliveryId(0)), 0, 0))
     expect(room.free).toBe(3)
     expect(room.keep(1)).toBeTrue()
     expect(room.free).toBe(2)

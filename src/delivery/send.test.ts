@@ -1,23 +1,12 @@
 import { expect, test } from "bun:test"
 import type { ChannelWorker } from "../channels/channel.ts"
-import type { ClaimedDelivery, Outcome } from "../domain/delivery.ts"
+import type { Outcome } from "../domain/delivery.ts"
 import { newDeliveryId } from "../domain/ids.ts"
 import { fakeClock } from "../testing/fake-clock.ts"
-import { someMessage } from "../testing/seed-deliveries.ts"
+import { heldDelivery } from "../testing/seed-deliveries.ts"
 import { attemptDeadlines, Cut, sendOnce } from "./send.ts"
 
-const claimed: ClaimedDelivery = {
-  id: newDeliveryId(0),
-  channel: "sms",
-  priority: 1,
-  attempt: 1,
-  tries: 1,
-  maybeDuplicate: false,
-  ageMs: 0,
-  holdUnknown: false,
-  wishes: false,
-  message: someMessage("sms", "hello"),
-}
+const claimed = heldDelivery(newDeliveryId(0))
 const never = new Cut()
 
 const worker = (send: ChannelWorker["send"]): ChannelWorker => ({ channel: "sms", send })

@@ -41,7 +41,7 @@ export interface Handing {
   placeOf(delivery: NewDelivery): Reservation | null
   /** It is stored so. */
   stored(claimed: ClaimedDelivery): void
-  /** It is committed. Rejects only with what is no error of the database. */
+  /** It is committed. Rejects where the database refuses to take back what nobody is there for, which is a bug. */
   committed(db: Database): Promise<void>
   /** It is rolled back, or nobody knows. */
   failed(): void
@@ -108,7 +108,7 @@ class OneHanding implements Handing {
       if (fresh ? place.take(claimed) : place.drop(claimed)) continue
       await releaseClaimed(db, place.owner, claimed).catch((error: unknown) => {
         // Away: their leases run out instead.
-        if (databaseProblem(error) === null) throw error
+        if (databaseProblem(error) !== "away") throw error
       })
     }
   }

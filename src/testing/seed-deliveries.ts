@@ -1,6 +1,6 @@
 // Deliveries as routing would have left them, for tests and benchmarks that begin behind it.
 import type { SendingChannel } from "../domain/channel.ts"
-import type { NewDelivery } from "../domain/delivery.ts"
+import type { ClaimedDelivery, NewDelivery } from "../domain/delivery.ts"
 import { type DeliveryId, type NotificationId, newDeliveryId, newEventId, type RuleName } from "../domain/ids.ts"
 import type { Message } from "../domain/message.ts"
 import type { Queryable } from "../store/database.ts"
@@ -104,6 +104,20 @@ export const unread = (db: Queryable, ids: readonly DeliveryId[]): Promise<numbe
     "update notifications n set read_at = null from deliveries d where n.event_id = d.event_id and d.id = any ($1)",
     [ids],
   )
+
+/** One that is held for its first try. */
+export const heldDelivery = (id: DeliveryId): ClaimedDelivery => ({
+  id,
+  channel: "sms",
+  priority: 1,
+  attempt: 1,
+  tries: 1,
+  maybeDuplicate: false,
+  ageMs: 0,
+  holdUnknown: false,
+  wishes: false,
+  message: someMessage("sms", "hello"),
+})
 
 /** A message of a channel with these words. */
 export function someMessage(channel: SendingChannel, words: string): Message {
